@@ -1,0 +1,82 @@
+//! Where uploads lie: a local folder, or a bucket that speaks S3.
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
+use std::sync::Arc;
+use url::Url;
+
+mod upload;
+
+pub use upload::Upload;
+
+/// The file store.
+#[derive(Debug, Clone)]
+pub struct Files {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+/// The file store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// The address is no `file:///…` or `s3://bucket/prefix`.
+    #[error("MUSTER_FILES_URL cannot be used: {0}")]
+    Address(String),
+    /// There is no such file.
+    #[error("the file is not there")]
+    Gone,
+    /// The store refused or is away.
+    #[error("the file store failed: {0}")]
+    Store(object_store::Error),
+}
+
+impl From<object_store::Error> for FilesError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::Gone,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl Files {
+    /// Opens the store at `file:///folder` (made if missing) or `s3://bucket/prefix` (credentials from the usual `AWS_` variables).
+    pub fn open(address: &str) -> Result<Self, FilesError> {
+        let url = Url::parse(address).map_err(|error| FilesError::Address(error.to_string()))?;
+        if url.scheme() == "file" {
+            let folder = url.to_file_path().map_err(|()| FilesError::Address("it is no absolute path".to_owned()))?;
+            std::fs::create_dir_all(&folder).map_err(|error| FilesError::Address(format!("{}: {error}", folder.display())))?;
+            // An accepted upload must survive a power cut: sync before the 202.
+            let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+            return Ok(Self { store: Arc::new(store), prefix: Path::default() });
+        }
+        let (store, prefix) =
+            object_store::parse_url_opts(&url, std::env::vars()).map_err(|error| FilesError::Address(error.to_string()))?;
+        Ok(Self { store: Arc::from(store), prefix })
+    }
+
+    /// Begins to store a file under `key`. Nothing is to be seen of it before [`Upload::finish`].
+    pub async fn upload(&self, key: &str) -> Result<Upload, FilesError> {
+        let parts = self.store.put_multipart(&self.path(key)).await?;
+        Ok(Upload::new(parts))
+    }
+
+    /// The bytes of a file, from its beginning, in pieces.
+    pub async fn read(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes, FilesError>>, FilesError> {
+        let found = self.store.get(&self.path(key)).await?;
+        Ok(found.into_stream().map_err(FilesError::from).boxed())
+    }
+
+    /// Deletes a file; one that is not there is no error.
+    pub async fn delete(&self, key: &str) -> Result<(), FilesError> {
+        match self.store.delete(&self.path(key)).await.map_err(FilesError::from) {
+            Err(FilesError::Gone) | Ok(()) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}/{key}", self.prefix))
+    }
+}

@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+pub mod files;
+pub mod model;
+pub mod ops;
+pub mod queue;
+pub mod store;

@@ -1,0 +1,19 @@
+//! A line that describes a segment.
+
+use crate::model::{column::ColumnSpec, kind::KindSpec};
+
+/// What files of segments look like.
+pub static SPEC: KindSpec = KindSpec {
+    key: "idnumber",
+    columns: &[
+        ColumnSpec::plain("idnumber", 100),
+        ColumnSpec::plain("name", 254),
+        ColumnSpec::plain("description", 65_536),
+        ColumnSpec::plain("visible", 255),
+    ],
+    unused: &["descriptionformat", "contextid", "context", "category_id", "id", "theme"],
+    refused: &[],
+    fields: &["idnumber", "name", "description", "visible"],
+    derived: &[],
+    has_details: false,
+};

@@ -1,0 +1,27 @@
+//! A line that describes a person.
+
+use crate::model::{column::ColumnSpec, kind::KindSpec};
+
+/// What files of people look like.
+pub static SPEC: KindSpec = KindSpec {
+    key: "username",
+    columns: &[
+        ColumnSpec::plain("username", 100),
+        ColumnSpec::plain("firstname", 100),
+        ColumnSpec::plain("lastname", 100),
+        ColumnSpec::plain("email", 100),
+        ColumnSpec::plain("idnumber", 255),
+        ColumnSpec::plain("institution", 255),
+        ColumnSpec::plain("department", 255),
+        ColumnSpec::plain("city", 120),
+        ColumnSpec::plain("country", 2),
+        ColumnSpec::numbered("cohort", &["segment"], 100),
+        ColumnSpec::numbered("course", &[], 100),
+        ColumnSpec::companion("role", "course", 100),
+    ],
+    unused: &["mnethostid", "theme", "calendartype", "trackforums", "url", "htmleditor", "descriptionformat"],
+    refused: &["oldusername", "deleted", "suspended", "auth", "password", "sysrole"],
+    fields: &["username", "firstname", "lastname", "email", "email_key", "idnumber", "institution", "department", "city", "country"],
+    derived: &["email_key"],
+    has_details: true,
+};

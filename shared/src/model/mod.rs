@@ -1,0 +1,18 @@
+//! The words of Muster. No input or output happens here.
+
+pub mod access;
+pub mod column;
+pub mod ids;
+pub mod issue;
+pub mod kind;
+pub mod kinds;
+pub mod plan;
+pub mod progress;
+pub mod reading;
+pub mod recipe;
+pub mod settings;
+pub mod site;
+pub mod stage;
+pub mod status;
+pub mod suggest;
+pub mod tally;

@@ -1,0 +1,62 @@
+//! A tenant, its settings and its limits.
+
+use super::ids::SiteId;
+use serde::{Deserialize, Serialize};
+
+/// One LMS with its own people, segments and courses.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Inside.
+    pub id: SiteId,
+    /// In addresses.
+    pub slug: String,
+    /// For people.
+    pub name: String,
+    /// What it allows.
+    pub settings: SiteSettings,
+}
+
+/// What a site allows. Every setting has a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteSettings {
+    /// How large files may be.
+    pub limits: Limits,
+}
+
+/// How large a file may be, in every dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes as uploaded.
+    pub file_bytes: u64,
+    /// Bytes after decompression.
+    pub expanded_bytes: u64,
+    /// Expanded bytes for each uploaded byte, looked at from the first 10 MB of expanded bytes on.
+    pub expansion_ratio: u64,
+    /// Records without the header.
+    pub lines: u64,
+    /// Columns.
+    pub columns: u64,
+    /// Columns of one numbered name, such as `cohort1`, `cohort2`.
+    pub numbered_columns: u64,
+    /// Bytes of one record, line breaks inside quotes included.
+    pub record_bytes: u64,
+    /// Lines about one subject.
+    pub lines_of_one_subject: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 2_000_000_000,
+            expanded_bytes: 8_000_000_000,
+            expansion_ratio: 200,
+            lines: 20_000_000,
+            columns: 500,
+            numbered_columns: 100,
+            record_bytes: 1 << 20,
+            lines_of_one_subject: 1_000,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Settings from the environment: `MUSTER_…`, read once in `main`. Secrets must never be printed.
+
+use crate::model::suggest::nearest;
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+use url::Url;
+
+/// A setting cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// It must be given.
+    #[error("{0} is not set")]
+    Missing(String),
+    /// It is given and makes no sense.
+    #[error("{name} cannot be used: {reason}")]
+    Bad {
+        /// The variable.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A variable that is probably a known one, mistyped.
+    #[error("there is no setting {given}; did you mean {meant}?")]
+    NearMiss {
+        /// The variable.
+        given: String,
+        /// The known one.
+        meant: &'static str,
+    },
+}
+
+/// Settings of other programs that talk to Muster; no process of Muster reads them.
+const OF_CLIENTS: &[&str] = &["MUSTER_URL", "MUSTER_TOKEN"];
+
+/// Settings that some process of Muster reads; all are in `deploy/muster.env.example`.
+pub const KNOWN: &[&str] = &[
+    "MUSTER_BIND",
+    "MUSTER_DATABASE_URL",
+    "MUSTER_EXPRESS_LANES",
+    "MUSTER_FILES_URL",
+    "MUSTER_HEALTH_BIND",
+    "MUSTER_LANES",
+    "MUSTER_LANES_PER_IMPORT",
+    "MUSTER_LEASE_SECONDS",
+    "MUSTER_LOG",
+    "MUSTER_LOG_FORMAT",
+    "MUSTER_REDIS_URL",
+    "MUSTER_WORKER_NAME",
+];
+
+/// The environment's `MUSTER_` variables.
+#[derive(Debug)]
+pub struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// Reads the process's environment. A near miss of a known name is an error; other unknown names are warned of, since
+    /// orchestrators make some.
+    pub fn read() -> Result<Self, EnvError> {
+        Self::of(std::env::vars().filter(|(name, _)| name.starts_with("MUSTER_")).collect())
+    }
+
+    fn of(variables: BTreeMap<String, String>) -> Result<Self, EnvError> {
+        for name in variables.keys() {
+            if KNOWN.contains(&name.as_str()) || OF_CLIENTS.contains(&name.as_str()) || name.starts_with("MUSTER_TEST_") {
+                continue;
+            }
+            if let Some(meant) = near_miss(name) {
+                return Err(EnvError::NearMiss { given: name.clone(), meant });
+            }
+            tracing::warn!(setting.name = name, "unknown setting");
+        }
+        Ok(Self(variables))
+    }
+
+    /// A setting that must be given.
+    pub fn text(&self, name: &str) -> Result<String, EnvError> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| EnvError::Missing(name.to_owned()))
+    }
+
+    /// A setting that has a default.
+    pub fn or<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T, EnvError> {
+        match self.text(name) {
+            Err(_) => Ok(default),
+            Ok(text) => text.parse().map_err(|error: T::Err| EnvError::Bad { name: name.to_owned(), reason: error.to_string() }),
+        }
+    }
+}
+
+/// The known name that `name` is a slip of; two slips of the finger at most.
+fn near_miss(name: &str) -> Option<&'static str> {
+    nearest(name, KNOWN.iter().copied()).and_then(|_| KNOWN.iter().copied().find(|known| strsim::damerau_levenshtein(name, known) <= 2))
+}
+
+/// An address without its password, for the log.
+#[must_use]
+pub fn masked(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else { return "(not an address)".to_owned() };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return "(hidden)".to_owned();
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Result<Env, EnvError> {
+        Env::of(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_stops_the_start() {
+        let error = of(&[("MUSTER_REDIS_ULR", "redis://localhost")]).expect_err("a near miss");
+        assert_eq!(error.to_string(), "there is no setting MUSTER_REDIS_ULR; did you mean MUSTER_REDIS_URL?");
+        assert!(of(&[("MUSTER_SERVICE_PORT_HTTP", "80"), ("MUSTER_TOKEN", "x")]).is_ok());
+    }
+
+    #[test]
+    fn values_are_parsed_or_explained() {
+        let env = of(&[("MUSTER_LANES", "3"), ("MUSTER_EXPRESS_LANES", "many")]).expect("known names");
+        assert_eq!(env.or("MUSTER_LANES", 2_usize).expect("a number"), 3);
+        assert_eq!(env.or("MUSTER_LANES_PER_IMPORT", 4_usize).expect("the default"), 4);
+        assert!(env.or("MUSTER_EXPRESS_LANES", 1_usize).expect_err("no number").to_string().starts_with("MUSTER_EXPRESS_LANES cannot"));
+        assert_eq!(env.text("MUSTER_BIND").expect_err("not set").to_string(), "MUSTER_BIND is not set");
+    }
+
+    #[test]
+    fn passwords_are_hidden() {
+        assert_eq!(masked("postgres://muster:secret@db/muster"), "postgres://muster:***@db/muster");
+        assert_eq!(masked("redis://:secret@cache:6379"), "redis://:***@cache:6379");
+    }
+}

@@ -1,0 +1,127 @@
+//! The batches of an import as both processes see them: made when a stage begins, summed up for whoever looks.
+//! Claiming and finishing them is the worker's own.
+
+use super::StoreError;
+use crate::model::{
+    ids::ImportNo,
+    issue::IssueCounts,
+    stage::Stage,
+    tally::{Actions, Effects, Outcomes},
+};
+use sqlx::PgConnection;
+
+/// Rows in one batch of preview, about; plans in one batch of apply, at least. Measured: smaller ones cost more statements, larger
+/// ones more memory, and neither gains speed.
+pub const BATCH_LINES: i64 = 5_000;
+
+/// Slots in all; a batch of preview has a range of them.
+pub const SLOTS: i64 = 4_096;
+
+/// Makes the one batch of validate. Whatever earlier readings of the file left is swept away by that batch itself.
+pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1", import.0).execute(&mut *conn).await?;
+    sqlx::query!("INSERT INTO muster.import_batches (import_no, stage, number, low, high) VALUES ($1, 'validate', 1, 0, 0)", import.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Makes the batches of preview for so many lines. `again`: an earlier preview is there, and batch 0 sweeps it away first.
+pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, again: bool) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
+    let pieces = (lines + BATCH_LINES - 1) / BATCH_LINES;
+    let pieces = pieces.clamp(1, SLOTS);
+    // Slots are filled evenly by a hash, so equal ranges of them are about equally many lines; the sum is made exact.
+    sqlx::query!(
+        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
+         SELECT $1::bigint, 'preview', n, (n - 1) * $4::bigint / $2, n * $4::bigint / $2, n * $3::bigint / $2 - (n - 1) * $3::bigint / $2
+           FROM generate_series(1, $2::bigint) n
+          UNION ALL
+         SELECT $1::bigint, 'preview', 0, 0, 0, 0 WHERE $5::boolean",
+        import.0,
+        pieces,
+        lines,
+        SLOTS,
+        again,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The batches of an import, summed up.
+#[derive(Debug, Clone, Default)]
+pub struct Sums {
+    /// Lines of preview's batches that are done, and of all.
+    pub previewed: (i64, i64),
+    /// Lines of apply's batches that are done, and of all.
+    pub applied: (i64, i64),
+    /// Bytes of the file that are staged.
+    pub staged_bytes: i64,
+    /// What the planned lines would do.
+    pub actions: Actions,
+    /// Issues of the planned lines.
+    pub issues: IssueCounts,
+    /// What the executed lines did. Skips and rejects are in no batch of apply.
+    pub outcomes: Outcomes,
+    /// What the planned lines would bring about.
+    pub planned_effects: Effects,
+    /// What the executed lines brought about.
+    pub effects: Effects,
+}
+
+/// Sums up the batches of an import.
+pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, StoreError> {
+    let mut sums = Sums::default();
+    let stages = sqlx::query!(
+        r#"SELECT stage, coalesce(sum(lines) FILTER (WHERE state = 'done'), 0) AS "done!", coalesce(sum(lines), 0) AS "all!",
+                  coalesce(sum(progress), 0)::bigint AS "progress!"
+             FROM muster.import_batches WHERE import_no = $1 GROUP BY stage"#,
+        import.0
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in stages {
+        match row.stage.parse() {
+            Ok(Stage::Validate) => sums.staged_bytes = row.progress,
+            Ok(Stage::Preview) => sums.previewed = (row.done, row.all),
+            Ok(Stage::Apply) => sums.applied = (row.done, row.all),
+            Err(_) => return Err(StoreError::inconsistent("import_batches.stage", row.stage)),
+        }
+    }
+    let counts = sqlx::query!(
+        r#"SELECT b.stage, g.name AS "group!", c.key AS "name!", sum(c.value::bigint)::bigint AS "count!"
+             FROM muster.import_batches b
+            CROSS JOIN LATERAL (VALUES ('actions', b.tally -> 'actions'), ('issues', b.tally -> 'issues'),
+                                       ('outcomes', b.tally -> 'outcomes'), ('effects', b.effects)) g (name, counts)
+            CROSS JOIN LATERAL jsonb_each_text(coalesce(nullif(g.counts, 'null'), '{}')) c
+            WHERE b.import_no = $1 AND b.state = 'done' AND b.stage <> 'validate'
+            GROUP BY 1, 2, 3"#,
+        import.0
+    )
+    .fetch_all(conn)
+    .await?;
+    for row in counts {
+        let applied = row.stage == Stage::Apply.name();
+        let count = match row.group.as_str() {
+            "actions" => sums.actions.get_mut(&row.name),
+            "outcomes" => sums.outcomes.get_mut(&row.name),
+            "effects" if applied => sums.effects.get_mut(&row.name),
+            "effects" => sums.planned_effects.get_mut(&row.name),
+            _ => issue_count(&mut sums.issues, &row.name),
+        };
+        if let Some(count) = count {
+            *count += row.count;
+        }
+    }
+    Ok(sums)
+}
+
+fn issue_count<'a>(counts: &'a mut IssueCounts, name: &str) -> Option<&'a mut i64> {
+    match name {
+        "error" => Some(&mut counts.error),
+        "warning" => Some(&mut counts.warning),
+        "info" => Some(&mut counts.info),
+        _ => None,
+    }
+}

@@ -1,0 +1,337 @@
+//! The header of an import: read, made, and moved from status to status.
+
+use super::StoreError;
+use crate::model::{
+    ids::{AccountId, ImportId, ImportNo, SiteId},
+    issue::FileIssue,
+    kind::Kind,
+    reading::{Delimiter, Found, Reading},
+    recipe::Recipe,
+    settings::Settings,
+    stage::Stage,
+    status::{Status, may_become},
+};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+use std::{collections::BTreeMap, str::FromStr};
+
+/// The header of an import.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// For the world.
+    pub id: ImportId,
+    /// For the big tables.
+    pub no: ImportNo,
+    /// Whose it is.
+    pub site_id: SiteId,
+    /// What the admin wants.
+    pub recipe: Recipe,
+    /// What a line describes.
+    pub kind: Kind,
+    /// How it is read and applied.
+    pub settings: Settings,
+    /// Heading → column, or → `ignore`.
+    pub mapping: BTreeMap<String, String>,
+    /// Meaning of the positions of plans.
+    pub fields: Vec<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Counts changes of status.
+    pub status_version: i32,
+    /// The stage that gave up.
+    pub stage_failed: Option<Stage>,
+    /// Why it gave up: code, detail, attempts.
+    pub failure: Option<serde_json::Value>,
+    /// Why the file as a whole cannot be read.
+    pub rejected: Option<Vec<FileIssue>>,
+    /// Counts previews.
+    pub preview_try: i16,
+    /// Goes over the express queue.
+    pub is_small: bool,
+    /// The uploaded file.
+    pub file: File,
+    /// Records staged; known when the file is read.
+    pub lines: Option<i32>,
+    /// Who uploaded it.
+    pub created_by: AccountId,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When its present or last stage began.
+    pub stage_started_at: DateTime<Utc>,
+    /// When its preview was complete.
+    pub ready_at: Option<DateTime<Utc>>,
+    /// Who confirmed it.
+    pub applied_by: Option<AccountId>,
+    /// When it was confirmed.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// When it came to its end.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// When the file goes if nothing is done.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The uploaded file, and what was found out about it.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// As the client called it.
+    pub name: Option<String>,
+    /// Under which the file store has it.
+    pub key: String,
+    /// Bytes as uploaded.
+    pub bytes: i64,
+    /// Bytes after decompression.
+    pub expanded_bytes: i64,
+    /// Of the bytes as uploaded.
+    pub sha256: Vec<u8>,
+    /// `gzip`, or nothing.
+    pub compression: Option<String>,
+    /// As found by intake; what the settings give wins, see [`File::reading`].
+    pub found: Reading,
+    /// Headings, once the header is read.
+    pub columns: Vec<String>,
+    /// Cells of the first records.
+    pub sample: Vec<Vec<String>>,
+    /// Issues of the file as a whole that do not reject it.
+    pub issues: Vec<FileIssue>,
+}
+
+impl File {
+    /// How the file is read under these settings.
+    #[must_use]
+    pub fn reading(&self, settings: &Settings) -> Reading {
+        Reading {
+            encoding: settings.encoding.clone().map_or_else(|| self.found.encoding.clone(), Found::given),
+            delimiter: settings.delimiter.map_or_else(|| self.found.delimiter.clone(), Found::<Delimiter>::given),
+        }
+    }
+}
+
+/// What intake knows of a new import.
+#[derive(Debug)]
+pub struct NewImport {
+    /// For the world.
+    pub id: ImportId,
+    /// Whose it is.
+    pub site_id: SiteId,
+    /// What the admin wants.
+    pub recipe: Recipe,
+    /// What a line describes.
+    pub kind: Kind,
+    /// How it is read and applied.
+    pub settings: Settings,
+    /// Heading → column, or → `ignore`.
+    pub mapping: BTreeMap<String, String>,
+    /// Goes over the express queue.
+    pub is_small: bool,
+    /// The stored file.
+    pub file: File,
+    /// Who uploaded it.
+    pub created_by: AccountId,
+    /// When the file goes if nothing is done.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Writes a new import, `validating`, with its first history.
+pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo, StoreError> {
+    let fields: Vec<String> = new.kind.spec().fields.iter().map(|&field| field.to_owned()).collect();
+    let no = sqlx::query_scalar!(
+        "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_key,
+                                     file_bytes, file_expanded_bytes, file_sha256, file_compression, file_reading,
+                                     created_by, created_at, stage_started_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17)
+         RETURNING no",
+        new.id.0,
+        new.site_id.0,
+        new.recipe.name(),
+        new.kind.name(),
+        to_json(&new.settings),
+        to_json(&new.mapping),
+        &fields,
+        new.is_small,
+        new.file.name,
+        new.file.key,
+        new.file.bytes,
+        new.file.expanded_bytes,
+        new.file.sha256,
+        new.file.compression,
+        to_json(&new.file.found),
+        new.created_by.0,
+        new.expires_at,
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO muster.import_history (import_no, version, status, account_id) VALUES ($1, 1, 'validating', $2)",
+        no,
+        new.created_by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(ImportNo(no))
+}
+
+/// The import of that id, in whatever site; `None`: there is none. The api asks [`in_site`].
+pub async fn of_id(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
+    let stored = sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1", id.0).fetch_optional(conn).await?;
+    stored.map(Import::try_from).transpose()
+}
+
+/// The import of that id in that site; `None`: there is none.
+pub async fn in_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Option<Import>, StoreError> {
+    let stored =
+        sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1 AND site_id = $2", id.0, site.0).fetch_optional(conn).await?;
+    stored.map(Import::try_from).transpose()
+}
+
+/// Locks the header against every other change of status until the transaction ends, and reads it. What is decided on it must
+/// be looked up in a later statement: a statement that waits for this lock sees the rest as it was before it waited.
+pub async fn lock(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
+    let stored = sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await?;
+    stored.map(Import::try_from).transpose()
+}
+
+/// Moves an import along an arrow of [`crate::model::status::ARROWS`] and writes history; the one place that does. `false`: it
+/// has moved meanwhile (or there is no such arrow, which is a defect of the caller).
+pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: Option<AccountId>) -> Result<bool, StoreError> {
+    debug_assert!(may_become(import.status, to), "{} → {to}", import.status);
+    if !may_become(import.status, to) {
+        return Ok(false);
+    }
+    let version = sqlx::query_scalar!(
+        "UPDATE muster.imports
+            SET status = $4, status_version = status_version + 1,
+                stage_failed     = CASE WHEN $4 = 'failed' THEN stage_failed END,
+                failure          = CASE WHEN $4 = 'failed' THEN failure END,
+                rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
+                stage_started_at = CASE WHEN $4 IN ('validating', 'previewing', 'applying') THEN now() ELSE stage_started_at END,
+                ready_at         = CASE WHEN $4 = 'ready' THEN now() ELSE ready_at END,
+                applied_at       = CASE WHEN $4 = 'applying' THEN now() ELSE applied_at END,
+                applied_by       = CASE WHEN $4 = 'applying' THEN $5 ELSE applied_by END,
+                settled_at       = CASE WHEN $4 IN ('applied', 'cancelled', 'failed') THEN now() END,
+                rung_at          = NULL
+          WHERE id = $1 AND status = $2 AND status_version = $3
+          RETURNING status_version",
+        import.id.0,
+        import.status.name(),
+        import.status_version,
+        to.name(),
+        by.map(|account| account.0),
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(version) = version else { return Ok(false) };
+    sqlx::query!(
+        "INSERT INTO muster.import_history (import_no, version, status, account_id) VALUES ($1, $2, $3, $4)",
+        import.no.0,
+        version,
+        to.name(),
+        by.map(|account| account.0),
+    )
+    .execute(conn)
+    .await?;
+    Ok(true)
+}
+
+/// A row of `muster.imports`.
+struct Stored {
+    id: uuid::Uuid,
+    no: i64,
+    site_id: i32,
+    recipe: String,
+    kind: String,
+    settings: serde_json::Value,
+    mapping: serde_json::Value,
+    fields: Vec<String>,
+    status: String,
+    status_version: i32,
+    stage_failed: Option<String>,
+    failure: Option<serde_json::Value>,
+    rejected: Option<serde_json::Value>,
+    preview_try: i16,
+    is_small: bool,
+    file_name: Option<String>,
+    file_key: String,
+    file_bytes: i64,
+    file_expanded_bytes: i64,
+    file_sha256: Vec<u8>,
+    file_compression: Option<String>,
+    file_reading: serde_json::Value,
+    file_columns: Vec<String>,
+    file_sample: serde_json::Value,
+    file_issues: serde_json::Value,
+    lines: Option<i32>,
+    created_by: uuid::Uuid,
+    created_at: DateTime<Utc>,
+    stage_started_at: DateTime<Utc>,
+    #[expect(dead_code, reason = "only the rescuer's own statements look at it")]
+    rung_at: Option<DateTime<Utc>>,
+    ready_at: Option<DateTime<Utc>>,
+    applied_by: Option<uuid::Uuid>,
+    applied_at: Option<DateTime<Utc>>,
+    settled_at: Option<DateTime<Utc>>,
+    expires_at: DateTime<Utc>,
+}
+
+impl TryFrom<Stored> for Import {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ImportId(row.id),
+            no: ImportNo(row.no),
+            site_id: SiteId(row.site_id),
+            recipe: word(&row.recipe, "imports.recipe")?,
+            kind: word(&row.kind, "imports.kind")?,
+            settings: from_json(row.settings, "imports.settings")?,
+            mapping: from_json(row.mapping, "imports.mapping")?,
+            fields: row.fields,
+            status: word(&row.status, "imports.status")?,
+            status_version: row.status_version,
+            stage_failed: row.stage_failed.map(|stage| word(&stage, "imports.stage_failed")).transpose()?,
+            failure: row.failure,
+            rejected: row.rejected.map(|rejected| from_json(rejected, "imports.rejected")).transpose()?,
+            preview_try: row.preview_try,
+            is_small: row.is_small,
+            file: File {
+                name: row.file_name,
+                key: row.file_key,
+                bytes: row.file_bytes,
+                expanded_bytes: row.file_expanded_bytes,
+                sha256: row.file_sha256,
+                compression: row.file_compression,
+                found: from_json(row.file_reading, "imports.file_reading")?,
+                columns: row.file_columns,
+                sample: from_json(row.file_sample, "imports.file_sample")?,
+                issues: from_json(row.file_issues, "imports.file_issues")?,
+            },
+            lines: row.lines,
+            created_by: AccountId(row.created_by),
+            created_at: row.created_at,
+            stage_started_at: row.stage_started_at,
+            ready_at: row.ready_at,
+            applied_by: row.applied_by.map(AccountId),
+            applied_at: row.applied_at,
+            settled_at: row.settled_at,
+            expires_at: row.expires_at,
+        })
+    }
+}
+
+/// A value as it is stored in a `jsonb` column.
+///
+/// # Panics
+/// Never: the types that are stored have string keys only.
+#[must_use]
+pub fn to_json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("a value with string keys")
+}
+
+/// A value as it was stored in a `jsonb` column.
+pub fn from_json<T: DeserializeOwned>(stored: serde_json::Value, place: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(stored).map_err(|error| StoreError::inconsistent(place, error))
+}
+
+fn word<T: FromStr>(text: &str, place: &'static str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::inconsistent(place, format!("{text} is not known")))
+}

@@ -1,0 +1,9 @@
+//! What Postgres remembers, as far as both processes need it. Functions take a connection and never commit.
+
+pub mod batches;
+pub mod error;
+pub mod imports;
+pub mod pool;
+pub mod sites;
+
+pub use error::StoreError;
