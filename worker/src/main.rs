@@ -1,1 +1,99 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod apply;
+mod batches;
+mod config;
+mod context;
+mod copy;
+mod error;
+mod health;
+mod kinds;
+mod lane;
+mod preview;
+mod rescuer;
+mod rows;
+mod settle;
+mod validate;
+mod wakeups;
+
+use config::Config;
+use context::Context;
+use muster_shared::{
+    files::Files,
+    ops::{
+        env::{Env, masked},
+        shutdown, telemetry,
+    },
+    queue::{self, Bell},
+    store::pool,
+};
+use std::sync::Arc;
+use wakeups::{Consume, Pulse};
+
+/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease. Plans are generic, since
+/// batches are alike, and never compiled, since they are short.
+const LANE_SETTINGS: &[(&str, &str)] = &[
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "20s"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+const CONTROL_SETTINGS: &[(&str, &str)] = &[("statement_timeout", "30s"), ("lock_timeout", "2s"), ("jit", "off")];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let env = Env::read()?;
+    telemetry::start(&env.or("MUSTER_LOG", "info".to_owned())?, env.or("MUSTER_LOG_FORMAT", telemetry::LogFormat::Text)?)
+        .map_err(anyhow::Error::msg)?;
+    let context = context(Config::read(&env)?)?;
+    let pulses = [Pulse::new(), Pulse::new()];
+    let health = context.config.health_bind.map(|bind| tokio::spawn(health::serve(bind, pulses.to_vec(), context.stop.clone())));
+    tokio::join!(
+        consume(&context, queue::Lane::Express, context.config.express_lanes, pulses[0].clone()),
+        consume(&context, queue::Lane::Bulk, context.config.lanes, pulses[1].clone()),
+        rescuer::run(&context),
+    );
+    if let Some(health) = health {
+        health.await??;
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn context(config: Config) -> anyhow::Result<Context> {
+    tracing::info!(
+        worker.name = config.name,
+        database = masked(&config.database_url),
+        redis = masked(&config.redis_url),
+        files = masked(&config.files_url),
+        lanes = config.lanes,
+        express_lanes = config.express_lanes,
+        "starting"
+    );
+    let all_lanes = (config.lanes + config.express_lanes) as u32;
+    Ok(Context {
+        control: pool::connect(&config.database_url, "muster-worker", all_lanes + 2, CONTROL_SETTINGS)?,
+        lanes: pool::connect(&config.database_url, "muster-worker lane", all_lanes, LANE_SETTINGS)?,
+        files: Files::open(&config.files_url)?,
+        bell: Bell::connect(&config.redis_url)?,
+        stop: shutdown::on_signal()?,
+        config: Arc::new(config),
+    })
+}
+
+/// Consumes one queue: each wake is a lane that works on its import.
+async fn consume(context: &Context, lane: queue::Lane, concurrency: usize, pulse: Pulse) {
+    let settings = Consume { redis_url: context.config.redis_url.clone(), lane, concurrency };
+    let handler = {
+        let context = context.clone();
+        move |wake: queue::Wake| {
+            let context = context.clone();
+            async move { lane::run(&context, wake.import).await }
+        }
+    };
+    if let Err(error) = wakeups::supervise(settings, handler, context.stop.clone(), pulse).await {
+        tracing::error!(%error, "the queue cannot be consumed");
+        context.stop.cancel();
+    }
+}

@@ -30,16 +30,25 @@ impl Upload {
 
     /// Makes the file visible; when this returns it is stored for good.
     pub async fn finish(mut self) -> Result<(), FilesError> {
-        if !self.part.is_empty() {
-            self.send_part().await?;
+        let finished = self.complete().await;
+        if finished.is_err() {
+            // What cannot be finished must not stay in parts either; the first error says more than one of the clean-up.
+            let _ = self.parts.abort().await;
         }
-        self.parts.complete().await?;
-        Ok(())
+        finished
     }
 
     /// Takes back what was sent.
     pub async fn abort(mut self) -> Result<(), FilesError> {
         Ok(self.parts.abort().await?)
+    }
+
+    async fn complete(&mut self) -> Result<(), FilesError> {
+        if !self.part.is_empty() {
+            self.send_part().await?;
+        }
+        self.parts.complete().await?;
+        Ok(())
     }
 
     async fn send_part(&mut self) -> Result<(), FilesError> {

@@ -1,7 +1,7 @@
 //! Something wrong with data: a value with a position, never an `Err`.
 
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, IntoStaticStr};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
@@ -35,7 +35,9 @@ impl Severity {
 }
 
 /// What is wrong. Clients rely on the names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names say it, and semantics are told by the message of each")]
@@ -57,12 +59,12 @@ pub enum Code {
     NameUsedTwice,
     UsernameChanged,
     NoCourse,
+    EnrolmentSuspended,
     ExampleLine,
     Width,
     BadBytes,
     OpenQuote,
     OddSpace,
-    TooManyLines,
     TargetChanged,
     NotApplied,
     // of the file

@@ -20,6 +20,8 @@ pub enum Kind {
 /// What differs from kind to kind in the files.
 #[derive(Debug)]
 pub struct KindSpec {
+    /// What a subject is called; its id is shown as `<subject>_id`.
+    pub subject: &'static str,
     /// The column that names the subject of a line.
     pub key: &'static str,
     /// All columns that are understood.
@@ -41,6 +43,15 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// A key as it is compared: the same for all that mean the same subject.
+    #[must_use]
+    pub fn standard_key(self, text: &str) -> String {
+        match self {
+            Self::Users => kinds::users::standard_username(text),
+            Self::Segments | Self::Courses => text.trim().to_owned(),
+        }
     }
 
     /// What its files look like.

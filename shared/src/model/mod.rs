@@ -12,6 +12,7 @@ pub mod reading;
 pub mod recipe;
 pub mod settings;
 pub mod site;
+pub mod slot;
 pub mod stage;
 pub mod status;
 pub mod suggest;

@@ -149,7 +149,9 @@ fn word<T: FromStr>(name: &str, value: &Value, words: &'static [&'static str]) -
 
 fn encoding(name: &str, value: &Value) -> Result<String, SettingFault> {
     let label = value.as_str().unwrap_or_default();
-    encoding_rs::Encoding::for_label(label.as_bytes()).map(|found| found.name().to_owned()).ok_or_else(|| SettingFault {
+    // Without those that decode to nothing but replacement characters, or to private ones.
+    let found = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).filter(|found| *found != encoding_rs::X_USER_DEFINED);
+    found.map(|found| found.name().to_owned()).ok_or_else(|| SettingFault {
         name: name.to_owned(),
         code: "unknown-value",
         detail: "`encoding` is a label of the Encoding standard, such as UTF-8, windows-1252 or UTF-16LE.".to_owned(),
@@ -175,7 +177,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn given(recipe: Recipe, value: &Value) -> Result<Settings, Vec<(String, &'static str, Option<String>)>> {
+    type Faults = Vec<(String, &'static str, Option<String>)>;
+
+    fn given(recipe: Recipe, value: &Value) -> Result<Settings, Faults> {
         Settings::defaults(recipe, Kind::Users)
             .with(recipe, Kind::Users, value.as_object().expect("an object"))
             .map_err(|faults| faults.into_iter().map(|f| (f.name, f.code, f.suggestion)).collect())

@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn the_table_is_the_whole_truth() {
-        let mut drawn = String::new();
-        for from in Status::VARIANTS {
+        let line = |from: &Status| {
             let to: Vec<_> = Status::VARIANTS.iter().filter(|to| may_become(*from, **to)).map(|to| to.name()).collect();
-            drawn.push_str(&format!("{from} → {}\n", to.join(" ")));
-        }
+            format!("{from} → {}\n", to.join(" "))
+        };
+        let drawn: String = Status::VARIANTS.iter().map(line).collect();
         let expected = "validating → rejected previewing cancelling failed\n\
                         rejected → validating cancelled\n\
                         previewing → ready cancelling failed\n\

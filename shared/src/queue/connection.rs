@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a command is tried again; less than the 180 s after which a worker counts as dead.
-pub(super) const BUDGET: Duration = Duration::from_secs(60);
+pub(super) const BUDGET: Duration = Duration::from_mins(1);
 
 /// How long one answer may take. The default of 0.5 s makes a dead worker of every slow answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
@@ -73,9 +73,15 @@ where
 {
     let end = Instant::now() + BUDGET;
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+    let mut silent = true;
     loop {
         match attempt().await {
-            Err(error) if passes(&error) && Instant::now() < end => sleep(backoff.delay()).await,
+            Err(error) if passes(&error) && Instant::now() < end => {
+                if std::mem::take(&mut silent) {
+                    tracing::warn!(%error, budget = ?BUDGET, "Redis failed; trying again");
+                }
+                sleep(backoff.delay()).await;
+            }
             answer => return answer,
         }
     }

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_dead_worker_is_given_up_after_the_retries_of_a_living_one() {
         for lane in Lane::ALL {
-            assert_eq!(lane.config().orphaned_duration(), Duration::from_secs(180));
+            assert_eq!(lane.config().orphaned_duration(), Duration::from_mins(3));
             assert!(lane.config().orphaned_duration() > 2 * super::super::connection::BUDGET);
         }
     }

@@ -85,11 +85,11 @@ async fn listen(client: &Client, sender: &broadcast::Sender<ImportId>, backoff: 
 }
 
 fn hand_on(message: &Msg, sender: &broadcast::Sender<ImportId>) {
-    match str::from_utf8(message.get_payload_bytes()).map(str::parse::<ImportId>) {
-        // An error only means that nobody listens at the moment.
-        Ok(Ok(import)) => drop(sender.send(import)),
-        _ => tracing::warn!("a notice that names no import was dropped"),
-    }
+    let Some(import) = str::from_utf8(message.get_payload_bytes()).ok().and_then(|text| text.parse().ok()) else {
+        return tracing::warn!("a notice that names no import was dropped");
+    };
+    // An error only means that nobody listens at the moment.
+    let _ = sender.send(import);
 }
 
 /// An answer of Redis, or an error if it takes too long.

@@ -5,17 +5,16 @@ use super::StoreError;
 use crate::model::{
     ids::ImportNo,
     issue::IssueCounts,
+    slot::SLOTS,
     stage::Stage,
     tally::{Actions, Effects, Outcomes},
 };
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
 /// Rows in one batch of preview, about; plans in one batch of apply, at least. Measured: smaller ones cost more statements, larger
 /// ones more memory, and neither gains speed.
 pub const BATCH_LINES: i64 = 5_000;
-
-/// Slots in all; a batch of preview has a range of them.
-pub const SLOTS: i64 = 4_096;
 
 /// Makes the one batch of validate. Whatever earlier readings of the file left is swept away by that batch itself.
 pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
@@ -30,7 +29,7 @@ pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<
 pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, again: bool) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
     let pieces = (lines + BATCH_LINES - 1) / BATCH_LINES;
-    let pieces = pieces.clamp(1, SLOTS);
+    let pieces = pieces.clamp(1, i64::from(SLOTS));
     // Slots are filled evenly by a hash, so equal ranges of them are about equally many lines; the sum is made exact.
     sqlx::query!(
         "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
@@ -41,7 +40,7 @@ pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64,
         import.0,
         pieces,
         lines,
-        SLOTS,
+        i64::from(SLOTS),
         again,
     )
     .execute(conn)
@@ -72,16 +71,23 @@ pub struct Sums {
 
 /// Sums up the batches of an import.
 pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, StoreError> {
-    let mut sums = Sums::default();
+    Ok(sums_of(conn, &[import]).await?.remove(&import).unwrap_or_default())
+}
+
+/// Sums up the batches of some imports; one without batches is missing.
+pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
+    let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
+    let mut all: HashMap<ImportNo, Sums> = HashMap::new();
     let stages = sqlx::query!(
-        r#"SELECT stage, coalesce(sum(lines) FILTER (WHERE state = 'done'), 0) AS "done!", coalesce(sum(lines), 0) AS "all!",
+        r#"SELECT import_no, stage, coalesce(sum(lines) FILTER (WHERE state = 'done'), 0) AS "done!", coalesce(sum(lines), 0) AS "all!",
                   coalesce(sum(progress), 0)::bigint AS "progress!"
-             FROM muster.import_batches WHERE import_no = $1 GROUP BY stage"#,
-        import.0
+             FROM muster.import_batches WHERE import_no = ANY ($1) GROUP BY import_no, stage"#,
+        &numbers,
     )
     .fetch_all(&mut *conn)
     .await?;
     for row in stages {
+        let sums = all.entry(ImportNo(row.import_no)).or_default();
         match row.stage.parse() {
             Ok(Stage::Validate) => sums.staged_bytes = row.progress,
             Ok(Stage::Preview) => sums.previewed = (row.done, row.all),
@@ -90,18 +96,19 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
         }
     }
     let counts = sqlx::query!(
-        r#"SELECT b.stage, g.name AS "group!", c.key AS "name!", sum(c.value::bigint)::bigint AS "count!"
+        r#"SELECT b.import_no, b.stage, g.name AS "group!", c.key AS "name!", sum(c.value::bigint)::bigint AS "count!"
              FROM muster.import_batches b
             CROSS JOIN LATERAL (VALUES ('actions', b.tally -> 'actions'), ('issues', b.tally -> 'issues'),
                                        ('outcomes', b.tally -> 'outcomes'), ('effects', b.effects)) g (name, counts)
             CROSS JOIN LATERAL jsonb_each_text(coalesce(nullif(g.counts, 'null'), '{}')) c
-            WHERE b.import_no = $1 AND b.state = 'done' AND b.stage <> 'validate'
-            GROUP BY 1, 2, 3"#,
-        import.0
+            WHERE b.import_no = ANY ($1) AND b.state = 'done' AND b.stage <> 'validate' AND c.value <> '0'
+            GROUP BY 1, 2, 3, 4"#,
+        &numbers,
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
     for row in counts {
+        let sums = all.entry(ImportNo(row.import_no)).or_default();
         let applied = row.stage == Stage::Apply.name();
         let count = match row.group.as_str() {
             "actions" => sums.actions.get_mut(&row.name),
@@ -114,7 +121,7 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
             *count += row.count;
         }
     }
-    Ok(sums)
+    Ok(all)
 }
 
 fn issue_count<'a>(counts: &'a mut IssueCounts, name: &str) -> Option<&'a mut i64> {

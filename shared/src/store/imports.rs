@@ -184,6 +184,37 @@ pub async fn in_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Res
     stored.map(Import::try_from).transpose()
 }
 
+/// A page of a site's imports, newest first, from before that one on; of some statuses and recipes if they are named.
+pub async fn page(
+    conn: &mut PgConnection,
+    site: SiteId,
+    before: Option<ImportId>,
+    statuses: Option<&[Status]>,
+    recipes: Option<&[Recipe]>,
+    limit: i64,
+) -> Result<Vec<Import>, StoreError> {
+    let statuses: Option<Vec<String>> = statuses.map(|statuses| statuses.iter().map(ToString::to_string).collect());
+    let recipes: Option<Vec<String>> = recipes.map(|recipes| recipes.iter().map(ToString::to_string).collect());
+    let stored = sqlx::query_as!(
+        Stored,
+        "SELECT * FROM muster.imports
+          WHERE site_id = $1
+            AND ($2::uuid IS NULL OR id < $2)
+            AND ($3::text[] IS NULL OR status = ANY ($3))
+            AND ($4::text[] IS NULL OR recipe = ANY ($4))
+          ORDER BY id DESC
+          LIMIT $5",
+        site.0,
+        before.map(|before| before.0),
+        statuses.as_deref(),
+        recipes.as_deref(),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    stored.into_iter().map(Import::try_from).collect()
+}
+
 /// Locks the header against every other change of status until the transaction ends, and reads it. What is decided on it must
 /// be looked up in a later statement: a statement that waits for this lock sees the rest as it was before it waited.
 pub async fn lock(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
@@ -201,7 +232,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     let version = sqlx::query_scalar!(
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
-                stage_failed     = CASE WHEN $4 = 'failed' THEN stage_failed END,
+                stage_failed     = CASE WHEN $4 = 'failed' THEN failure ->> 'stage' END,
                 failure          = CASE WHEN $4 = 'failed' THEN failure END,
                 rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
                 stage_started_at = CASE WHEN $4 IN ('validating', 'previewing', 'applying') THEN now() ELSE stage_started_at END,

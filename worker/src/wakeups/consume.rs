@@ -2,8 +2,8 @@
 
 use super::{handlers::Handlers, poll::SteadyPoll, pulse::Pulse};
 use apalis::prelude::{BackendExt, Codec, Event, EventListenerExt, WorkerBuilder, WorkerBuilderExt, WorkerContext, WorkerError};
-use apalis_redis::{Config, RedisStorage};
-use muster_shared::queue::{Connection, Wake};
+use apalis_redis::RedisStorage;
+use muster_shared::queue::{Connection, Lane, Wake};
 use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +36,9 @@ impl Codec<Payload> for AsIs {
 /// done again, Postgres knows.
 pub(super) async fn consume<H, F>(
     name: String,
-    (connection, config): (Connection, Config),
-    (handlers, concurrency): (Handlers<H>, usize),
+    connection: Connection,
+    lane: Lane,
+    handlers: Handlers<H>,
     pulse: Pulse,
     stop: CancellationToken,
 ) -> Result<(), WorkerError>
@@ -45,18 +46,19 @@ where
     H: Fn(Wake) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let storage = RedisStorage::<Payload, _>::new(connection).with_config(config).with_codec(AsIs).poll_with_strategy(SteadyPoll::new());
-    let (draining, working) = (handlers.clone(), handlers);
+    let storage =
+        RedisStorage::<Payload, _>::new(connection).with_config(lane.config()).with_codec(AsIs).poll_with_strategy(SteadyPoll::new());
+    let draining = handlers.clone();
     WorkerBuilder::new(name.as_str())
         .backend(storage)
-        .concurrency(concurrency)
+        .concurrency(handlers.concurrency)
         .on_event(move |_, event| {
             if matches!(event, Event::HeartBeat) {
                 pulse.beat();
             }
         })
         .build(move |payload: Payload| {
-            let handlers = working.clone();
+            let handlers = handlers.clone();
             async move { handlers.handle(&payload).await }
         })
         .run_with_ctx(move |worker| drain(worker, stop.clone(), draining.clone()))
@@ -65,8 +67,9 @@ where
 
 /// Waits for `stop`, then lets the worker take no more, and ends it when all it took is done.
 ///
-/// A worker that is stopped at once sends neither heartbeats nor acknowledgements while its handlers finish, and hangs for good when
-/// more than 5 finish; one that pauses first does both.
+/// A worker that is stopped at once sends neither heartbeats nor acknowledgements while its handlers finish, and hangs for good if
+/// 5 or more of them were running: their acknowledgements wait for room that is made only after the last of them. One that pauses first
+/// goes on with both.
 async fn drain<H, F>(worker: WorkerContext, stop: CancellationToken, handlers: Handlers<H>) -> Result<(), WorkerError>
 where
     H: Fn(Wake) -> F,

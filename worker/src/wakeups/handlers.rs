@@ -8,6 +8,8 @@ use tokio_util::task::TaskTracker;
 /// Runs at most so many handlers at once, over all incarnations of a queue's worker.
 #[derive(Debug, Clone)]
 pub(super) struct Handlers<H> {
+    /// How many run at once.
+    pub(super) concurrency: usize,
     handler: H,
     places: Arc<Semaphore>,
     running: TaskTracker,
@@ -21,7 +23,7 @@ where
     pub(super) fn new(handler: H, concurrency: usize) -> Self {
         let running = TaskTracker::new();
         running.close(); // Needed to wait for its tasks; does not keep new ones out.
-        Self { handler, places: Arc::new(Semaphore::new(concurrency)), running }
+        Self { concurrency, handler, places: Arc::new(Semaphore::new(concurrency)), running }
     }
 
     /// Runs the handler for a payload and returns when it is through; goes on even if the caller does not.

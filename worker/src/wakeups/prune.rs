@@ -10,7 +10,7 @@ use std::{convert::Infallible, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often it looks.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// How long what is done can still be looked at, in seconds.
 const KEEP: u64 = 600;

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 /// A worker that lived this long did not fail at its start.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 
 /// How long an unreachable Redis may hold up the process after its last handler finished.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ where
         pulse.beat();
         let (name, born) = (unique_name(), Instant::now());
         tracing::info!(queue = lane.queue(), worker = name, "taking wakes");
-        let worker = consume(name, (connection.clone(), lane.config()), (handlers.clone(), concurrency), pulse.clone(), stop.clone());
+        let worker = consume(name, connection.clone(), lane, handlers.clone(), pulse.clone(), stop.clone());
         // A task of its own, so that a panic inside apalis is one more way to end.
         let worker = AbortOnDropHandle::new(tokio::spawn(worker));
         let end = tokio::select! {

@@ -4,6 +4,7 @@ use crate::model::{column::ColumnSpec, kind::KindSpec};
 
 /// What files of courses look like.
 pub static SPEC: KindSpec = KindSpec {
+    subject: "course",
     key: "shortname",
     columns: &[
         ColumnSpec::plain("shortname", 100),

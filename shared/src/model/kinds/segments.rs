@@ -4,6 +4,7 @@ use crate::model::{column::ColumnSpec, kind::KindSpec};
 
 /// What files of segments look like.
 pub static SPEC: KindSpec = KindSpec {
+    subject: "segment",
     key: "idnumber",
     columns: &[
         ColumnSpec::plain("idnumber", 100),

@@ -2,8 +2,15 @@
 
 use crate::model::{column::ColumnSpec, kind::KindSpec};
 
+/// A username as it is stored: trimmed, in lower case, without the characters that none may have.
+#[must_use]
+pub fn standard_username(text: &str) -> String {
+    text.trim().to_lowercase().chars().filter(|&c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@".contains(c)).collect()
+}
+
 /// What files of people look like.
 pub static SPEC: KindSpec = KindSpec {
+    subject: "user",
     key: "username",
     columns: &[
         ColumnSpec::plain("username", 100),

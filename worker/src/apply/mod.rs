@@ -1,0 +1,117 @@
+//! Apply: the recorded plans of one batch of subjects are executed in one transaction, and nothing else is. A subject that is no
+//! longer as its plan found it is planned again under the lock; the same plan goes on, another is held.
+
+mod guard;
+mod outcomes;
+
+use crate::{
+    batches::{Batch, confirm, finish},
+    context::Context,
+    error::StageError,
+    kinds::importer::{Contents, Importer, Piece},
+};
+use muster_shared::{
+    model::tally::{Effects, Tally},
+    store::imports::Import,
+};
+use sqlx::{Connection, PgConnection};
+
+/// A batch of a single subject that the database refuses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failing {
+    /// The turn that fails; the ones before it stand.
+    pub(crate) turn: i16,
+}
+
+/// How a batch came out.
+pub(crate) enum Ended {
+    /// It is done.
+    Done,
+    /// The database refused the data in this turn; nothing was done.
+    Refused { turn: i16, error: sqlx::Error },
+}
+
+/// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those after it as held.
+pub(crate) async fn run(
+    context: &Context,
+    import: &Import,
+    batch: &Batch,
+    importer: &mut dyn Importer,
+    failing: Option<(Failing, &sqlx::Error)>,
+) -> Result<Ended, StageError> {
+    let mut conn = context.lanes.acquire().await?;
+    let mut tx = conn.begin().await?;
+    confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    let (tally, effects) = if batch.number == 0 {
+        (Tally::default(), importer.make_groundwork(&mut tx, import.no).await?)
+    } else {
+        match execute(&mut tx, import, batch, importer, failing).await {
+            Ok(done) => done,
+            Err((turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
+            Err((_, other)) => return Err(other),
+        }
+    };
+    finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    match tx.commit().await.map_err(StageError::from) {
+        Err(StageError::Data(error)) => Ok(Ended::Refused { turn: 1, error }),
+        Err(other) => Err(other),
+        Ok(()) => Ok(Ended::Done),
+    }
+}
+
+async fn execute(
+    conn: &mut PgConnection,
+    import: &Import,
+    batch: &Batch,
+    importer: &mut dyn Importer,
+    failing: Option<(Failing, &sqlx::Error)>,
+) -> Result<(Tally, Effects), (i16, StageError)> {
+    let piece = Piece { import_no: import.no, site: import.site_id, low: batch.low, high: batch.high };
+    let before_turns = |error: StageError| (1, error);
+    let mut held = guard::check(conn, piece, importer).await.map_err(before_turns)?;
+    let mut effects = Effects::default();
+    for turn in turns(conn, piece).await.map_err(before_turns)? {
+        if failing.is_some_and(|(failing, _)| turn.number >= failing.turn) {
+            break;
+        }
+        let in_turn = |error| (turn.number, error);
+        let executed = importer.execute(conn, piece, turn.number, turn.contents, &held).await.map_err(in_turn)?;
+        effects += executed.effects;
+        held.extend(executed.held);
+    }
+    outcomes::record_held(conn, piece, &held).await.map_err(before_turns)?;
+    if let Some((failing, error)) = failing {
+        outcomes::record_failed(conn, piece, failing.turn, error).await.map_err(before_turns)?;
+    }
+    let outcomes = outcomes::count(conn, piece).await.map_err(before_turns)?;
+    Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
+}
+
+/// One turn of a piece, and what its plans contain.
+struct Turn {
+    number: i16,
+    contents: Contents,
+}
+
+async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, StageError> {
+    let rows = sqlx::query!(
+        r#"SELECT turn, bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
+                  bool_or(segments_joined IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
+             FROM muster.import_plans
+            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
+              AND action IN ('c', 'u', 'd')
+            GROUP BY turn ORDER BY turn"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Turn {
+            number: row.turn,
+            contents: Contents { creates: row.creates, updates: row.updates, segments: row.segments, courses: row.courses },
+        })
+        .collect())
+}

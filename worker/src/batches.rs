@@ -1,0 +1,276 @@
+//! All that the worker asks the database about batches: claim, confirm, finish, settle, give back, split.
+//!
+//! Two rules hold in every function. A claim is decided on after the import's row is locked, in later statements: one that
+//! locks and counts at once counts with the snapshot from before it waited. And the lock on a batch's own row, taken by
+//! [`confirm`] and kept to the commit, is the true lease: the expiry only says when somebody may try to take it.
+
+use crate::{context::Context, error::StageError};
+use muster_shared::{
+    model::{
+        ids::{ImportId, ImportNo},
+        stage::Stage,
+        tally::{Effects, Tally},
+    },
+    store::imports::{self, Import, to_json},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A batch is tried so often, then it is stuck. A lane that dies counts, one that gives back in good order does not.
+const MAX_ATTEMPTS: i16 = 5;
+/// So often the system may be in the way of one batch.
+const MAX_RETRIES: i16 = 20;
+
+/// A batch that this lane holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) import_no: ImportNo,
+    pub(crate) stage: Stage,
+    pub(crate) number: i32,
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    pub(crate) progress: i64,
+    pub(crate) token: Uuid,
+}
+
+/// What a lane that asked for work got.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// A batch. `is_first`: nobody else has had one of this stage yet; `waiting` more are there.
+    Batch { import: Box<Import>, batch: Batch, is_first: bool, waiting: i64 },
+    /// There is nothing to do now.
+    Nothing,
+}
+
+/// Claims the next batch of an import, in a transaction of its own.
+pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, StageError> {
+    let mut tx = context.control.begin().await?;
+    let Some(import) = imports::lock(&mut tx, id).await? else { return Ok(Claimed::Nothing) };
+    let Some(stage) = import.status.working_stage() else { return Ok(Claimed::Nothing) };
+    revoke_expired(&mut tx, import.no).await?;
+    let held = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "claimed!",
+                  count(*) FILTER (WHERE state = 'done') AS "done!",
+                  count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
+                  coalesce(bool_or(state <> 'done') FILTER (WHERE number = 0), false) AS "groundwork!"
+             FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
+        import.no.0,
+        stage.name()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if held.claimed >= context.config.lanes_per_import {
+        tx.commit().await?;
+        return Ok(Claimed::Nothing);
+    }
+    let token = Uuid::new_v4();
+    let row = sqlx::query!(
+        "UPDATE muster.import_batches
+            SET state = 'claimed', token = $3, attempts = attempts + 1, expires_at = clock_timestamp() + make_interval(secs => $4)
+          WHERE (import_no, stage, number) = (
+                SELECT import_no, stage, number FROM muster.import_batches
+                 WHERE import_no = $1 AND stage = $2 AND state = 'waiting' AND (number = 0 OR NOT $5)
+                 ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
+          RETURNING number, low, high, progress, attempts",
+        import.no.0,
+        stage.name(),
+        token,
+        context.config.lease_seconds,
+        held.groundwork,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else {
+        tx.commit().await?;
+        return Ok(Claimed::Nothing);
+    };
+    let batch = Batch { import_no: import.no, stage, number: row.number, low: row.low, high: row.high, progress: row.progress, token };
+    if row.attempts > MAX_ATTEMPTS {
+        stick(&mut tx, &batch, "attempts", "Every lane that took this batch was lost.").await?;
+        tx.commit().await?;
+        return Ok(Claimed::Nothing);
+    }
+    tx.commit().await?;
+    let is_first = held.claimed == 0 && held.done == 0;
+    Ok(Claimed::Batch { import: Box::new(import), batch, is_first, waiting: held.waiting - 1 })
+}
+
+/// Takes expired claims back. One whose row is locked is still at work, however late: it keeps its claim.
+pub(crate) async fn revoke_expired(conn: &mut PgConnection, import: ImportNo) -> Result<u64, StageError> {
+    let revoked = sqlx::query!(
+        "UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL
+          WHERE (import_no, stage, number) IN (
+                SELECT import_no, stage, number FROM muster.import_batches
+                 WHERE import_no = $1 AND state = 'claimed' AND expires_at < clock_timestamp()
+                   FOR UPDATE SKIP LOCKED)",
+        import.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
+/// The first statement of every transaction of a lane: locks the batch's row if it is still this lane's, and renews the claim.
+pub(crate) async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64) -> Result<(), StageError> {
+    let confirmed = sqlx::query!(
+        "UPDATE muster.import_batches SET expires_at = clock_timestamp() + make_interval(secs => $5)
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND state = 'claimed' AND token = $4
+          RETURNING set_config('application_name', 'muster ' || token, true)",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+        lease_seconds,
+    )
+    .fetch_optional(conn)
+    .await;
+    match confirmed {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(StageError::Lost),
+        // Under REPEATABLE READ: the row was changed since the snapshot, so the claim has moved.
+        Err(error) if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("40001")) => Err(StageError::Lost),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Marks the batch done, as the last statement of the transaction that did it.
+pub(crate) async fn finish(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    tally: &Tally,
+    effects: &Effects,
+    worker: &str,
+) -> Result<(), StageError> {
+    let finished = sqlx::query!(
+        "UPDATE muster.import_batches
+            SET state = 'done', token = NULL, expires_at = NULL, tally = $5, effects = $6, done_by = $7
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+        to_json(tally),
+        to_json(effects),
+        worker,
+    )
+    .execute(conn)
+    .await?;
+    if finished.rows_affected() == 1 { Ok(()) } else { Err(StageError::Lost) }
+}
+
+/// Remembers how far validate is, in the transaction of a chunk.
+pub(crate) async fn record_progress(conn: &mut PgConnection, batch: &Batch, bytes: i64, lines: i32) -> Result<(), StageError> {
+    sqlx::query!(
+        "UPDATE muster.import_batches SET progress = $4, lines = $5 WHERE import_no = $1 AND stage = $2 AND number = $3",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        bytes,
+        lines,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives the claim back in good order: the attempt does not count.
+pub(crate) async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
+    sqlx::query!(
+        "UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0)
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives the claim back because the system was in the way. Past a ceiling the batch is stuck.
+pub(crate) async fn put_off(conn: &mut PgConnection, batch: &Batch, reason: &str) -> Result<(), StageError> {
+    let put_off = sqlx::query!(
+        "UPDATE muster.import_batches
+            SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0), retries = retries + 1
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 AND retries < $5",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+        MAX_RETRIES,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if put_off.rows_affected() == 0 {
+        stick(conn, batch, "gave-up", reason).await?;
+    }
+    Ok(())
+}
+
+/// The batch will not succeed: it is taken out, and the import will fail once the others are through.
+pub(crate) async fn stick(conn: &mut PgConnection, batch: &Batch, code: &str, detail: &str) -> Result<(), StageError> {
+    let stuck = sqlx::query!(
+        "UPDATE muster.import_batches SET state = 'stuck', token = NULL, expires_at = NULL
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 RETURNING attempts",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(stuck) = stuck {
+        let failure =
+            serde_json::json!({"stage": batch.stage, "batch": batch.number, "code": code, "detail": detail, "attempts": stuck.attempts});
+        sqlx::query!("UPDATE muster.imports SET failure = coalesce(failure, $2) WHERE no = $1", batch.import_no.0, failure)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Splits a batch of apply that fails on its data in two, by subject; each half is claimed anew. `false`: it is of one subject.
+/// The import's row must be locked, since the new half takes the next free number.
+pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool, StageError> {
+    let subjects = sqlx::query!(
+        r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.import_plans
+            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
+            GROUP BY subject ORDER BY subject"#,
+        batch.import_no.0,
+        batch.low,
+        batch.high,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    if subjects.len() < 2 {
+        return Ok(false);
+    }
+    let (left, right) = subjects.split_at(subjects.len() / 2);
+    let middle = right[0].subject;
+    sqlx::query!(
+        "UPDATE muster.import_batches
+            SET state = 'waiting', token = NULL, expires_at = NULL, attempts = 0, high = $5, lines = $6
+          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
+        batch.import_no.0,
+        batch.stage.name(),
+        batch.number,
+        batch.token,
+        middle,
+        left.iter().map(|subject| subject.lines).sum::<i64>() as i32,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
+         SELECT $1, $2, max(number) + 1, $3, $4, $5 FROM muster.import_batches WHERE import_no = $1 AND stage = $2",
+        batch.import_no.0,
+        batch.stage.name(),
+        middle,
+        batch.high,
+        right.iter().map(|subject| subject.lines).sum::<i64>() as i32,
+    )
+    .execute(conn)
+    .await?;
+    Ok(true)
+}

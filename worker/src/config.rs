@@ -1,0 +1,45 @@
+//! The worker's settings, from the environment.
+
+use muster_shared::ops::env::{Env, EnvError};
+use std::net::SocketAddr;
+
+/// The worker's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) database_url: String,
+    pub(crate) redis_url: String,
+    pub(crate) files_url: String,
+    /// Where the liveness probe is answered; `None`: nowhere.
+    pub(crate) health_bind: Option<SocketAddr>,
+    /// Lanes for large imports.
+    pub(crate) lanes: usize,
+    /// Lanes for small imports.
+    pub(crate) express_lanes: usize,
+    /// The most lanes that work on one import, over all workers.
+    pub(crate) lanes_per_import: i64,
+    /// Seconds for which a claim is good without a sign of life.
+    pub(crate) lease_seconds: f64,
+    /// In logs and in the batches that it finished.
+    pub(crate) name: String,
+}
+
+impl Config {
+    /// Reads them.
+    pub(crate) fn read(env: &Env) -> Result<Self, EnvError> {
+        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
+        let health_bind = env.or("MUSTER_HEALTH_BIND", String::new())?;
+        let health_bind =
+            if health_bind.is_empty() { None } else { Some(env.or("MUSTER_HEALTH_BIND", SocketAddr::from(([127, 0, 0, 1], 0)))?) };
+        Ok(Self {
+            database_url: env.text("MUSTER_DATABASE_URL")?,
+            redis_url: env.text("MUSTER_REDIS_URL")?,
+            files_url: env.text("MUSTER_FILES_URL")?,
+            health_bind,
+            lanes: env.or("MUSTER_LANES", 2)?,
+            express_lanes: env.or("MUSTER_EXPRESS_LANES", 1)?,
+            lanes_per_import: env.or("MUSTER_LANES_PER_IMPORT", 4)?,
+            lease_seconds: env.or("MUSTER_LEASE_SECONDS", 60.0)?,
+            name: env.or("MUSTER_WORKER_NAME", format!("{host}-{}", std::process::id()))?,
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What a stage is handed.
+
+use crate::config::Config;
+use muster_shared::{
+    files::Files,
+    model::ids::ImportId,
+    queue::{Bell, Lane, Wake},
+    store::imports::Import,
+};
+use sqlx::PgPool;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What a stage is handed; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    /// Short transactions: claims, settling, things made ahead.
+    pub(crate) control: PgPool,
+    /// The transactions of batches, with the time-outs that a claim rests on.
+    pub(crate) lanes: PgPool,
+    pub(crate) files: Files,
+    pub(crate) bell: Bell,
+    /// Asked to end: finish the batch, take no other.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Context {
+    /// Wakes up to `lanes` further lanes for an import. A bell that does not ring is no harm: the rescuer looks after it.
+    pub(crate) async fn ring(&self, import: &Import, lanes: i64) {
+        let lane = if import.is_small { Lane::Express } else { Lane::Bulk };
+        for _ in 0..lanes {
+            if let Err(error) = self.bell.ring(&Wake::new(import.id), lane).await {
+                tracing::warn!(import.id = %import.id, %error, "the bell did not ring");
+                return;
+            }
+        }
+    }
+
+    /// Tells whoever watches that an import changed.
+    pub(crate) async fn tell(&self, import: ImportId) {
+        if let Err(error) = self.bell.tell(import).await {
+            tracing::debug!(import.id = %import, %error, "nobody was told");
+        }
+    }
+}

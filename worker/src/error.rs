@@ -1,0 +1,62 @@
+//! Why a stage cannot go on with a batch. An error here is a decision, never bad data: that is an issue.
+
+use muster_shared::{files::FilesError, store::StoreError};
+
+/// What is to be done about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StageError {
+    /// The batch belongs to another lane by now, or the import wants no more work: touch nothing.
+    #[error("the claim is no longer held")]
+    Lost,
+    /// The system is in the way; the same batch may well succeed later.
+    #[error("{0}")]
+    Retry(String),
+    /// The database refuses the data; the batch is taken apart until the line stands alone.
+    #[error("the database refuses the data: {0}")]
+    Data(sqlx::Error),
+    /// It will not succeed, however often it is tried.
+    #[error("{code}: {detail}")]
+    Fail {
+        /// For clients.
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
+}
+
+impl From<sqlx::Error> for StageError {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(code) = error.as_database_error().and_then(|database| database.code().map(std::borrow::Cow::into_owned)) else {
+            return match error {
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => {
+                    Self::Fail { code: "defect", detail: error.to_string() }
+                }
+                _ => Self::Retry(error.to_string()),
+            };
+        };
+        match &code[..2] {
+            "22" | "23" => Self::Data(error),
+            // Transaction rollback, lock not available, operator intervention, connection, resources, system.
+            "40" | "55" | "57" | "08" | "53" | "58" | "25" => Self::Retry(error.to_string()),
+            _ => Self::Fail { code: "defect", detail: error.to_string() },
+        }
+    }
+}
+
+impl From<StoreError> for StageError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => error.into(),
+            inconsistent @ StoreError::Inconsistent { .. } => Self::Fail { code: "defect", detail: inconsistent.to_string() },
+        }
+    }
+}
+
+impl From<FilesError> for StageError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Gone => Self::Fail { code: "file-gone", detail: "The uploaded file is no longer in the file store.".to_owned() },
+            other => Self::Retry(other.to_string()),
+        }
+    }
+}

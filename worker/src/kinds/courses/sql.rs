@@ -1,0 +1,126 @@
+//! All that courses ask the database; their categories are in the file beside.
+
+use super::{Found, categories::Categories};
+use crate::{
+    error::StageError,
+    kinds::{details::Existing, importer::Piece},
+};
+use muster_shared::model::ids::SiteId;
+use sqlx::PgConnection;
+
+/// The courses of these keys.
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String], categories: &Categories) -> Result<Found, StageError> {
+    let rows = sqlx::query!(
+        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
+           FROM lms.courses WHERE site_id = $1 AND shortname = ANY ($2)",
+        site.0,
+        keys,
+    )
+    .fetch_all(conn)
+    .await?;
+    let found = rows.into_iter().map(|row| {
+        let fields = vec![
+            Some(row.shortname.clone()),
+            Some(row.fullname),
+            Some(row.idnumber),
+            Some(categories.path(row.category_id)),
+            Some(row.category_id.to_string()),
+            Some(row.summary),
+            Some(row.visible.to_string()),
+            row.startdate.map(|date| date.to_string()),
+            row.enddate.map(|date| date.to_string()),
+        ];
+        (row.shortname, Existing { id: row.id, version: Some(row.version), fields, turns: 0 })
+    });
+    Ok(found.collect())
+}
+
+/// Takes so many ids for new courses.
+pub(super) async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT nextval(pg_get_serial_sequence('lms.courses', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
+        count as i32
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
+/// Locks the courses of a piece; those that changed since they were planned.
+pub(super) async fn lock(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+    let changed = sqlx::query_scalar!(
+        r#"WITH planned AS (
+                SELECT subject, max(target_version) AS version FROM muster.import_plans
+                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND subject >= $3 AND subject < $4 AND target_version IS NOT NULL
+                 GROUP BY subject),
+           locked AS MATERIALIZED (
+                SELECT id, version FROM lms.courses
+                 WHERE site_id = $2 AND id IN (SELECT subject FROM planned) ORDER BY id FOR NO KEY UPDATE)
+           SELECT p.subject AS "subject!" FROM planned p LEFT JOIN locked l ON l.id = p.subject
+            WHERE l.version IS DISTINCT FROM p.version"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(changed)
+}
+
+/// Updates courses; how many. A category that the import made goes by its reserved id in the plans.
+pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let done = sqlx::query!(
+        "UPDATE lms.courses c
+            SET fullname    = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE c.fullname END,
+                idnumber    = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE c.idnumber END,
+                category_id = CASE WHEN p.mask & 16 <> 0 THEN coalesce(m.actual_id, p.after[5]::bigint) ELSE c.category_id END,
+                summary     = CASE WHEN p.mask & 32 <> 0 THEN p.after[6] ELSE c.summary END,
+                visible     = CASE WHEN p.mask & 64 <> 0 THEN p.after[7]::boolean ELSE c.visible END,
+                startdate   = CASE WHEN p.mask & 128 <> 0 THEN p.after[8]::date ELSE c.startdate END,
+                enddate     = CASE WHEN p.mask & 256 <> 0 THEN p.after[9]::date ELSE c.enddate END,
+                updated_at  = now()
+           FROM muster.import_plans p
+           LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
+          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id = $2",
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() as i64)
+}
+
+/// Creates courses: how many, and those whose short name somebody took meanwhile.
+pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
+    let rows = sqlx::query!(
+        r#"WITH planned AS (
+                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.import_plans p
+                  LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
+                 WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'c' AND p.subject <> ALL ($6)),
+           made AS (
+                INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
+                SELECT target_id, $2, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
+                  FROM planned ORDER BY after[1]
+                    ON CONFLICT DO NOTHING RETURNING id)
+           SELECT p.target_id AS "id!", m.id IS NOT NULL AS "is_made!" FROM planned p LEFT JOIN made m ON m.id = p.target_id"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .fetch_all(conn)
+    .await?;
+    let held: Vec<i64> = rows.iter().filter(|row| !row.is_made).map(|row| row.id).collect();
+    Ok((rows.len() as i64 - held.len() as i64, held))
+}

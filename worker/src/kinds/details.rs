@@ -1,0 +1,135 @@
+//! Planning of plain records: a key, some fields, nothing else. Segments and courses are such; of people it is the smaller half.
+
+use super::importer::{Changes, Plan, StagedRow};
+use muster_shared::model::{
+    issue::{Code, Issue},
+    plan::Action,
+    recipe::Recipe,
+    settings::Mode,
+};
+use std::collections::HashMap;
+
+/// A record as it is in the LMS, or as earlier lines of the file would leave it.
+#[derive(Debug, Clone)]
+pub(crate) struct Existing {
+    pub(crate) id: i64,
+    /// `None`: an earlier line of the file would create it.
+    pub(crate) version: Option<i64>,
+    /// By the positions of the kind's fields.
+    pub(crate) fields: Vec<Option<String>>,
+    /// Lines that do something, so far.
+    pub(crate) turns: i16,
+}
+
+/// A line as it was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// By the positions of the kind's fields; `None`: the line says nothing.
+    pub(crate) fields: Vec<Option<String>>,
+    pub(crate) issues: Vec<Issue>,
+}
+
+/// What the lines of a kind of plain records are planned with.
+pub(crate) struct Records<'a> {
+    pub(crate) mode: Mode,
+    pub(crate) recipe: Recipe,
+    pub(crate) key_heading: &'a str,
+    /// For messages: "segment".
+    pub(crate) noun: &'static str,
+    pub(crate) exists: Code,
+    pub(crate) not_found: Code,
+    /// Fields without which none is created, with their names.
+    pub(crate) needed: &'static [(usize, &'static str)],
+    /// Values of fields that a new record has when the line says nothing.
+    pub(crate) defaults: &'static [(usize, &'static str)],
+    /// By key.
+    pub(crate) existing: HashMap<String, Existing>,
+    /// Ids for new ones.
+    pub(crate) ids: std::vec::IntoIter<i64>,
+}
+
+impl Records<'_> {
+    /// Plans a line, and remembers what it would leave for the lines after it.
+    pub(crate) fn plan(&mut self, row: &StagedRow, read: Read) -> Plan {
+        let has_errors = |issues: &[Issue]| issues.iter().any(|issue| issue.severity == muster_shared::model::issue::Severity::Error);
+        let mut issues = read.issues;
+        let Some(key) = row.key.as_ref().filter(|_| !has_errors(&issues)) else {
+            return Plan::idle(row.line, Action::Reject, issues);
+        };
+        match (self.existing.contains_key(key), self.mode) {
+            (true, Mode::CreateOnly) => self.already_there(row, key, issues),
+            (true, _) => self.update(row, key, &read.fields, issues),
+            (false, Mode::UpdateOnly) => self.unknown(row, key, issues),
+            (false, _) => {
+                self.check_needed(&read.fields, &mut issues);
+                if has_errors(&issues) { Plan::idle(row.line, Action::Reject, issues) } else { self.create(row, key, read.fields, issues) }
+            }
+        }
+    }
+
+    fn already_there(&self, row: &StagedRow, key: &str, mut issues: Vec<Issue>) -> Plan {
+        let noun = self.noun;
+        if self.existing[key].version.is_none() {
+            let message = format!("An earlier line of the file has the same key; a {noun} can be created only once.");
+            issues.push(Issue::error(Code::NameUsedTwice, message).at(self.key_heading, key));
+            return Plan::idle(row.line, Action::Reject, issues);
+        }
+        let message = format!("There is a {noun} with this key already; the line is skipped.");
+        issues.push(Issue::warning(self.exists, message).at(self.key_heading, key));
+        Plan::idle(row.line, Action::Skip, issues)
+    }
+
+    fn unknown(&self, row: &StagedRow, key: &str, mut issues: Vec<Issue>) -> Plan {
+        let message = format!("There is no {} with this key.", self.noun);
+        if self.recipe.spec().unknown_is_error {
+            issues.push(Issue::error(self.not_found, message).at(self.key_heading, key));
+            Plan::idle(row.line, Action::Reject, issues)
+        } else {
+            issues.push(Issue::warning(self.not_found, message).at(self.key_heading, key));
+            Plan::idle(row.line, Action::Skip, issues)
+        }
+    }
+
+    fn check_needed(&self, fields: &[Option<String>], issues: &mut Vec<Issue>) {
+        for (i, name) in self.needed {
+            if fields[*i].is_none() {
+                let message = format!("A new {} needs `{name}`.", self.noun);
+                issues.push(Issue::error(Code::MissingValue, message).at(name, ""));
+            }
+        }
+    }
+
+    fn create(&mut self, row: &StagedRow, key: &str, mut fields: Vec<Option<String>>, issues: Vec<Issue>) -> Plan {
+        for (i, value) in self.defaults {
+            fields[*i].get_or_insert_with(|| (*value).to_owned());
+        }
+        let mut changes = Changes::default();
+        for (i, value) in fields.iter().enumerate().filter(|(_, value)| value.is_some()) {
+            changes.write(i, fields.len(), None, value.as_deref());
+        }
+        let id = self.ids.next();
+        let existing = id.map(|id| Existing { id, version: None, fields, turns: 1 });
+        self.existing.extend(existing.map(|existing| (key.to_owned(), existing)));
+        Plan { subject: id, changes, ..Plan::idle(row.line, Action::Create, issues) }
+    }
+
+    fn update(&mut self, row: &StagedRow, key: &str, fields: &[Option<String>], issues: Vec<Issue>) -> Plan {
+        let mut changes = Changes::default();
+        let Some(existing) = self.existing.get_mut(key) else { return Plan::idle(row.line, Action::Reject, issues) };
+        for (i, value) in fields.iter().enumerate() {
+            if value.is_some() && *value != existing.fields[i] {
+                changes.write(i, fields.len(), existing.fields[i].as_deref(), value.as_deref());
+                existing.fields[i].clone_from(value);
+            }
+        }
+        existing.turns += 1;
+        let action = if changes.mask == 0 { Action::Unchanged } else { Action::Update };
+        Plan {
+            subject: Some(existing.id),
+            turn: existing.turns,
+            target_version: existing.version,
+            changes,
+            ..Plan::idle(row.line, action, issues)
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What a kind must be able to do; everything else about it is in its own folder.
+
+use crate::{error::StageError, kinds::cells::Cells};
+use async_trait::async_trait;
+use muster_shared::model::{
+    ids::{ImportNo, SiteId},
+    issue::Issue,
+    plan::Action,
+    tally::Effects,
+};
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// Who a line is about, and what it lays claim to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Standardised; `None`: missing or unusable.
+    pub(crate) key: Option<String>,
+    /// Values that no two subjects may share, standardised, by the kind's own positions. Empty: the kind has none.
+    pub(crate) claims: Vec<Option<String>>,
+}
+
+/// One staged record.
+#[derive(Debug)]
+pub(crate) struct StagedRow {
+    pub(crate) line: i32,
+    pub(crate) key: Option<String>,
+    pub(crate) cells: Vec<String>,
+    /// What is wrong with its shape.
+    pub(crate) issues: Vec<Issue>,
+    /// Claims of this line that an earlier line about another subject has made: claim, that line.
+    pub(crate) clashes: Vec<(i16, i32)>,
+}
+
+/// What a line would do to memberships. Only for people.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Memberships {
+    pub(crate) segments_joined: Vec<i64>,
+    pub(crate) segments_there: Vec<i64>,
+    /// One position for each course and role that the line names.
+    pub(crate) courses: Vec<i64>,
+    pub(crate) course_roles: Vec<i32>,
+    /// [`ENROLS`] and [`ADDS_ROLE`].
+    pub(crate) course_does: Vec<i16>,
+}
+
+/// Bit of [`Memberships::course_does`]: the person is enrolled.
+pub(crate) const ENROLS: i16 = 1;
+/// Bit of [`Memberships::course_does`]: the person gets the role.
+pub(crate) const ADDS_ROLE: i16 = 2;
+
+impl Memberships {
+    /// Does any of them change?
+    pub(crate) fn change(&self) -> bool {
+        !self.segments_joined.is_empty() || self.course_does.iter().any(|&does| does != 0)
+    }
+}
+
+/// Fields that a line would write, by the positions of the kind's `fields`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Bit i: field i is written.
+    pub(crate) mask: i64,
+    /// Empty: nothing was there.
+    pub(crate) before: Vec<Option<String>>,
+    /// Empty: nothing is written.
+    pub(crate) after: Vec<Option<String>>,
+}
+
+impl Changes {
+    /// Writes field `i` of so many.
+    pub(crate) fn write(&mut self, i: usize, fields: usize, before: Option<&str>, after: Option<&str>) {
+        self.before.resize(fields, None);
+        self.after.resize(fields, None);
+        self.mask |= 1 << i;
+        self.before[i] = before.map(str::to_owned);
+        self.after[i] = after.map(str::to_owned);
+    }
+}
+
+/// What one line would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) line: i32,
+    /// `None`: there is nothing to execute.
+    pub(crate) subject: Option<i64>,
+    /// The how-manieth line of its subject that does something, from 1.
+    pub(crate) turn: i16,
+    pub(crate) action: Action,
+    /// As it was found; `None`: the subject is not there yet.
+    pub(crate) target_version: Option<i64>,
+    pub(crate) changes: Changes,
+    pub(crate) memberships: Memberships,
+    pub(crate) issues: Vec<Issue>,
+}
+
+impl Plan {
+    /// A line that does nothing, with the reasons.
+    pub(crate) fn idle(line: i32, action: Action, issues: Vec<Issue>) -> Self {
+        Self {
+            line,
+            subject: None,
+            turn: 1,
+            action,
+            target_version: None,
+            changes: Changes::default(),
+            memberships: Memberships::default(),
+            issues,
+        }
+    }
+
+    /// Would it do the same as `other`? What it was based on may differ.
+    pub(crate) fn does_the_same_as(&self, other: &Self) -> bool {
+        self.action == other.action
+            && self.subject == other.subject
+            && self.turn == other.turn
+            && self.changes == other.changes
+            && self.memberships == other.memberships
+    }
+}
+
+/// The plans of some rows.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    /// In the order of the rows.
+    pub(crate) plans: Vec<Plan>,
+    /// What they would bring about.
+    pub(crate) effects: Effects,
+    /// Filled cells that are passed over since details of existing people are kept, by heading.
+    pub(crate) ignored_by_details: BTreeMap<String, i64>,
+}
+
+/// A range of subjects of an import, whose plans are executed together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) import_no: ImportNo,
+    pub(crate) site: SiteId,
+    /// Ids of subjects, `low..high`.
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+}
+
+/// What the plans of one turn of a piece contain, so that needless statements are left out.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "four questions with no order among them")]
+pub(crate) struct Contents {
+    pub(crate) creates: bool,
+    pub(crate) updates: bool,
+    pub(crate) segments: bool,
+    pub(crate) courses: bool,
+}
+
+/// What came of executing plans.
+#[derive(Debug, Default)]
+pub(crate) struct Executed {
+    pub(crate) effects: Effects,
+    /// Subjects that were to be created, and somebody else took the name or address meanwhile.
+    pub(crate) held: Vec<i64>,
+}
+
+/// What a kind must be able to do.
+#[async_trait]
+pub(crate) trait Importer: Send + Sync {
+    /// Validate: who a line is about. Must not look at anything but the cells.
+    fn identify(&self, cells: &Cells<'_>) -> Identity;
+
+    /// Preview: plans rows that are complete by subject and in the order of slot and line. Reads only; ids of what would be
+    /// created are taken from its sequence.
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError>;
+
+    /// Apply: locks the subjects of a piece in the order of their ids, and tells those that are no longer as the plans found them.
+    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError>;
+
+    /// Apply: executes the plans of one turn of a piece, but those of the subjects in `held`.
+    async fn execute(
+        &self,
+        conn: &mut PgConnection,
+        piece: Piece,
+        turn: i16,
+        contents: Contents,
+        held: &[i64],
+    ) -> Result<Executed, StageError>;
+
+    /// Apply, before all pieces: makes what the file names and lets Muster make. Most kinds have nothing of the sort.
+    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+        Ok(Effects::default())
+    }
+}

@@ -1,0 +1,57 @@
+//! What differs from kind to kind, and nothing else: a folder each, and the one match from kind to importer.
+
+pub(crate) mod cells;
+mod courses;
+mod details;
+pub(crate) mod importer;
+mod segments;
+mod users;
+
+use crate::{
+    error::StageError,
+    validate::header::{Expect, Header, understand},
+};
+use importer::Importer;
+use muster_shared::{
+    model::{kind::Kind, site::Limits},
+    store::imports::Import,
+};
+use sqlx::PgPool;
+use std::collections::{BTreeSet, HashMap};
+
+/// The importer of an import's kind.
+pub(crate) fn importer(import: &Import, header: Header, control: &PgPool) -> Box<dyn Importer> {
+    match import.kind {
+        Kind::Users => Box::new(users::Users::new(import, header)),
+        Kind::Segments => Box::new(segments::Segments::new(import, header)),
+        Kind::Courses => Box::new(courses::Courses::new(import, header, control.clone())),
+    }
+}
+
+/// How many claims, other than the key, the kind's lines make.
+pub(crate) fn claims(kind: Kind) -> usize {
+    match kind {
+        Kind::Users => users::CLAIMS,
+        Kind::Segments | Kind::Courses => 0,
+    }
+}
+
+/// The header that validate has accepted, understood once more.
+pub(crate) fn header(import: &Import) -> Result<Header, StageError> {
+    let limits = Limits { columns: u64::MAX, numbered_columns: u64::MAX, ..Limits::default() };
+    let expect = Expect { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits: &limits };
+    let (header, _) = understand(&import.file.columns, 1, expect)
+        .map_err(|_| StageError::Fail { code: "defect", detail: "An accepted header is refused now.".to_owned() })?;
+    Ok(header)
+}
+
+/// The distinct keys of some rows.
+fn keys(rows: &[importer::StagedRow]) -> Vec<String> {
+    let distinct: BTreeSet<&String> = rows.iter().filter_map(|row| row.key.as_ref()).collect();
+    distinct.into_iter().cloned().collect()
+}
+
+/// How many of the keys are not there: so many ids are needed at most.
+fn missing<T>(keys: &[String], existing: &HashMap<String, T>) -> usize {
+    keys.iter().filter(|key| !existing.contains_key(*key)).count()
+}

@@ -1,0 +1,102 @@
+//! Lines that describe segments.
+
+mod row;
+mod sql;
+
+use super::{
+    cells::Cells,
+    details::{Existing, Records},
+    importer::{Contents, Executed, Identity, Importer, Piece, Planned, StagedRow},
+};
+use crate::{error::StageError, validate::header::Header};
+use async_trait::async_trait;
+use muster_shared::{
+    model::{ids::SiteId, issue::Code, plan::Action, recipe::Recipe, settings::Mode},
+    store::imports::Import,
+};
+use sqlx::PgConnection;
+
+/// Positions in a plan's fields.
+const FIELDS: usize = 4;
+const IDNUMBER: usize = 0;
+const NAME: usize = 1;
+const DESCRIPTION: usize = 2;
+const VISIBLE: usize = 3;
+
+/// Imports segments.
+pub(super) struct Segments {
+    header: Header,
+    site: SiteId,
+    recipe: Recipe,
+    mode: Mode,
+}
+
+impl Segments {
+    pub(super) fn new(import: &Import, header: Header) -> Self {
+        Self { header, site: import.site_id, recipe: import.recipe, mode: import.settings.mode }
+    }
+}
+
+#[async_trait]
+impl Importer for Segments {
+    fn identify(&self, cells: &Cells<'_>) -> Identity {
+        let key = cells.named("idnumber").and_then(|cell| cell.filled()).map(str::to_owned);
+        Identity { key, claims: Vec::new() }
+    }
+
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError> {
+        let keys = super::keys(rows);
+        let existing = sql::find(conn, self.site, &keys).await?;
+        let ids = sql::reserve(conn, super::missing(&keys, &existing)).await?.into_iter();
+        let mut records = Records {
+            mode: self.mode,
+            recipe: self.recipe,
+            key_heading: "idnumber",
+            noun: "segment",
+            exists: Code::SegmentExists,
+            not_found: Code::SegmentNotFound,
+            needed: &[(NAME, "name")],
+            defaults: &[(DESCRIPTION, ""), (VISIBLE, "true")],
+            existing,
+            ids,
+        };
+        let mut planned = Planned::default();
+        for row in rows {
+            let plan = records.plan(row, row::read(row, &Cells::new(&self.header, &row.cells)));
+            match plan.action {
+                Action::Create => planned.effects.segments_created += 1,
+                Action::Update => planned.effects.segments_updated += 1,
+                _ => {}
+            }
+            planned.plans.push(plan);
+        }
+        Ok(planned)
+    }
+
+    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+        sql::lock(conn, piece).await
+    }
+
+    async fn execute(
+        &self,
+        conn: &mut PgConnection,
+        piece: Piece,
+        turn: i16,
+        contents: Contents,
+        held: &[i64],
+    ) -> Result<Executed, StageError> {
+        let mut executed = Executed::default();
+        if contents.updates {
+            executed.effects.segments_updated = sql::update(conn, piece, turn, held).await?;
+        }
+        if contents.creates {
+            let (created, held) = sql::create(conn, piece, turn, held).await?;
+            executed.effects.segments_created = created;
+            executed.held = held;
+        }
+        Ok(executed)
+    }
+}
+
+/// Existing segments, by key.
+type Found = std::collections::HashMap<String, Existing>;

@@ -1,0 +1,110 @@
+//! All that segments ask the database.
+
+use super::Found;
+use crate::{
+    error::StageError,
+    kinds::{details::Existing, importer::Piece},
+};
+use muster_shared::model::ids::SiteId;
+use sqlx::PgConnection;
+
+/// The segments of these keys.
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Found, StageError> {
+    let rows = sqlx::query!(
+        "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE site_id = $1 AND idnumber = ANY ($2)",
+        site.0,
+        keys,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let fields = vec![Some(row.idnumber.clone()), Some(row.name), Some(row.description), Some(row.visible.to_string())];
+            (row.idnumber, Existing { id: row.id, version: Some(row.version), fields, turns: 0 })
+        })
+        .collect())
+}
+
+/// Takes so many ids for new segments.
+pub(super) async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT nextval(pg_get_serial_sequence('lms.segments', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
+        count as i32
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
+/// Locks the segments of a piece; those that changed since they were planned.
+pub(super) async fn lock(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+    let changed = sqlx::query_scalar!(
+        r#"WITH planned AS (
+                SELECT subject, max(target_version) AS version FROM muster.import_plans
+                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND subject >= $3 AND subject < $4 AND target_version IS NOT NULL
+                 GROUP BY subject),
+           locked AS MATERIALIZED (
+                SELECT id, version FROM lms.segments
+                 WHERE site_id = $2 AND id IN (SELECT subject FROM planned) ORDER BY id FOR NO KEY UPDATE)
+           SELECT p.subject AS "subject!" FROM planned p LEFT JOIN locked l ON l.id = p.subject
+            WHERE l.version IS DISTINCT FROM p.version"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(changed)
+}
+
+/// Updates segments; how many.
+pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let done = sqlx::query!(
+        "UPDATE lms.segments s
+            SET name        = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE s.name END,
+                description = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE s.description END,
+                visible     = CASE WHEN p.mask & 8 <> 0 THEN p.after[4]::boolean ELSE s.visible END,
+                updated_at  = now()
+           FROM muster.import_plans p
+          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id = $2",
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() as i64)
+}
+
+/// Creates segments: how many, and those whose ID number somebody took meanwhile.
+pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
+    let rows = sqlx::query!(
+        r#"WITH planned AS (
+                SELECT target_id, after FROM muster.import_plans
+                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action = 'c' AND subject <> ALL ($6)),
+           made AS (
+                INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
+                SELECT target_id, $2, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
+                    ON CONFLICT DO NOTHING RETURNING id)
+           SELECT p.target_id AS "id!", m.id IS NOT NULL AS "is_made!" FROM planned p LEFT JOIN made m ON m.id = p.target_id"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .fetch_all(conn)
+    .await?;
+    let held: Vec<i64> = rows.iter().filter(|row| !row.is_made).map(|row| row.id).collect();
+    Ok((rows.len() as i64 - held.len() as i64, held))
+}

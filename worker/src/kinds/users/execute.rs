@@ -1,0 +1,186 @@
+//! Executing plans about people: one statement for each kind of writing, since statements inside one statement do not see each
+//! other. People are locked first, in the order of their ids, so that two imports queue up on one person and never cross.
+
+use crate::{
+    error::StageError,
+    kinds::importer::{Contents, Executed, Piece},
+};
+use sqlx::PgConnection;
+
+/// Locks the people of a piece; those who changed since they were planned. People of whom nothing is written are only looked at.
+pub(super) async fn lock(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+    let changed = sqlx::query_scalar!(
+        r#"WITH planned AS (
+                SELECT subject, max(target_version) AS version, bool_or(action <> 'n') AS writes FROM muster.import_plans
+                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND subject >= $3 AND subject < $4 AND target_version IS NOT NULL
+                 GROUP BY subject),
+           locked AS MATERIALIZED (
+                SELECT id, version FROM lms.users
+                 WHERE site_id = $2 AND deleted_at IS NULL AND id IN (SELECT subject FROM planned WHERE writes)
+                 ORDER BY id FOR NO KEY UPDATE),
+           seen AS (
+                SELECT id, version FROM locked
+                 UNION ALL
+                SELECT id, version FROM lms.users
+                 WHERE site_id = $2 AND deleted_at IS NULL AND id IN (SELECT subject FROM planned WHERE NOT writes))
+           SELECT p.subject AS "subject!" FROM planned p LEFT JOIN seen s ON s.id = p.subject
+            WHERE s.version IS DISTINCT FROM p.version"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(changed)
+}
+
+/// Executes one turn: details, then new people, then what they belong to.
+pub(super) async fn turn(
+    conn: &mut PgConnection,
+    piece: Piece,
+    turn: i16,
+    contents: Contents,
+    held: &[i64],
+) -> Result<Executed, StageError> {
+    let mut executed = Executed::default();
+    let mut held = held.to_vec();
+    if contents.updates {
+        update(conn, piece, turn, &held).await?;
+    }
+    if contents.creates {
+        let (created, taken) = create(conn, piece, turn, &held).await?;
+        executed.effects.users_created = created;
+        held.extend(&taken);
+        executed.held = taken;
+    }
+    if contents.segments {
+        executed.effects.segments_joined = join_segments(conn, piece, turn, &held).await?;
+    }
+    if contents.courses {
+        executed.effects.enrolments_created = enrol(conn, piece, turn, &held).await?;
+        executed.effects.course_roles_added = add_roles(conn, piece, turn, &held).await?;
+    }
+    Ok(executed)
+}
+
+async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(), StageError> {
+    sqlx::query!(
+        "UPDATE lms.users u
+            SET firstname   = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE u.firstname END,
+                lastname    = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE u.lastname END,
+                email       = CASE WHEN p.mask & 8 <> 0 THEN p.after[4] ELSE u.email END,
+                email_key   = CASE WHEN p.mask & 16 <> 0 THEN p.after[5] ELSE u.email_key END,
+                email_share = CASE WHEN p.mask & 16 <> 0 THEN 0 ELSE u.email_share END,
+                idnumber    = CASE WHEN p.mask & 32 <> 0 THEN p.after[6] ELSE u.idnumber END,
+                institution = CASE WHEN p.mask & 64 <> 0 THEN p.after[7] ELSE u.institution END,
+                department  = CASE WHEN p.mask & 128 <> 0 THEN p.after[8] ELSE u.department END,
+                city        = CASE WHEN p.mask & 256 <> 0 THEN p.after[9] ELSE u.city END,
+                country     = CASE WHEN p.mask & 512 <> 0 THEN p.after[10] ELSE u.country END,
+                updated_at  = now()
+           FROM muster.import_plans p
+          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id = $2",
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Creates people: how many, and those whose username or address somebody took meanwhile.
+async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
+    let planned = sqlx::query!(
+        r#"WITH planned AS (
+                SELECT target_id, after FROM muster.import_plans
+                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
+                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action = 'c' AND subject <> ALL ($6)),
+           made AS (
+                INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
+                                       city, country, source)
+                SELECT target_id, $2, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
+                       coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $1
+                  FROM planned ORDER BY after[1]
+                    ON CONFLICT DO NOTHING RETURNING id),
+           counted AS (SELECT count(*) AS made FROM made)
+           SELECT c.made AS "made!", p.target_id AS "taken"
+             FROM counted c LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) p ON true"#,
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .fetch_all(conn)
+    .await?;
+    let made = planned.first().map_or(0, |row| row.made);
+    Ok((made, planned.into_iter().filter_map(|row| row.taken).collect()))
+}
+
+async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let joined = sqlx::query!(
+        "INSERT INTO lms.segment_members (user_id, segment_id, source)
+         SELECT p.target_id, s.id, $1
+           FROM muster.import_plans p CROSS JOIN unnest(p.segments_joined) s (id)
+          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
+            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5)
+          ORDER BY 1, 2
+             ON CONFLICT DO NOTHING",
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(joined.rows_affected() as i64)
+}
+
+async fn enrol(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let enrolled = sqlx::query!(
+        "INSERT INTO lms.enrolments (user_id, course_id, source)
+         SELECT p.target_id, c.id, $1
+           FROM muster.import_plans p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
+          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
+            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
+          ORDER BY 1, 2
+             ON CONFLICT DO NOTHING",
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(enrolled.rows_affected() as i64)
+}
+
+async fn add_roles(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let added = sqlx::query!(
+        "INSERT INTO lms.role_assignments (user_id, course_id, role_id, source)
+         SELECT p.target_id, c.id, c.role, $1
+           FROM muster.import_plans p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
+          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
+            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 2 <> 0
+          ORDER BY 1, 2, 3
+             ON CONFLICT DO NOTHING",
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(added.rows_affected() as i64)
+}

@@ -1,0 +1,213 @@
+//! What the site knows about the people of some rows: one query a table, whatever the number of rows.
+
+use super::{Rules, field, row::Row};
+use crate::error::StageError;
+use muster_shared::model::{ids::SiteId, settings::Mode, suggest::nearest};
+use sqlx::PgConnection;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// So many unknown people of a batch are looked for under another spelling.
+const MAX_SUGGESTIONS: usize = 100;
+
+/// A person who exists.
+#[derive(Debug, Clone)]
+pub(super) struct Person {
+    pub(super) id: i64,
+    pub(super) version: i64,
+    /// By position in a plan's fields; empty where no line can write details.
+    pub(super) fields: Vec<Option<String>>,
+}
+
+/// What the site knows about the people of some rows.
+#[derive(Debug, Default)]
+pub(super) struct Site {
+    /// By username.
+    pub(super) people: HashMap<String, Person>,
+    /// Who has an address.
+    pub(super) emails: HashMap<String, Vec<i64>>,
+    /// Person and segment.
+    pub(super) segments: HashSet<(i64, i64)>,
+    /// Person and course, with the status of the enrolment.
+    pub(super) enrolments: HashMap<(i64, i64), i16>,
+    /// Person, course, role.
+    pub(super) roles: HashSet<(i64, i64, i32)>,
+    /// Ids for people who would be created.
+    pub(super) ids: std::vec::IntoIter<i64>,
+    /// Usernames like those that are unknown.
+    pub(super) suggestions: HashMap<String, String>,
+}
+
+/// Looks all of it up.
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, rows: &[Row]) -> Result<Site, StageError> {
+    let keys: BTreeSet<&String> = rows.iter().filter_map(|row| row.key.as_ref()).collect();
+    let keys: Vec<String> = keys.into_iter().cloned().collect();
+    let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
+    let unknown: Vec<String> = keys.into_iter().filter(|key| !people.contains_key(key)).collect();
+    let mut found = Site { people, ..Site::default() };
+    if rules.write_details() {
+        found.emails = holders(conn, site, rows).await?;
+    }
+    if rules.mode == Mode::UpdateOnly {
+        found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)]).await?;
+    } else {
+        found.ids = reserve(conn, unknown.len()).await?.into_iter();
+    }
+    memberships(conn, rows, &mut found).await?;
+    courses(conn, rows, &mut found).await?;
+    Ok(found)
+}
+
+/// Only what memberships need.
+async fn people_brief(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Person>, StageError> {
+    let rows = sqlx::query!(
+        "SELECT u.id, u.version, u.username FROM unnest($2::text[]) k (key)
+           JOIN lms.users u ON u.site_id = $1 AND u.username = k.key AND u.deleted_at IS NULL",
+        site.0,
+        keys,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.username, Person { id: row.id, version: row.version, fields: Vec::new() })).collect())
+}
+
+async fn people_whole(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Person>, StageError> {
+    let rows = sqlx::query!(
+        "SELECT u.id, u.version, u.username, u.firstname, u.lastname, u.email, u.email_key, u.idnumber, u.institution, u.department,
+                u.city, u.country
+           FROM unnest($2::text[]) k (key)
+           JOIN lms.users u ON u.site_id = $1 AND u.username = k.key AND u.deleted_at IS NULL",
+        site.0,
+        keys,
+    )
+    .fetch_all(conn)
+    .await?;
+    let person = rows.into_iter().map(|row| {
+        let mut fields = vec![None; field::COUNT];
+        fields[field::USERNAME] = Some(row.username.clone());
+        fields[field::FIRSTNAME] = Some(row.firstname);
+        fields[field::LASTNAME] = Some(row.lastname);
+        fields[field::EMAIL] = row.email;
+        fields[field::EMAIL_KEY] = row.email_key;
+        fields[field::IDNUMBER] = row.idnumber;
+        fields[field::INSTITUTION] = Some(row.institution);
+        fields[field::DEPARTMENT] = Some(row.department);
+        fields[field::CITY] = Some(row.city);
+        fields[field::COUNTRY] = Some(row.country);
+        (row.username, Person { id: row.id, version: row.version, fields })
+    });
+    Ok(person.collect())
+}
+
+async fn holders(conn: &mut PgConnection, site: SiteId, rows: &[Row]) -> Result<HashMap<String, Vec<i64>>, StageError> {
+    let emails: Vec<String> = rows.iter().filter_map(|row| row.details[field::EMAIL_KEY].clone()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT u.email_key AS "email_key!", u.id FROM unnest($2::text[]) k (key)
+             JOIN lms.users u ON u.site_id = $1 AND u.email_key = k.key AND u.deleted_at IS NULL"#,
+        site.0,
+        &emails,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut holders: HashMap<String, Vec<i64>> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        holders.entry(row.email_key).or_default().push(row.id);
+    }
+    Ok(holders)
+}
+
+async fn memberships(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Result<(), StageError> {
+    let pairs = |row: &Row| -> Vec<(i64, i64)> {
+        let person = row.key.as_ref().and_then(|key| found.people.get(key));
+        person.map(|person| row.segments.iter().map(|&segment| (person.id, segment)).collect()).unwrap_or_default()
+    };
+    let (people, segments): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
+    if people.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query!(
+        "SELECT m.user_id, m.segment_id FROM unnest($1::bigint[], $2::bigint[]) p (user_id, segment_id)
+           JOIN lms.segment_members m ON m.user_id = p.user_id AND m.segment_id = p.segment_id",
+        &people,
+        &segments,
+    )
+    .fetch_all(conn)
+    .await?;
+    found.segments = rows.into_iter().map(|row| (row.user_id, row.segment_id)).collect();
+    Ok(())
+}
+
+async fn courses(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Result<(), StageError> {
+    let pairs = |row: &Row| -> Vec<(i64, i64)> {
+        let person = row.key.as_ref().and_then(|key| found.people.get(key));
+        person.map(|person| row.courses.iter().map(|&(course, _)| (person.id, course)).collect()).unwrap_or_default()
+    };
+    let (people, courses): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
+    if people.is_empty() {
+        return Ok(());
+    }
+    let enrolments = sqlx::query!(
+        "SELECT e.user_id, e.course_id, e.status FROM unnest($1::bigint[], $2::bigint[]) p (user_id, course_id)
+           JOIN lms.enrolments e ON e.user_id = p.user_id AND e.course_id = p.course_id",
+        &people,
+        &courses,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    found.enrolments = enrolments.into_iter().map(|row| ((row.user_id, row.course_id), row.status)).collect();
+    let roles = sqlx::query!(
+        r#"SELECT r.user_id, r.course_id AS "course_id!", r.role_id FROM unnest($1::bigint[], $2::bigint[]) p (user_id, course_id)
+             JOIN lms.role_assignments r ON r.user_id = p.user_id AND r.course_id = p.course_id"#,
+        &people,
+        &courses,
+    )
+    .fetch_all(conn)
+    .await?;
+    found.roles = roles.into_iter().map(|row| (row.user_id, row.course_id, row.role_id)).collect();
+    Ok(())
+}
+
+async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT nextval(pg_get_serial_sequence('lms.users', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
+        count as i32
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
+/// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.
+async fn suggestions(conn: &mut PgConnection, site: SiteId, unknown: &[String]) -> Result<HashMap<String, String>, StageError> {
+    let rows = sqlx::query!(
+        r#"SELECT k.key AS "key!", u.username AS "username!", u.email_key = k.key AS "is_address!"
+             FROM unnest($2::text[]) k (key)
+            CROSS JOIN LATERAL (
+                  SELECT username, coalesce(email_key, '') AS email_key FROM lms.users
+                   WHERE site_id = $1 AND deleted_at IS NULL AND email_key = k.key
+                   UNION
+                  (SELECT username, coalesce(email_key, '') FROM lms.users
+                    WHERE site_id = $1 AND deleted_at IS NULL
+                      AND username >= left(k.key, greatest(2, length(k.key) / 2))
+                      AND username < left(k.key, greatest(2, length(k.key) / 2)) || U&'\FFFD'
+                    ORDER BY username LIMIT 100)) u"#,
+        site.0,
+        unknown,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut candidates: HashMap<String, Vec<String>> = HashMap::new();
+    let mut suggestions = HashMap::new();
+    for row in rows {
+        if row.is_address {
+            suggestions.insert(row.key, row.username);
+        } else {
+            candidates.entry(row.key).or_default().push(row.username);
+        }
+    }
+    for (key, usernames) in candidates {
+        if let Some(near) = nearest(&key, usernames.iter().map(String::as_str)) {
+            suggestions.entry(key).or_insert_with(|| near.to_owned());
+        }
+    }
+    Ok(suggestions)
+}

@@ -1,0 +1,206 @@
+//! What each line would do. Pure: rows and what the site knows go in, plans come out; a later line of the same person sees what
+//! the earlier ones would do.
+
+use super::{
+    Rules, field,
+    find::{Person, Site},
+    row::Row,
+};
+use crate::kinds::importer::{ADDS_ROLE, Changes, ENROLS, Memberships, Plan, Planned};
+use muster_shared::model::{
+    issue::{Code, Issue, Severity},
+    plan::Action,
+    settings::{ExistingDetails, Mode},
+};
+use std::collections::HashMap;
+
+/// Details without which nobody is created.
+const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
+
+/// Plans rows that are complete by person and in the order of their lines.
+pub(super) fn plan(rules: Rules, rows: &[Row], site: Site) -> Planned {
+    let mut planner = Planner { rules, site, subjects: HashMap::new(), planned: Planned::default() };
+    for row in rows {
+        let plan = planner.plan(row);
+        planner.planned.plans.push(plan);
+    }
+    planner.planned
+}
+
+/// A person as the lines so far would leave them.
+struct Subject {
+    id: i64,
+    /// `None`: a line of the file creates them.
+    version: Option<i64>,
+    fields: Vec<Option<String>>,
+    turns: i16,
+}
+
+struct Planner {
+    rules: Rules,
+    site: Site,
+    subjects: HashMap<String, Subject>,
+    planned: Planned,
+}
+
+impl Planner {
+    fn plan(&mut self, row: &Row) -> Plan {
+        let Some(key) = row.key.clone() else {
+            return Plan::idle(row.line, Action::Reject, row.issues.clone());
+        };
+        self.meet(&key);
+        match (self.subjects.contains_key(&key), self.rules.mode) {
+            (true, Mode::CreateOnly) => skip_existing(row),
+            (true, _) => self.update(row, &key),
+            (false, Mode::UpdateOnly) => self.unknown(row, &key),
+            (false, _) => self.create(row, key),
+        }
+    }
+
+    /// Makes a subject of a person who exists.
+    fn meet(&mut self, key: &str) {
+        if let Some(Person { id, version, fields }) = self.site.people.remove(key) {
+            self.subjects.insert(key.to_owned(), Subject { id, version: Some(version), fields, turns: 0 });
+        }
+    }
+
+    fn unknown(&self, row: &Row, key: &str) -> Plan {
+        let mut issues = row.issues.clone();
+        let (action, make): (_, fn(Code, &'static str) -> Issue) =
+            if self.rules.recipe.spec().unknown_is_error { (Action::Reject, Issue::error) } else { (Action::Skip, Issue::warning) };
+        let issue = make(Code::UserNotFound, "There is nobody with this username.").at(&row.key_heading, &row.key_text);
+        issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
+        let action = if has_errors(&issues) { Action::Reject } else { action };
+        Plan::idle(row.line, action, issues)
+    }
+
+    fn create(&mut self, row: &Row, key: String) -> Plan {
+        let mut issues = row.issues.clone();
+        issues.extend(row.detail_issues.iter().cloned());
+        for (field, name) in NEEDED {
+            if row.details[*field].is_none() {
+                issues.push(Issue::error(Code::MissingValue, format!("Somebody new needs `{name}`.")).at(name, ""));
+            }
+        }
+        self.check_email(row, None, &mut issues);
+        let id = if has_errors(&issues) { None } else { self.site.ids.next() };
+        let Some(id) = id else { return Plan::idle(row.line, Action::Reject, issues) };
+        let mut changes = Changes::default();
+        for (i, value) in row.details.iter().enumerate().filter(|(_, value)| value.is_some()) {
+            changes.write(i, field::COUNT, None, value.as_deref());
+        }
+        self.subjects.insert(key, Subject { id, version: None, fields: row.details.clone(), turns: 1 });
+        let memberships = self.memberships(id, row, &mut issues);
+        self.planned.effects.users_created += 1;
+        Plan { subject: Some(id), changes, memberships, ..Plan::idle(row.line, Action::Create, issues) }
+    }
+
+    fn update(&mut self, row: &Row, key: &str) -> Plan {
+        let mut issues = row.issues.clone();
+        let changes = match self.rules.details {
+            ExistingDetails::Keep => {
+                self.count_ignored(row);
+                Changes::default()
+            }
+            ExistingDetails::Override => self.changes(row, key, &mut issues),
+        };
+        if has_errors(&issues) {
+            return Plan::idle(row.line, Action::Reject, issues);
+        }
+        let Some(subject) = self.subjects.get_mut(key) else { return Plan::idle(row.line, Action::Reject, issues) };
+        for (i, after) in changes.after.iter().enumerate().filter(|(i, _)| changes.mask & (1 << i) != 0) {
+            subject.fields[i].clone_from(after);
+        }
+        subject.turns += 1;
+        let (id, version, turn) = (subject.id, subject.version, subject.turns);
+        let memberships = self.memberships(id, row, &mut issues);
+        let action = if changes.mask != 0 || memberships.change() { Action::Update } else { Action::Unchanged };
+        Plan { subject: Some(id), turn, target_version: version, changes, memberships, ..Plan::idle(row.line, action, issues) }
+    }
+
+    /// The details that a line would write.
+    fn changes(&self, row: &Row, key: &str, issues: &mut Vec<Issue>) -> Changes {
+        issues.extend(row.detail_issues.iter().cloned());
+        let subject = &self.subjects[key];
+        let mut changes = Changes::default();
+        for (i, value) in row.details.iter().enumerate() {
+            if value.is_some() && *value != subject.fields[i] {
+                changes.write(i, field::COUNT, subject.fields[i].as_deref(), value.as_deref());
+            }
+        }
+        if changes.mask & (1 << field::EMAIL_KEY) != 0 {
+            self.check_email(row, Some(subject.id), issues);
+        }
+        changes
+    }
+
+    /// Is the address free for this person? An earlier line keeps what it names, whatever becomes of it.
+    fn check_email(&self, row: &Row, person: Option<i64>, issues: &mut Vec<Issue>) {
+        let Some(email) = &row.details[field::EMAIL_KEY] else { return };
+        let is_taken = self.site.emails.get(email).is_some_and(|holders| holders.iter().any(|&holder| Some(holder) != person));
+        let message = match row.email_named_on {
+            _ if is_taken => "Somebody else has this e-mail address.".to_owned(),
+            Some(line) => format!("Line {line} names this e-mail address for somebody else."),
+            None => return,
+        };
+        let text = row.details[field::EMAIL].as_deref().unwrap_or_default();
+        issues.push(Issue::error(Code::DuplicateEmail, message).at(&row.headings[field::EMAIL], text));
+    }
+
+    fn count_ignored(&mut self, row: &Row) {
+        for heading in row.headings.iter().filter(|heading| !heading.is_empty()) {
+            *self.planned.ignored_by_details.entry(heading.clone()).or_default() += 1;
+        }
+    }
+
+    /// What becomes of the segments and courses that a line names, remembered for the lines after it.
+    fn memberships(&mut self, person: i64, row: &Row, issues: &mut Vec<Issue>) -> Memberships {
+        let mut memberships = Memberships::default();
+        for &segment in &row.segments {
+            if self.site.segments.insert((person, segment)) {
+                memberships.segments_joined.push(segment);
+            } else {
+                memberships.segments_there.push(segment);
+            }
+        }
+        self.planned.effects.segments_joined += memberships.segments_joined.len() as i64;
+        for &(course, role) in &row.courses {
+            let does = self.enrol(person, course, role, issues);
+            memberships.courses.push(course);
+            memberships.course_roles.push(role);
+            memberships.course_does.push(does);
+        }
+        memberships
+    }
+
+    fn enrol(&mut self, person: i64, course: i64, role: i32, issues: &mut Vec<Issue>) -> i16 {
+        let mut does = 0;
+        match self.site.enrolments.get(&(person, course)) {
+            None => {
+                self.site.enrolments.insert((person, course), 0);
+                self.planned.effects.enrolments_created += 1;
+                does |= ENROLS;
+            }
+            Some(0) => {}
+            Some(_) => {
+                let message = "The person's enrolment in a course is suspended, and stays so.";
+                issues.push(Issue::warning(Code::EnrolmentSuspended, message));
+            }
+        }
+        if self.site.roles.insert((person, course, role)) {
+            self.planned.effects.course_roles_added += 1;
+            does |= ADDS_ROLE;
+        }
+        does
+    }
+}
+
+fn skip_existing(row: &Row) -> Plan {
+    let message = "There is somebody with this username already; the line is skipped.";
+    let issue = Issue::warning(Code::UserExists, message).at(&row.key_heading, &row.key_text);
+    Plan::idle(row.line, Action::Skip, vec![issue])
+}
+
+fn has_errors(issues: &[Issue]) -> bool {
+    issues.iter().any(|issue| issue.severity == Severity::Error)
+}

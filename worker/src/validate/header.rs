@@ -1,0 +1,278 @@
+//! What the columns of a file mean, or everything that is wrong with its header at once. Pure: preview and apply ask again.
+
+use muster_shared::model::{
+    column::ColumnSpec,
+    issue::{Code, FileIssue, Issue},
+    kind::{Kind, KindSpec},
+    recipe::Recipe,
+    site::Limits,
+    suggest::nearest,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Columns that Muster's own reports add. A file that has them comes from a report.
+const OF_REPORTS: &[&str] = &["_line", "_action", "_outcome", "_issues"];
+
+/// What a column is mapped to when it shall be passed over.
+const IGNORE: &str = "ignore";
+
+/// What one column means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meaning {
+    /// The column that the kind understands.
+    pub(crate) spec: &'static ColumnSpec,
+    /// Of a numbered column.
+    pub(crate) number: Option<u32>,
+}
+
+/// The columns of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    /// As they stand in the file, trimmed.
+    pub(crate) headings: Vec<String>,
+    /// By position; `None`: passed over.
+    pub(crate) meanings: Vec<Option<Meaning>>,
+    /// From a report of Muster, whose cells may have one apostrophe more.
+    pub(crate) is_report: bool,
+}
+
+impl Header {
+    /// Where the plain column of that name is.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.meanings.iter().position(|meaning| meaning.is_some_and(|m| m.spec.name == name && m.number.is_none()))
+    }
+
+    /// Where the numbered columns of that name are, by number.
+    pub(crate) fn numbered(&self, name: &str) -> BTreeMap<u32, usize> {
+        let of_name = |(i, meaning): (usize, &Option<Meaning>)| {
+            meaning.filter(|m| m.spec.name == name).and_then(|m| m.number.map(|number| (number, i)))
+        };
+        self.meanings.iter().enumerate().filter_map(of_name).collect()
+    }
+}
+
+/// How the header is to be understood.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expect<'a> {
+    pub(crate) recipe: Recipe,
+    pub(crate) kind: Kind,
+    pub(crate) mapping: &'a BTreeMap<String, String>,
+    pub(crate) limits: &'a Limits,
+}
+
+/// Understands headings: the columns with warnings of the file, or all that is wrong. `line` is where they stand.
+pub(crate) fn understand(headings: &[String], line: i32, expect: Expect<'_>) -> Result<(Header, Vec<FileIssue>), Vec<FileIssue>> {
+    let mut reading = Reading::new(expect, line);
+    let kept = headings.iter().rposition(|heading| !heading.trim().is_empty()).map_or(0, |last| last + 1);
+    let headings: Vec<String> = headings[..kept].iter().map(|heading| heading.trim().to_owned()).collect();
+    if headings.len() as u64 > expect.limits.columns {
+        reading.fault(Code::Limit, "", &format!("The file has {} columns; at most {} are allowed.", headings.len(), expect.limits.columns));
+    }
+    let is_report = headings.iter().any(|heading| heading == "_line");
+    let meanings: Vec<_> = headings.iter().enumerate().map(|(i, heading)| reading.column(i, heading, is_report)).collect();
+    reading.check_whole();
+    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(reading.faults) }
+}
+
+struct Reading<'a> {
+    expect: Expect<'a>,
+    spec: &'static KindSpec,
+    mapping: HashMap<String, &'a str>,
+    line: i32,
+    seen: HashMap<(&'static str, Option<u32>), String>,
+    faults: Vec<FileIssue>,
+    warnings: Vec<FileIssue>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(expect: Expect<'a>, line: i32) -> Self {
+        let mapping = expect.mapping.iter().map(|(heading, column)| (heading.trim().to_lowercase(), column.trim())).collect();
+        let spec = expect.kind.spec();
+        Self { expect, spec, mapping, line, seen: HashMap::new(), faults: Vec::new(), warnings: Vec::new() }
+    }
+
+    fn column(&mut self, position: usize, heading: &str, is_report: bool) -> Option<Meaning> {
+        let lower = heading.to_lowercase();
+        if is_report && OF_REPORTS.contains(&lower.as_str()) {
+            return None;
+        }
+        let name = self.mapping.get(&lower).map_or(lower, |mapped| mapped.to_lowercase());
+        if name == IGNORE && heading.to_lowercase() != IGNORE {
+            return None;
+        }
+        if name.is_empty() {
+            self.fault(Code::UnknownColumn, heading, &format!("Column {} has no heading. Name it, or take it out.", position + 1));
+            return None;
+        }
+        match find(self.spec, &name) {
+            Some(meaning) => self.known(heading, meaning),
+            None => self.unknown(heading, &name),
+        }
+    }
+
+    fn known(&mut self, heading: &str, meaning: Meaning) -> Option<Meaning> {
+        if !self.expect.recipe.reads(meaning.spec.name) {
+            self.warn_ignored(heading, &format!("The recipe {} does not read `{heading}`; it is passed over.", self.expect.recipe));
+            return None;
+        }
+        if let Some(first) = self.seen.insert((meaning.spec.name, meaning.number), heading.to_owned()) {
+            let message = format!("`{first}` and `{heading}` are the same column. Keep one of them.");
+            self.fault(Code::RepeatedColumn, heading, &message);
+            return None;
+        }
+        Some(meaning)
+    }
+
+    fn unknown(&mut self, heading: &str, name: &str) -> Option<Meaning> {
+        let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        if self.spec.refused.contains(&name) || self.spec.refused.contains(&base) {
+            let message = format!(
+                "The recipe {} does not do what `{heading}` asks for. Take the column out, or map it to `{IGNORE}`.",
+                self.expect.recipe
+            );
+            self.fault(Code::ColumnNotAllowed, heading, &message);
+        } else if self.spec.unused.contains(&name) {
+            self.warn_ignored(heading, &format!("`{heading}` is not used by Muster; it is passed over."));
+        } else {
+            let suggestion = self.suggestion(name);
+            let message = match suggestion.as_deref() {
+                Some(suggestion) => format!("There is no column `{heading}`; did you mean `{suggestion}`?"),
+                None => format!("There is no column `{heading}`. Rename it, take it out, or map it to a column or to `{IGNORE}`."),
+            };
+            let issue = Issue::error(Code::UnknownColumn, message).at(heading, "").suggest(suggestion);
+            self.faults.push(FileIssue { issue, line: Some(self.line), count: 1 });
+        }
+        None
+    }
+
+    fn suggestion(&self, name: &str) -> Option<String> {
+        let digits = &name[name.trim_end_matches(|c: char| c.is_ascii_digit()).len()..];
+        let number = if digits.is_empty() { "1" } else { digits };
+        let known: Vec<String> = self
+            .spec
+            .columns
+            .iter()
+            .filter(|column| self.expect.recipe.reads(column.name))
+            .flat_map(|column| std::iter::once(&column.name).chain(column.aliases).map(|name| (*name, column.is_numbered)))
+            .map(|(name, is_numbered)| if is_numbered { format!("{name}{number}") } else { name.to_owned() })
+            .collect();
+        nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+    }
+
+    /// What only the whole header shows: missing columns, companions without their column, too many of one name.
+    fn check_whole(&mut self) {
+        for need in self.expect.recipe.needs(self.expect.kind) {
+            if !self.seen.keys().any(|(name, _)| *name == need) {
+                let is_numbered = self.spec.column(need).is_some_and(|column| column.is_numbered);
+                let name = if is_numbered { format!("{need}1") } else { need.to_owned() };
+                let message = format!("The recipe {} needs a column `{name}`.", self.expect.recipe);
+                self.fault(Code::MissingColumn, &name, &message);
+            }
+        }
+        let mut seen: Vec<_> = self.seen.iter().map(|(&(name, number), heading)| (name, number, heading.clone())).collect();
+        seen.sort();
+        for (name, number, heading) in &seen {
+            let Some(of) = self.spec.column(name).and_then(|column| column.companion_of) else { continue };
+            if !self.seen.contains_key(&(of, *number)) {
+                let number = number.unwrap_or_default();
+                self.fault(Code::MissingColumn, heading, &format!("`{heading}` means nothing without a column `{of}{number}`."));
+            }
+        }
+        let names: BTreeSet<_> = seen.iter().filter(|(_, number, _)| number.is_some()).map(|(name, _, _)| *name).collect();
+        for name in names {
+            let count = seen.iter().filter(|(other, _, _)| *other == name).count() as u64;
+            if count > self.expect.limits.numbered_columns {
+                let most = self.expect.limits.numbered_columns;
+                self.fault(Code::Limit, name, &format!("The file has {count} columns `{name}…`; at most {most} are allowed."));
+            }
+        }
+    }
+
+    fn fault(&mut self, code: Code, heading: &str, message: &str) {
+        let mut issue = Issue::error(code, message);
+        issue.column = (!heading.is_empty()).then(|| heading.to_owned());
+        self.faults.push(FileIssue { issue, line: Some(self.line), count: 1 });
+    }
+
+    fn warn_ignored(&mut self, heading: &str, message: &str) {
+        let issue = Issue::warning(Code::IgnoredColumn, message).at(heading, "");
+        self.warnings.push(FileIssue { issue, line: Some(self.line), count: 1 });
+    }
+}
+
+/// The column of that name: plain, or numbered with its number.
+fn find(spec: &'static KindSpec, name: &str) -> Option<Meaning> {
+    if let Some(plain) = spec.column(name).filter(|column| !column.is_numbered) {
+        return Some(Meaning { spec: plain, number: None });
+    }
+    let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name[base.len()..].parse().ok()?;
+    spec.column(base).filter(|column| column.is_numbered).map(|spec| Meaning { spec, number: Some(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Understands a header: its columns and warnings, or its faults, as text.
+    fn understood(recipe: Recipe, header: &str, mapping: &[(&str, &str)]) -> String {
+        let kind = recipe.spec().kind.unwrap_or(Kind::Users);
+        let headings: Vec<_> = header.split(',').map(str::to_owned).collect();
+        let mapping = mapping.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let limits = Limits { numbered_columns: 2, ..Limits::default() };
+        let told = |issues: Vec<FileIssue>| {
+            issues
+                .into_iter()
+                .map(|i| format!("{} {} {}", i.issue.code, i.issue.column.unwrap_or_default(), i.issue.suggestion.unwrap_or_default()))
+                .map(|text| text.trim().to_owned())
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        match understand(&headings, 1, Expect { recipe, kind, mapping: &mapping, limits: &limits }) {
+            Ok((header, warnings)) => {
+                let name = |m: &Option<Meaning>| {
+                    m.map_or("-".to_owned(), |m| format!("{}{}", m.spec.name, m.number.map(|n| n.to_string()).unwrap_or_default()))
+                };
+                let columns: Vec<_> = header.meanings.iter().map(name).collect();
+                format!("{} ({})", columns.join(" "), told(warnings))
+            }
+            Err(faults) => format!("! {}", told(faults)),
+        }
+    }
+
+    #[test]
+    fn headers_are_understood_or_all_their_faults_are_told() {
+        use Recipe::{AddToSegments, CreateSegments, CreateUsers, Custom, EnrolInCourses};
+        let cases: &[(Recipe, &str, &str)] = &[
+            (AddToSegments, "username,cohort1", "username cohort1 ()"),
+            (AddToSegments, " UserName , Segment7,,", "username cohort7 ()"),
+            (AddToSegments, "username,cohort0,cohort12", "username cohort0 cohort12 ()"),
+            (AddToSegments, "username,cohort1,city,theme", "username cohort1 - - (ignored-column city; ignored-column theme)"),
+            (AddToSegments, "username,cohort", "! unknown-column cohort cohort1; missing-column cohort1"),
+            (AddToSegments, "emial,cohort1", "! unknown-column emial; missing-column username"),
+            (Custom, "username,emial", "! unknown-column emial email"),
+            (AddToSegments, "username,cohort1,segment1", "! repeated-column segment1"),
+            (AddToSegments, "username,cohort01,cohort1", "! repeated-column cohort1"),
+            (AddToSegments, "username,,cohort1", "! unknown-column"),
+            (AddToSegments, "username,cohort1,cohort2,cohort3", "! limit cohort"),
+            (AddToSegments, "username,cohort1,password,sysrole1", "! column-not-allowed password; column-not-allowed sysrole1"),
+            (EnrolInCourses, "username,course1,role2", "! missing-column role2"),
+            (EnrolInCourses, "username,course1,role1", "username course1 role1 ()"),
+            (CreateUsers, "username", "! missing-column firstname; missing-column lastname; missing-column email"),
+            (CreateSegments, "idnumber,name", "idnumber name ()"),
+            (Custom, "username,_line,_action,_outcome,_issues", "username - - - - ()"),
+            (Custom, "username,_action", "! unknown-column _action"),
+            (Custom, "", "! missing-column username"),
+        ];
+        for (recipe, header, expected) in cases {
+            assert_eq!(understood(*recipe, header, &[]), *expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_comes_first() {
+        let mapping = [("Department", "cohort1"), ("HR code", "ignore")];
+        assert_eq!(understood(Recipe::AddToSegments, "username,department,hr code", &mapping), "username cohort1 - ()");
+        assert_eq!(understood(Recipe::AddToSegments, "username,department,x", &mapping), "! unknown-column x");
+    }
+}

@@ -1,0 +1,94 @@
+//! Validate: the file becomes rows, in one streaming pass by one lane. Every chunk is a transaction of its own that begins by
+//! confirming the claim; a lane that takes over goes on after the last staged line.
+
+pub(crate) mod decode;
+pub(crate) mod header;
+mod pass;
+pub(crate) mod records;
+mod stage;
+
+use crate::{batches::Batch, context::Context, error::StageError, kinds};
+use muster_shared::{
+    model::{issue::FileIssue, stage::Stage, tally::Effects, tally::Tally},
+    store::{imports::Import, imports::to_json, sites},
+};
+use pass::Pass;
+use sqlx::Connection;
+
+/// How a pass over the file ended.
+enum Ended {
+    /// Everything is read and staged.
+    Whole(Found),
+    /// The file as a whole cannot be taken.
+    Rejected(Vec<FileIssue>),
+    /// Asked to stop, or the import wants no more work; what is staged stays for whoever goes on.
+    Stopped,
+}
+
+/// What a pass over the whole file found.
+struct Found {
+    headings: Vec<String>,
+    warnings: Vec<FileIssue>,
+    sample: Vec<Vec<String>>,
+    lines: i32,
+}
+
+/// Reads the file and stages its rows. `false`: it was stopped between two chunks.
+pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
+    let mut conn = context.lanes.acquire().await?;
+    let site = sites::of_id(&mut conn, import.site_id).await?;
+    let resume_after = stage::begin(&mut conn, batch, context.config.lease_seconds).await?;
+    let limits = &site.settings.limits;
+    let pass = Pass::open(context, import, limits, resume_after).await?;
+    match pass.read(context, &mut conn, batch).await? {
+        Ended::Stopped => return Ok(false),
+        Ended::Rejected(issues) => reject(context, &mut conn, batch, &issues).await?,
+        Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
+    }
+    Ok(true)
+}
+
+/// Nothing stays staged of a file that cannot be taken.
+async fn reject(context: &Context, conn: &mut sqlx::PgConnection, batch: &Batch, issues: &[FileIssue]) -> Result<(), StageError> {
+    let mut tx = conn.begin().await?;
+    crate::batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    stage::clear(&mut tx, batch.import_no).await?;
+    sqlx::query!("UPDATE muster.imports SET rejected = $2, lines = NULL WHERE no = $1", batch.import_no.0, to_json(&issues))
+        .execute(&mut *tx)
+        .await?;
+    crate::batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What only the whole file shows, and the end of the stage.
+async fn complete(
+    context: &Context,
+    conn: &mut sqlx::PgConnection,
+    import: &Import,
+    batch: &Batch,
+    found: &Found,
+    most_lines: u64,
+) -> Result<(), StageError> {
+    if let Some(issue) = stage::too_many_lines(conn, batch.import_no, most_lines).await? {
+        return reject(context, conn, batch, &[issue]).await;
+    }
+    let mut tx = conn.begin().await?;
+    crate::batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    stage::find_clashes(&mut tx, batch.import_no, kinds::claims(import.kind)).await?;
+    sqlx::query!(
+        "UPDATE muster.imports SET lines = $2, file_columns = $3, file_sample = $4, file_issues = $5 WHERE no = $1",
+        batch.import_no.0,
+        found.lines,
+        &found.headings,
+        to_json(&found.sample),
+        to_json(&found.warnings),
+    )
+    .execute(&mut *tx)
+    .await?;
+    crate::batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
+    crate::batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
+    tx.commit().await?;
+    tracing::info!(import.id = %import.id, stage = %Stage::Validate, lines = found.lines, "staged");
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! One pass over the file: header, then chunks of records. A lane that takes over reads from the beginning too, which costs a
+//! fraction of a second a million lines, and stages only what is not staged yet.
+
+use super::{
+    Ended, Found,
+    decode::Text,
+    header::{Expect, Header, understand},
+    records::{Item, Records},
+    stage::Chunk,
+};
+use crate::{
+    batches::Batch,
+    context::Context,
+    error::StageError,
+    kinds::{self, importer::Importer},
+};
+use muster_shared::{
+    model::{
+        ids::ImportNo,
+        issue::{Code, FileIssue, Issue},
+        site::Limits,
+        status::Status,
+    },
+    store::imports::Import,
+};
+use sqlx::{PgConnection, PgPool};
+
+/// Lines of one chunk.
+const CHUNK_LINES: usize = 20_000;
+/// Records shown to the admin.
+const SAMPLE_RECORDS: usize = 5;
+
+/// One pass over the file.
+pub(super) struct Pass {
+    import: Import,
+    control: PgPool,
+    limits: Limits,
+    text: Text,
+    records: Records,
+    is_utf8: bool,
+    header: Option<Header>,
+    importer: Option<Box<dyn Importer>>,
+    resume_after: i32,
+    warnings: Vec<FileIssue>,
+    sample: Vec<Vec<String>>,
+    lines: i32,
+}
+
+impl Pass {
+    /// Opens the file at its beginning.
+    pub(super) async fn open(context: &Context, import: &Import, limits: &Limits, resume_after: i32) -> Result<Self, StageError> {
+        let reading = import.file.reading(&import.settings);
+        let source = context.files.read(&import.file.key).await?;
+        Ok(Self {
+            text: Text::new(source, import.file.compression.is_some(), &reading.encoding.value),
+            records: Records::new(reading.delimiter.value.byte(), limits.record_bytes as usize),
+            is_utf8: reading.encoding.value == "UTF-8",
+            import: import.clone(),
+            control: context.control.clone(),
+            limits: limits.clone(),
+            header: None,
+            importer: None,
+            resume_after,
+            warnings: Vec::new(),
+            sample: Vec::new(),
+            lines: 0,
+        })
+    }
+
+    /// Reads and stages the whole file, or as much of it as is wanted.
+    pub(super) async fn read(mut self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
+        loop {
+            let mut chunk = Chunk::new(self.import.no);
+            let fault = self.fill(&mut chunk).await?;
+            if let Some(issues) = fault {
+                return Ok(Ended::Rejected(issues));
+            }
+            if chunk.lines == 0 {
+                let headings = self.header.map(|header| header.headings).unwrap_or_default();
+                return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
+            }
+            let end_line = self.lines;
+            chunk.stage(conn, batch, context.config.lease_seconds, self.text.bytes_read, end_line).await?;
+            context.tell(self.import.id).await;
+            if context.stop.is_cancelled() || !is_wanted(conn, self.import.no).await? {
+                return Ok(Ended::Stopped);
+            }
+        }
+    }
+
+    /// Fills a chunk; an empty one means that the file is at its end. `Some`: the file is to be rejected.
+    async fn fill(&mut self, chunk: &mut Chunk) -> Result<Option<Vec<FileIssue>>, StageError> {
+        while chunk.lines < CHUNK_LINES {
+            match self.records.next() {
+                Item::More => match self.text.next().await? {
+                    Some(piece) => self.records.feed(&piece),
+                    None => self.records.end(),
+                },
+                Item::Record { line } => {
+                    if let Err(issues) = self.take(line as i32, chunk, None) {
+                        return Ok(Some(issues));
+                    }
+                }
+                Item::OpenQuote { line } => {
+                    let issue = Issue::error(Code::OpenQuote, "A quote is opened on this line and never closed. Close it, or take it out.");
+                    if let Err(issues) = self.take(line as i32, chunk, Some(issue)) {
+                        return Ok(Some(issues));
+                    }
+                }
+                Item::TooLong { line } => return Ok(Some(vec![self.too_long(line as i32)])),
+                Item::End => return Ok(self.check_end()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a record: the header, if it is the first, or a line of the chunk.
+    fn take(&mut self, line: i32, chunk: &mut Chunk, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
+        let (mut cells, bad) = self.texts();
+        let Some(header) = &self.header else {
+            return self.take_header(line, &cells, shape);
+        };
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
+            return Ok(());
+        }
+        self.lines += 1;
+        if self.lines as u64 > self.limits.lines {
+            return Err(vec![limit(line, format!("The file has more than {} lines. Split it.", self.limits.lines))]);
+        }
+        if self.sample.len() < SAMPLE_RECORDS {
+            self.sample.push(cells.iter().map(|cell| cell.chars().take(Issue::VALUE_CHARS).collect()).collect());
+        }
+        if line <= self.resume_after {
+            return Ok(());
+        }
+        let mut issues: Vec<Issue> = shape.into_iter().collect();
+        issues.extend(bad.iter().map(|&i| bad_bytes(header, i, &cells[i])));
+        if issues.is_empty() {
+            issues.extend(fit(&mut cells, header.headings.len()));
+        }
+        let Some(importer) = &self.importer else { return Ok(()) };
+        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells));
+        chunk.push(line, identity, &cells, &issues);
+        Ok(())
+    }
+
+    fn take_header(&mut self, line: i32, cells: &[String], shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
+        if let Some(issue) = shape {
+            return Err(vec![FileIssue { issue, line: Some(line), count: 1 }]);
+        }
+        // Excel writes such a line for itself; intake has taken the delimiter from it.
+        if line == 1
+            && cells.first().is_some_and(|cell| cell.to_lowercase().starts_with("sep="))
+            && cells.iter().skip(1).all(String::is_empty)
+        {
+            return Ok(());
+        }
+        let import = &self.import;
+        let expect = Expect { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits: &self.limits };
+        let (header, warnings) = understand(cells, line, expect)?;
+        self.importer = Some(kinds::importer(import, header.clone(), &self.control));
+        self.header = Some(header);
+        self.warnings = warnings;
+        Ok(())
+    }
+
+    /// The cells of the last item as text, and the positions of those with bytes that are none.
+    fn texts(&self) -> (Vec<String>, Vec<usize>) {
+        let mut bad = Vec::new();
+        let mut text = |(i, raw): (usize, &[u8])| match std::str::from_utf8(raw) {
+            // A NUL is valid UTF-8, and no text to Postgres. In other encodings U+FFFD stands for what could not be read.
+            Ok(text) if !text.contains('\0') && (self.is_utf8 || !text.contains('\u{fffd}')) => text.to_owned(),
+            _ => {
+                bad.push(i);
+                String::from_utf8_lossy(raw).replace('\0', "\u{fffd}")
+            }
+        };
+        let cells = self.records.cells().enumerate().map(&mut text).collect();
+        (cells, bad)
+    }
+
+    fn too_long(&self, line: i32) -> FileIssue {
+        let most = self.limits.record_bytes;
+        limit(line, format!("The record that begins on line {line} is longer than {most} bytes. Is a closing quote missing?"))
+    }
+
+    /// A file that ends without a header, or with nothing behind it, cannot be taken.
+    fn check_end(&self) -> Option<Vec<FileIssue>> {
+        let issue = if self.header.is_none() {
+            Issue::error(Code::EmptyFile, "The file is empty.")
+        } else if self.lines == 0 {
+            Issue::error(Code::HeaderOnly, "The file has a header and no lines.")
+        } else {
+            return None;
+        };
+        Some(vec![FileIssue { issue, line: None, count: 1 }])
+    }
+}
+
+/// Has nobody asked to cancel?
+async fn is_wanted(conn: &mut PgConnection, import: ImportNo) -> Result<bool, StageError> {
+    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(conn).await?;
+    Ok(status == Status::Validating.name())
+}
+
+fn limit(line: i32, message: String) -> FileIssue {
+    FileIssue { issue: Issue::error(Code::Limit, message), line: Some(line), count: 1 }
+}
+
+fn bad_bytes(header: &Header, position: usize, cell: &str) -> Issue {
+    let heading = header.headings.get(position).map_or("", String::as_str);
+    let message =
+        "This cell has bytes that are no text in the file's encoding (shown as \u{fffd}). Save the file as UTF-8, or say its encoding.";
+    Issue::error(Code::BadBytes, message).at(heading, cell)
+}
+
+/// Makes a record as wide as the header: empty cells too many are dropped, anything else is an issue.
+fn fit(cells: &mut Vec<String>, width: usize) -> Option<Issue> {
+    while cells.len() > width && cells.last().is_some_and(|cell| cell.trim().is_empty()) {
+        cells.pop();
+    }
+    if cells.len() == width {
+        return None;
+    }
+    let message =
+        format!("The line has {} cells, the header has {width}. Is a delimiter missing, or one too many, or a quote?", cells.len());
+    Some(Issue::error(Code::Width, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_surplus_of_empty_cells_is_forgiven() {
+        let cases: &[(&[&str], usize, bool)] = &[
+            (&["a", "b"], 2, true),
+            (&["a", "b", "", " "], 2, true),
+            (&["a"], 2, false),
+            (&["a", "b", "c"], 2, false),
+            (&["a", "b", "", "c"], 2, false),
+        ];
+        for (cells, width, fits) in cases {
+            let mut cells: Vec<_> = cells.iter().map(|&cell| cell.to_owned()).collect();
+            assert_eq!(fit(&mut cells, *width).is_none(), *fits, "{cells:?}");
+        }
+    }
+}

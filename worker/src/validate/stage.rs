@@ -1,0 +1,152 @@
+//! Staging: what validate asks the database.
+
+use crate::{
+    batches::{Batch, confirm, record_progress},
+    copy::CopyRows,
+    error::StageError,
+    kinds::importer::Identity,
+};
+use muster_shared::{
+    model::{
+        ids::ImportNo,
+        issue::{Code, FileIssue, Issue},
+        slot,
+    },
+    store::imports::to_json,
+};
+use sqlx::{Connection, PgConnection};
+
+/// Bytes that are sent to COPY at once.
+const SEND_BYTES: usize = 64 << 10;
+
+/// Rows that are staged together.
+pub(super) struct Chunk {
+    import_no: ImportNo,
+    rows: CopyRows,
+    pub(super) lines: usize,
+}
+
+impl Chunk {
+    pub(super) fn new(import_no: ImportNo) -> Self {
+        Self { import_no, rows: CopyRows::new(), lines: 0 }
+    }
+
+    /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
+    pub(super) fn push(&mut self, line: i32, identity: Identity, cells: &[String], issues: &[Issue]) {
+        let key = identity.key.filter(|key| key.len() <= 400);
+        let rows = &mut self.rows;
+        rows.row(7);
+        rows.bigint(self.import_no.0);
+        rows.integer(line);
+        rows.smallint(key.as_deref().map_or_else(|| slot::of_line(line), slot::of_key));
+        rows.optional_text(key.as_deref());
+        if issues.is_empty() && identity.claims.iter().any(Option::is_some) {
+            rows.texts(identity.claims.iter().map(Option::as_deref));
+        } else {
+            rows.null();
+        }
+        rows.texts(cells.iter().map(|cell| Some(cell.as_str())));
+        if issues.is_empty() {
+            rows.null();
+        } else {
+            rows.jsonb(&to_json(&issues));
+        }
+        self.lines += 1;
+    }
+
+    /// Stages the rows in a transaction that confirms the claim.
+    pub(super) async fn stage(
+        self,
+        conn: &mut PgConnection,
+        batch: &Batch,
+        lease_seconds: f64,
+        bytes_read: i64,
+        lines: i32,
+    ) -> Result<(), StageError> {
+        let mut tx = conn.begin().await?;
+        confirm(&mut tx, batch, lease_seconds).await?;
+        let mut copy = tx
+            .copy_in_raw("COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues) FROM STDIN (FORMAT binary)")
+            .await?;
+        let all = self.rows.end();
+        for piece in all.chunks(SEND_BYTES) {
+            copy.send(piece).await?;
+        }
+        copy.finish().await?;
+        record_progress(&mut tx, batch, bytes_read, lines).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// The line after which the file is still to be staged: 0 after everything that an earlier reading left is swept away, or the
+/// last staged line if a lane goes on with what another began.
+pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64) -> Result<i32, StageError> {
+    if batch.progress > 0 {
+        let last = sqlx::query_scalar!(r#"SELECT max(line) FROM muster.import_rows WHERE import_no = $1"#, batch.import_no.0)
+            .fetch_one(conn)
+            .await?;
+        return Ok(last.unwrap_or(0));
+    }
+    let mut tx = conn.begin().await?;
+    confirm(&mut tx, batch, lease_seconds).await?;
+    clear(&mut tx, batch.import_no).await?;
+    tx.commit().await?;
+    Ok(0)
+}
+
+/// Sweeps away all that was read and planned of an import.
+pub(super) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
+    crate::preview::clear(conn, import).await?;
+    sqlx::query!("DELETE FROM muster.import_clashes WHERE import_no = $1", import.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM muster.import_rows WHERE import_no = $1", import.0).execute(&mut *conn).await?;
+    Ok(())
+}
+
+/// Finds the values that two different subjects lay claim to. The first line that names one keeps it.
+pub(super) async fn find_clashes(conn: &mut PgConnection, import: ImportNo, claims: usize) -> Result<(), StageError> {
+    // Ten million lines are grouped in about ten seconds.
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *conn).await?;
+    for claim in 1..=claims {
+        sqlx::query!(
+            "WITH claimed AS (
+                SELECT line, claims[$2::integer] AS value, coalesce(key, '#' || line) AS key FROM muster.import_rows
+                 WHERE import_no = $1 AND claims[$2::integer] IS NOT NULL),
+             shared AS (
+                SELECT value, min(line) AS first_line FROM claimed GROUP BY value HAVING min(key) <> max(key))
+             INSERT INTO muster.import_clashes (import_no, line, claim, first_line)
+             SELECT $1, c.line, $2::integer, s.first_line
+               FROM shared s
+               JOIN claimed c ON c.value = s.value
+               JOIN claimed f ON f.line = s.first_line
+              WHERE c.key <> f.key",
+            import.0,
+            claim as i32,
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The issue of a file with too many lines about one subject: they would all be one transaction.
+pub(super) async fn too_many_lines(conn: &mut PgConnection, import: ImportNo, most: u64) -> Result<Option<FileIssue>, StageError> {
+    // Counting small numbers first is five times as fast as counting keys, and nearly always enough.
+    let found = sqlx::query!(
+        r#"WITH full_slots AS (
+                SELECT slot FROM muster.import_rows WHERE import_no = $1 GROUP BY slot HAVING count(*) > $2)
+           SELECT key AS "key!", count(*) AS "lines!", min(line) AS "first_line!" FROM muster.import_rows
+            WHERE import_no = $1 AND slot IN (SELECT slot FROM full_slots) AND key IS NOT NULL
+            GROUP BY key HAVING count(*) > $2 ORDER BY min(line) LIMIT 1"#,
+        import.0,
+        most as i64,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.map(|found| {
+        let message = format!("{} lines of the file are about the same one; at most {most} are allowed.", found.lines);
+        let mut issue = Issue::error(Code::Limit, message);
+        issue.value = Some(found.key.chars().take(Issue::VALUE_CHARS).collect());
+        FileIssue { issue, line: Some(found.first_line), count: 1 }
+    }))
+}
