@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 /// Locks the subjects of a piece and returns those that must not be touched: they changed since, and planned anew, under the
 /// lock, their lines would do something else.
 pub(super) async fn check(conn: &mut PgConnection, piece: Piece, importer: &mut dyn Importer) -> Result<Vec<i64>, StageError> {
-    let changed = importer.lock(conn, piece).await?;
+    let changed = changed(conn, piece, importer).await?;
     if changed.is_empty() {
         return Ok(changed);
     }
@@ -23,6 +23,33 @@ pub(super) async fn check(conn: &mut PgConnection, piece: Piece, importer: &mut 
     let differs = |plan: &&Plan| !fresh.get(&plan.line).is_some_and(|fresh| fresh.does_the_same_as(plan));
     let held: HashSet<i64> = stored.iter().filter(differs).filter_map(|plan| plan.subject).collect();
     Ok(held.into_iter().collect())
+}
+
+/// The subjects of a piece that are no longer as they were found. Those of whom nothing is written are looked at, not locked.
+async fn changed(conn: &mut PgConnection, piece: Piece, importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
+    // Compared here and not in one statement: its planner would take the few rows that it expects for granted and compare each
+    // of five thousand with each.
+    let found = sqlx::query!(
+        r#"SELECT subject AS "id!", max(target_version) AS "version!", bool_or(action <> 'n') AS "is_written!"
+             FROM muster.import_plans
+            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
+              AND subject >= $2 AND subject < $3 AND target_version IS NOT NULL
+            GROUP BY subject"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut present = HashMap::new();
+    for lock in [true, false] {
+        let subjects: Vec<i64> = found.iter().filter(|subject| subject.is_written == lock).map(|subject| subject.id).collect();
+        if !subjects.is_empty() {
+            present.extend(importer.versions(conn, &subjects, lock).await?);
+        }
+    }
+    let changed = found.into_iter().filter(|subject| present.get(&subject.id) != Some(&subject.version));
+    Ok(changed.map(|subject| subject.id).collect())
 }
 
 async fn stored_plans(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<Plan>, StageError> {

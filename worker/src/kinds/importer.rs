@@ -9,7 +9,7 @@ use muster_shared::model::{
     tally::Effects,
 };
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Who a line is about, and what it lays claim to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -168,8 +168,9 @@ pub(crate) trait Importer: Send + Sync {
     /// created are taken from its sequence.
     async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError>;
 
-    /// Apply: locks the subjects of a piece in the order of their ids, and tells those that are no longer as the plans found them.
-    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError>;
+    /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
+    /// in the order of their ids, so that two imports queue up on one subject and never cross.
+    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;
 
     /// Apply: executes the plans of one turn of a piece, but those of the subjects in `held`.
     async fn execute(

@@ -24,6 +24,7 @@ use muster_shared::{
     store::imports::Import,
 };
 use sqlx::{PgConnection, PgPool};
+use std::collections::HashMap;
 
 /// Positions in a plan's fields.
 const FIELDS: usize = 9;
@@ -96,8 +97,8 @@ impl Importer for Courses {
         Ok(planned)
     }
 
-    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-        sql::lock(conn, piece).await
+    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+        sql::versions(conn, self.site, subjects, lock).await
     }
 
     async fn execute(
@@ -127,4 +128,4 @@ impl Importer for Courses {
 }
 
 /// Existing courses, by key.
-type Found = std::collections::HashMap<String, Existing>;
+type Found = HashMap<String, Existing>;

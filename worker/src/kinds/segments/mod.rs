@@ -15,6 +15,7 @@ use muster_shared::{
     store::imports::Import,
 };
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
 /// Positions in a plan's fields.
 const FIELDS: usize = 4;
@@ -73,8 +74,8 @@ impl Importer for Segments {
         Ok(planned)
     }
 
-    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-        sql::lock(conn, piece).await
+    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+        sql::versions(conn, self.site, subjects, lock).await
     }
 
     async fn execute(
@@ -99,4 +100,4 @@ impl Importer for Segments {
 }
 
 /// Existing segments, by key.
-type Found = std::collections::HashMap<String, Existing>;
+type Found = HashMap<String, Existing>;

@@ -7,6 +7,7 @@ use crate::{
 };
 use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
 /// The segments of these keys.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Found, StageError> {
@@ -37,27 +38,24 @@ pub(super) async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec
     Ok(ids)
 }
 
-/// Locks the segments of a piece; those that changed since they were planned.
-pub(super) async fn lock(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-    let changed = sqlx::query_scalar!(
-        r#"WITH planned AS (
-                SELECT subject, max(target_version) AS version FROM muster.import_plans
-                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND target_version IS NOT NULL
-                 GROUP BY subject),
-           locked AS MATERIALIZED (
-                SELECT id, version FROM lms.segments
-                 WHERE site_id = $2 AND id IN (SELECT subject FROM planned) ORDER BY id FOR NO KEY UPDATE)
-           SELECT p.subject AS "subject!" FROM planned p LEFT JOIN locked l ON l.id = p.subject
-            WHERE l.version IS DISTINCT FROM p.version"#,
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(changed)
+/// The versions of segments that are still there, locked in the order of their ids if wanted.
+pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+    let rows = if lock {
+        sqlx::query!(
+            "SELECT id, version FROM lms.segments WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR NO KEY UPDATE",
+            site.0,
+            subjects,
+        )
+        .map(|row| (row.id, row.version))
+        .fetch_all(conn)
+        .await?
+    } else {
+        sqlx::query!("SELECT id, version FROM lms.segments WHERE id = ANY ($2) AND site_id = $1", site.0, subjects)
+            .map(|row| (row.id, row.version))
+            .fetch_all(conn)
+            .await?
+    };
+    Ok(rows.into_iter().collect())
 }
 
 /// Updates segments; how many.
@@ -95,7 +93,8 @@ pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
                 SELECT target_id, $2, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
-           SELECT p.target_id AS "id!", m.id IS NOT NULL AS "is_made!" FROM planned p LEFT JOIN made m ON m.id = p.target_id"#,
+           SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
+             FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
         piece.import_no.0,
         piece.site.0,
         piece.low,
@@ -105,6 +104,6 @@ pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, hel
     )
     .fetch_all(conn)
     .await?;
-    let held: Vec<i64> = rows.iter().filter(|row| !row.is_made).map(|row| row.id).collect();
-    Ok((rows.len() as i64 - held.len() as i64, held))
+    let made = rows.first().map_or(0, |row| row.made);
+    Ok((made, rows.into_iter().filter_map(|row| row.taken).collect()))
 }

@@ -5,35 +5,28 @@ use crate::{
     error::StageError,
     kinds::importer::{Contents, Executed, Piece},
 };
+use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
-/// Locks the people of a piece; those who changed since they were planned. People of whom nothing is written are only looked at.
-pub(super) async fn lock(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-    let changed = sqlx::query_scalar!(
-        r#"WITH planned AS (
-                SELECT subject, max(target_version) AS version, bool_or(action <> 'n') AS writes FROM muster.import_plans
-                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND target_version IS NOT NULL
-                 GROUP BY subject),
-           locked AS MATERIALIZED (
-                SELECT id, version FROM lms.users
-                 WHERE site_id = $2 AND deleted_at IS NULL AND id IN (SELECT subject FROM planned WHERE writes)
-                 ORDER BY id FOR NO KEY UPDATE),
-           seen AS (
-                SELECT id, version FROM locked
-                 UNION ALL
-                SELECT id, version FROM lms.users
-                 WHERE site_id = $2 AND deleted_at IS NULL AND id IN (SELECT subject FROM planned WHERE NOT writes))
-           SELECT p.subject AS "subject!" FROM planned p LEFT JOIN seen s ON s.id = p.subject
-            WHERE s.version IS DISTINCT FROM p.version"#,
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(changed)
+/// The versions of people who are still there, locked in the order of their ids if wanted.
+pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+    let rows = if lock {
+        sqlx::query!(
+            "SELECT id, version FROM lms.users WHERE id = ANY ($2) AND site_id = $1 AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+            site.0,
+            subjects,
+        )
+        .map(|row| (row.id, row.version))
+        .fetch_all(conn)
+        .await?
+    } else {
+        sqlx::query!("SELECT id, version FROM lms.users WHERE id = ANY ($2) AND site_id = $1 AND deleted_at IS NULL", site.0, subjects)
+            .map(|row| (row.id, row.version))
+            .fetch_all(conn)
+            .await?
+    };
+    Ok(rows.into_iter().collect())
 }
 
 /// Executes one turn: details, then new people, then what they belong to.
@@ -97,7 +90,7 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
 
 /// Creates people: how many, and those whose username or address somebody took meanwhile.
 async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
-    let planned = sqlx::query!(
+    let rows = sqlx::query!(
         r#"WITH planned AS (
                 SELECT target_id, after FROM muster.import_plans
                  WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
@@ -108,10 +101,9 @@ async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
                 SELECT target_id, $2, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
                        coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $1
                   FROM planned ORDER BY after[1]
-                    ON CONFLICT DO NOTHING RETURNING id),
-           counted AS (SELECT count(*) AS made FROM made)
-           SELECT c.made AS "made!", p.target_id AS "taken"
-             FROM counted c LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) p ON true"#,
+                    ON CONFLICT DO NOTHING RETURNING id)
+           SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
+             FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
         piece.import_no.0,
         piece.site.0,
         piece.low,
@@ -121,8 +113,8 @@ async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
     )
     .fetch_all(conn)
     .await?;
-    let made = planned.first().map_or(0, |row| row.made);
-    Ok((made, planned.into_iter().filter_map(|row| row.taken).collect()))
+    let made = rows.first().map_or(0, |row| row.made);
+    Ok((made, rows.into_iter().filter_map(|row| row.taken).collect()))
 }
 
 async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
@@ -145,10 +137,14 @@ async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &
     Ok(joined.rows_affected() as i64)
 }
 
+/// Enrols from 00:00 of the day of the preview, in the site's time zone.
 async fn enrol(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
     let enrolled = sqlx::query!(
-        "INSERT INTO lms.enrolments (user_id, course_id, source)
-         SELECT p.target_id, c.id, $1
+        "WITH site AS (
+            SELECT i.ready_at, coalesce(s.settings ->> 'time_zone', 'UTC') AS zone
+              FROM muster.imports i JOIN muster.sites s ON s.id = i.site_id WHERE i.no = $1)
+         INSERT INTO lms.enrolments (user_id, course_id, starts_at, source)
+         SELECT p.target_id, c.id, (SELECT date_trunc('day', ready_at AT TIME ZONE zone) AT TIME ZONE zone FROM site), $1
            FROM muster.import_plans p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
           WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
             AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0

@@ -24,6 +24,7 @@ use muster_shared::{
 };
 use row::Columns;
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
 /// Positions in a plan's fields.
 mod field {
@@ -98,8 +99,8 @@ impl Importer for Users {
         Ok(plan::plan(self.rules, &read, site))
     }
 
-    async fn lock(&self, conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-        execute::lock(conn, piece).await
+    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+        execute::versions(conn, self.site, subjects, lock).await
     }
 
     async fn execute(
