@@ -121,6 +121,17 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
             *count += row.count;
         }
     }
+    // What several batches name is made once, so no batch can count it ahead.
+    let makes = sqlx::query!(
+        r#"SELECT import_no, count(*) AS "count!"
+             FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
+        &numbers,
+    )
+    .fetch_all(conn)
+    .await?;
+    for row in makes {
+        all.entry(ImportNo(row.import_no)).or_default().planned_effects.categories_created = row.count;
+    }
     Ok(all)
 }
 

@@ -1,0 +1,172 @@
+//! Asking something of an import: apply it, preview it again, cancel it. Each is one transaction that locks the import, looks whether
+//! its status allows it, and moves it; then a worker is rung. The api only asks: it completes alone only what ends where nothing runs.
+
+use crate::{
+    auth::Account,
+    intake::read_mapping,
+    problem::{Asked, Fault, Problem},
+    request::{body::unknown_members, if_match::IfMatch, path::PathName},
+    state::App,
+};
+use muster_shared::{
+    files::FilesError,
+    model::{
+        ids::{ImportId, SiteId},
+        settings::Settings,
+        status::{Request, Status},
+    },
+    store::{
+        batches,
+        imports::{self, Import, to_json},
+    },
+};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, PgTransaction};
+use std::collections::BTreeMap;
+
+/// Which import, for whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    /// The site of the address.
+    pub(crate) site: SiteId,
+    /// The import of the address.
+    pub(crate) import: ImportId,
+    /// Who asks.
+    pub(crate) by: Account,
+}
+
+/// Asks that the plans be executed.
+pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
+    none_unknown(body, &json!({}))?;
+    let mut tx = app.pool.begin().await?;
+    let import = lock(&mut tx, target).await?;
+    if matches!(import.status, Status::Applying | Status::Applied) {
+        return Ok(());
+    }
+    if_match.check(import.status_version)?;
+    allowed(&import, Request::Apply)?;
+    move_on(app, tx, &import, Status::Applying, target).await
+}
+
+/// Asks that it end here. What was applied before stays.
+pub(crate) async fn cancel(app: &App, target: Target, body: &Map<String, Value>) -> Result<(), Problem> {
+    none_unknown(body, &json!({}))?;
+    let mut tx = app.pool.begin().await?;
+    let import = lock(&mut tx, target).await?;
+    if matches!(import.status, Status::Cancelling | Status::Cancelled) {
+        return Ok(());
+    }
+    allowed(&import, Request::Cancel)?;
+    let to = if import.status.is_at_rest() { Status::Cancelled } else { Status::Cancelling };
+    move_on(app, tx, &import, to, target).await
+}
+
+/// Asks for another preview, with other settings or another mapping. What changes how the file is read makes it be read again.
+pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
+    none_unknown(body, &json!({"settings": null, "mapping": null}))?;
+    let mut tx = app.pool.begin().await?;
+    let import = lock(&mut tx, target).await?;
+    if_match.check(import.status_version)?;
+    allowed(&import, Request::Preview)?;
+    let Wish { settings, mapping } = Wish::read(&import, body)?;
+    let reads_anew = import.status == Status::Rejected || import.mapping != mapping || import.settings.reads_differently(&settings);
+    let to = if reads_anew { Status::Validating } else { Status::Previewing };
+    store_wish(&mut tx, &import, &settings, &mapping, to).await?;
+    if reads_anew {
+        has_file(app, &import).await?;
+        batches::make_validate(&mut tx, import.no).await?;
+    } else {
+        batches::make_preview(&mut tx, import.no, import.lines.unwrap_or(0).into(), true).await?;
+    }
+    move_on(app, tx, &import, to, target).await
+}
+
+/// Settings and mapping of another preview, complete.
+struct Wish {
+    settings: Settings,
+    mapping: BTreeMap<String, String>,
+}
+
+impl Wish {
+    /// What is given is put over what the import has; a mapping is given whole.
+    fn read(import: &Import, body: &Map<String, Value>) -> Result<Self, Problem> {
+        let mut faults = Vec::new();
+        let mut wish = Self { settings: import.settings.clone(), mapping: import.mapping.clone() };
+        match body.get("settings") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(given)) => match wish.settings.with(import.recipe, import.kind, given) {
+                Ok(settings) => wish.settings = settings,
+                Err(found) => faults.extend(found.into_iter().map(|fault| Fault::of_setting("body", "/settings", fault))),
+            },
+            Some(_) => faults.push(Fault::new("body", "invalid-value", "`settings` is an object.").at("/settings")),
+        }
+        match body.get("mapping") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(given)) => match read_mapping(import.kind, "body", "/mapping", given) {
+                Ok(mapping) => wish.mapping = mapping,
+                Err(found) => faults.extend(found),
+            },
+            Some(_) => faults.push(Fault::new("body", "invalid-value", "`mapping` is an object.").at("/mapping")),
+        }
+        if faults.is_empty() { Ok(wish) } else { Err(Problem::InvalidRequest(faults)) }
+    }
+}
+
+async fn store_wish(
+    conn: &mut PgConnection,
+    import: &Import,
+    settings: &Settings,
+    mapping: &BTreeMap<String, String>,
+    to: Status,
+) -> Result<(), Problem> {
+    // Who reads the file again knows nothing of it, and whoever looks must not take the earlier reading for the new one.
+    sqlx::query!(
+        "UPDATE muster.imports
+            SET settings = $2, mapping = $3, preview_try = preview_try + 1, ready_at = NULL,
+                lines = CASE WHEN $4 THEN NULL ELSE lines END
+          WHERE id = $1",
+        import.id.0,
+        to_json(settings),
+        to_json(mapping),
+        to == Status::Validating,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn has_file(app: &App, import: &Import) -> Result<(), Problem> {
+    match app.files.read(&import.file.key).await {
+        Ok(_) => Ok(()),
+        Err(FilesError::Gone) => Err(Problem::FileGone),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Locks the import, if it is in the site: not for a moment may one site hold up another.
+async fn lock(conn: &mut PgConnection, target: Target) -> Result<Import, Problem> {
+    let absent = || Problem::NotFound(ImportId::ABSENT);
+    imports::in_site(&mut *conn, target.site, target.import).await?.ok_or_else(absent)?;
+    imports::lock(conn, target.import).await?.ok_or_else(absent)
+}
+
+fn allowed(import: &Import, request: Request) -> Result<(), Problem> {
+    if import.status.can().contains(&request) { Ok(()) } else { Err(Problem::WrongStatus(Asked::Request(request), import.status)) }
+}
+
+/// Moves the import, commits, and rings.
+async fn move_on(app: &App, mut tx: PgTransaction<'_>, import: &Import, to: Status, target: Target) -> Result<(), Problem> {
+    if !imports::move_to(&mut tx, import, to, Some(target.by.id)).await? {
+        // It is locked, so nobody else can have moved it.
+        return Err(Problem::Internal(format!("an import could not go from {} to {to}", import.status)));
+    }
+    tx.commit().await?;
+    tracing::info!(from = import.status.name(), to = to.name(), "an import was asked to move");
+    app.ring(import.id, import.is_small);
+    Ok(())
+}
+
+fn none_unknown(body: &Map<String, Value>, known: &Value) -> Result<(), Problem> {
+    let faults = unknown_members("body", "", body, known);
+    if faults.is_empty() { Ok(()) } else { Err(Problem::InvalidRequest(faults)) }
+}

@@ -1,0 +1,115 @@
+//! Counts, hashes, expands and sniffs the bytes of one upload as they come by.
+
+use super::{Stored, UploadError};
+use crate::intake::{
+    expand::{Expander, GZIP_MAGIC},
+    sniff::Sniffer,
+};
+use muster_shared::model::{settings::Settings, site::Limits};
+use sha2::{Digest, Sha256};
+
+/// Expanded bytes after which others may use the processor: about a millisecond of work.
+const EXPANDED_AT_ONCE: u64 = 512 << 10;
+
+/// The ratio of a shorter text means nothing.
+const RATIO_FROM_BYTES: u64 = 10_000_000;
+
+/// What the bytes are, as far as can be told from those that came.
+enum Form {
+    /// The first byte or none is there.
+    Unknown(Vec<u8>),
+    /// Text, to be looked at as it is.
+    Plain,
+    /// Text, to be expanded first.
+    Gzip(Box<Expander>),
+}
+
+/// Counts, hashes, expands and sniffs.
+pub(super) struct Inspector<'a> {
+    form: Form,
+    hash: Sha256,
+    bytes: u64,
+    text: Text<'a>,
+}
+
+impl<'a> Inspector<'a> {
+    /// Begins.
+    pub(super) fn new(limits: &'a Limits, settings: &Settings) -> Self {
+        let text = Text { limits, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
+        Self { form: Form::Unknown(Vec::new()), hash: Sha256::new(), bytes: 0, text }
+    }
+
+    /// Takes the next uploaded bytes. Lets others run in between where much comes out of them.
+    pub(super) async fn look(&mut self, slice: &[u8]) -> Result<(), UploadError> {
+        self.bytes += slice.len() as u64;
+        within("file_bytes", self.text.limits.file_bytes, self.bytes)?;
+        self.hash.update(slice);
+        if let Form::Unknown(first) = &mut self.form {
+            first.extend_from_slice(slice);
+            let Some(magic) = first.get(..2) else { return Ok(()) };
+            let form = if magic == GZIP_MAGIC { Form::Gzip(Box::new(Expander::new())) } else { Form::Plain };
+            let first = std::mem::take(first);
+            self.form = form;
+            return self.look_inside(&first).await;
+        }
+        self.look_inside(slice).await
+    }
+
+    async fn look_inside(&mut self, mut slice: &[u8]) -> Result<(), UploadError> {
+        let Form::Gzip(expander) = &mut self.form else { return self.text.add(slice, self.bytes) };
+        let mut rest = EXPANDED_AT_ONCE;
+        while !slice.is_empty() {
+            let text = expander.step(&mut slice)?;
+            self.text.add(text, self.bytes)?;
+            // A step costs something even if nothing comes out of it.
+            let cost = text.len() as u64 + 4096;
+            rest = rest.saturating_sub(cost);
+            if rest == 0 {
+                tokio::task::yield_now().await;
+                rest = EXPANDED_AT_ONCE;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found in all of it.
+    pub(super) fn finish(mut self) -> Result<Stored, UploadError> {
+        let is_gzip = matches!(self.form, Form::Gzip(_));
+        match self.form {
+            Form::Gzip(expander) => self.text.add(&expander.finish()?, self.bytes)?,
+            Form::Unknown(first) => self.text.add(&first, self.bytes)?,
+            Form::Plain => {}
+        }
+        Ok(Stored {
+            bytes: self.bytes,
+            expanded_bytes: self.text.bytes,
+            sha256: self.hash.finalize().to_vec(),
+            compression: is_gzip.then(|| "gzip".to_owned()),
+            reading: self.text.sniffer.finish()?,
+        })
+    }
+}
+
+/// The expanded bytes.
+struct Text<'a> {
+    limits: &'a Limits,
+    bytes: u64,
+    sniffer: Sniffer,
+}
+
+impl Text<'_> {
+    /// More of them, of `uploaded` bytes so far.
+    fn add(&mut self, slice: &[u8], uploaded: u64) -> Result<(), UploadError> {
+        self.bytes += slice.len() as u64;
+        within("expanded_bytes", self.limits.expanded_bytes, self.bytes)?;
+        let ratio = self.limits.expansion_ratio;
+        if self.bytes > RATIO_FROM_BYTES {
+            within("expansion_ratio", ratio, self.bytes.div_ceil(uploaded.max(1)))?;
+        }
+        Ok(self.sniffer.feed(slice)?)
+    }
+}
+
+fn within(limit: &'static str, most: u64, is: u64) -> Result<(), UploadError> {
+    if is > most { Err(UploadError::TooLarge { limit, most }) } else { Ok(()) }
+}

@@ -1,0 +1,201 @@
+//! Uploads into a real folder: what is stored, and above all what is not left behind.
+
+use super::*;
+use flate2::{Compression, write::GzEncoder};
+use futures::stream;
+use muster_shared::model::{kind::Kind, reading::Delimiter, recipe::Recipe};
+use sha2::{Digest, Sha256};
+use std::{
+    convert::Infallible,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+const KEY: &str = "site/import";
+
+fn store_in(folder: &TempDir) -> Files {
+    Files::open(&format!("file://{}", folder.path().display())).expect("a folder")
+}
+
+fn settings() -> Settings {
+    Settings::defaults(Recipe::AddToSegments, Kind::Users)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn pieces(bytes: &[u8], size: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin + use<> {
+    let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    stream::iter(pieces)
+}
+
+/// Names of the files in a folder and below.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { names(&path) } else { vec![path.display().to_string()] }).collect()
+}
+
+async fn stored(bytes: &[u8], size: usize) -> Stored {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stored = store(&store_in(&folder), KEY, pieces(bytes, size), &Limits::default(), &settings()).await.expect("stored");
+    assert!(std::fs::read(folder.path().join(KEY)).expect("a file") == bytes, "stored as it came");
+    assert_eq!(names(folder.path()).len(), 1);
+    stored
+}
+
+/// The error of an upload that is refused, after which nothing is left.
+async fn refused(body: impl Stream<Item = Result<Bytes, impl Into<Box<dyn Error + Send + Sync>>>> + Unpin, limits: &Limits) -> UploadError {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = store(&store_in(&folder), KEY, body, limits, &settings()).await.expect_err("refused");
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    error
+}
+
+#[tokio::test]
+async fn a_file_is_stored_as_it_came_and_known() {
+    let text = "username;fornavn\r\nøyvind;Müller\r\n".repeat(5000);
+    let text = text.as_bytes();
+    let (plain, two) = (stored(text, 1000).await, [gzip(&text[..100]), gzip(&text[100..])].concat());
+    assert_eq!((plain.bytes, plain.expanded_bytes, plain.compression.as_deref()), (text.len() as u64, text.len() as u64, None));
+    assert_eq!(plain.sha256, Sha256::digest(text).to_vec());
+    assert_eq!((plain.reading.encoding.value.as_str(), plain.reading.delimiter.value), ("UTF-8", Delimiter::Semicolon));
+    for (bytes, size) in [(text.to_vec(), usize::MAX), (gzip(text), 1), (gzip(text), 1000), (two, usize::MAX)] {
+        let found = stored(&bytes, size).await;
+        let is_gzip = bytes.starts_with(&[0x1F, 0x8B]);
+        assert_eq!((found.bytes, found.expanded_bytes), (bytes.len() as u64, text.len() as u64));
+        assert_eq!(found.compression.is_some(), is_gzip);
+        assert_eq!((found.sha256, found.reading), (Sha256::digest(&bytes).to_vec(), plain.reading.clone()));
+    }
+}
+
+#[tokio::test]
+async fn tiny_files_are_files() {
+    for bytes in [b"".as_slice(), b"a", b"\x1F", b"ab"] {
+        let found = stored(bytes, 1).await;
+        assert_eq!((found.bytes, found.expanded_bytes, found.compression), (bytes.len() as u64, bytes.len() as u64, None));
+    }
+    assert_eq!(stored(&gzip(b""), 3).await.expanded_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_file_of_several_parts_is_stored() {
+    let text = b"anna,anna@example.com\n".repeat(600_000);
+    assert_eq!(stored(&text, 300_000).await.bytes, text.len() as u64);
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_stored_leaves_nothing() {
+    let limits = Limits::default();
+    let short = Limits { file_bytes: 999, ..limits.clone() };
+    let narrow = Limits { expanded_bytes: 999, ..limits.clone() };
+    let text = b"a,b\n".repeat(250);
+    let large = |error: UploadError| match error {
+        UploadError::TooLarge { limit, most } => (limit, most),
+        other => panic!("{other}"),
+    };
+    assert_eq!(large(refused(pieces(&text, 100), &short).await), ("file_bytes", 999));
+    assert_eq!(large(refused(pieces(&text, 100), &narrow).await), ("expanded_bytes", 999));
+    assert_eq!(large(refused(pieces(&gzip(&text), 10), &narrow).await), ("expanded_bytes", 999));
+    let workbook = b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\0\0\0\0\0\0\0\0\0\0\0\0\x13\0\0\0[Content_Types].xml".as_slice();
+    for bytes in [workbook.to_vec(), gzip(workbook)] {
+        assert!(matches!(refused(pieces(&bytes, 7), &limits).await, UploadError::Refused(Refusal::Workbook)));
+    }
+    assert!(matches!(refused(pieces(&gzip(&gzip(&text)), 7), &limits).await, UploadError::Refused(Refusal::Compressed)));
+    let whole = gzip(&text);
+    for bad in [&whole[..whole.len() - 1], &whole[..5], b"\x1F\x8Bx", &[whole.as_slice(), b"\n"].concat()] {
+        assert!(matches!(refused(pieces(bad, 9), &limits).await, UploadError::BadGzip(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_leaves_nothing() {
+    // Once before a part is written, once after.
+    for lines in [10, 500_000] {
+        let body = pieces(&b"anna,anna@example.com\n".repeat(lines), 60_000).map(|piece| Ok(piece.expect("infallible")));
+        let body = body.chain(stream::iter([Err(std::io::Error::other("the client went away"))]));
+        assert!(matches!(refused(body, &Limits::default()).await, UploadError::BrokenOff(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_early() {
+    // A hundred megabytes of one letter, eight times: about 800 kB.
+    let member = gzip(&vec![b'a'; 100_000_000]);
+    let bomb = member.repeat(8);
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    let body = pieces(&bomb, 8192).inspect(move |piece| {
+        count.fetch_add(piece.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+    });
+    let error = refused(body, &Limits::default()).await;
+    assert!(matches!(error, UploadError::TooLarge { limit: "expansion_ratio", most: 200 }), "{error}");
+    let read = read.load(Ordering::Relaxed);
+    assert!(read <= 24 << 10, "{read} of {} bytes were read", bomb.len());
+}
+
+#[tokio::test]
+async fn a_dense_file_below_ten_megabytes_is_no_bomb() {
+    assert_eq!(stored(&gzip(&vec![b'a'; 9_999_999]), 1000).await.expanded_bytes, 9_999_999);
+}
+
+/// Waits until a folder has no file left.
+async fn emptied(folder: &Path) -> bool {
+    for _ in 0..500 {
+        if names(folder).is_empty() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_dropped_upload_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (files, limits, settings) = (store_in(&folder), Limits::default(), settings());
+    let text = b"anna,anna@example.com\n".repeat(500_000);
+    let body = pieces(&text, 60_000).chain(stream::pending());
+    let upload = store(&files, KEY, body, &limits, &settings);
+    tokio::time::timeout(Duration::from_millis(300), upload).await.expect_err("it never ends");
+    assert!(emptied(folder.path()).await, "{:?}", names(folder.path()));
+}
+
+#[tokio::test]
+async fn an_upload_dropped_at_whatever_moment_leaves_nothing_or_is_told() {
+    // Every step of the future is once the last one, the steps of finishing included.
+    let text = b"anna,anna@example.com\n".repeat(3000);
+    for steps in 0..60 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (files, limits, settings) = (store_in(&folder), Limits::default(), settings());
+        let mut upload = Box::pin(store(&files, KEY, pieces(&text, 9000), &limits, &settings));
+        let mut is_done = false;
+        for _ in 0..steps {
+            is_done = is_done || futures::poll!(upload.as_mut()).is_ready();
+            if is_done {
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        drop(upload);
+        assert!(if is_done { folder.path().join(KEY).exists() } else { emptied(folder.path()).await }, "after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = store_in(&folder);
+    std::fs::write(folder.path().join("site"), "in the way").expect("a file");
+    let text = b"anna,anna@example.com\n".repeat(500_000);
+    let error = store(&files, KEY, pieces(&text, 60_000), &Limits::default(), &settings()).await.expect_err("no folder");
+    assert!(matches!(error, UploadError::Files(_)), "{error}");
+}

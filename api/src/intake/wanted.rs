@@ -1,0 +1,240 @@
+//! What is wanted of a file: recipe, kind, settings, mapping, read from parameters or form fields before the file is.
+
+use crate::{
+    problem::{Fault, Problem, pointer_token},
+    request::{body::has_nul, query::Given},
+};
+use muster_shared::model::{kind::Kind, recipe::Recipe, settings::Settings, suggest::nearest};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use strum::VariantArray;
+
+/// The fields of a form; parameters are these and `filename`.
+pub(super) const FIELDS: &[&str] = &["recipe", "kind", "settings", "mapping"];
+
+/// The most characters of a file's name that are kept.
+const NAME_CHARS: usize = 255;
+
+/// A mapping sends a heading here that is not to be read.
+const IGNORE: &str = "ignore";
+
+/// What is wanted of a file.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) recipe: Recipe,
+    pub(crate) kind: Kind,
+    pub(crate) settings: Settings,
+    pub(crate) mapping: BTreeMap<String, String>,
+    pub(crate) file_name: Option<String>,
+}
+
+impl Wanted {
+    /// From what is given, or everything that is wrong with it. `charset` is the one of the file's `Content-Type`.
+    pub(super) fn read(mut given: Given, charset: Option<&str>, file_name: Option<&str>) -> Result<Self, Problem> {
+        let recipe = recipe(&mut given);
+        let kind = recipe.and_then(|recipe| kind(&mut given, recipe));
+        let settings = object(&mut given, "settings");
+        let mapping = object(&mut given, "mapping");
+        let file_name = given.text("filename").or_else(|| file_name.map(str::to_owned));
+        let (Some(recipe), Some(kind)) = (recipe, kind) else {
+            return Err(given.finish().err().unwrap_or_else(|| Problem::Internal("no recipe and no fault".to_owned())));
+        };
+        let settings = match complete(recipe, kind, settings, charset) {
+            Ok(settings) => settings,
+            Err(faults) => {
+                given.faults(faults);
+                Settings::defaults(recipe, kind)
+            }
+        };
+        let mapping = match read_mapping(kind, "mapping", "", &mapping) {
+            Ok(mapping) => mapping,
+            Err(faults) => {
+                given.faults(faults);
+                BTreeMap::new()
+            }
+        };
+        given.finish()?;
+        Ok(Self { recipe, kind, settings, mapping, file_name: file_name.as_deref().and_then(safe_name) })
+    }
+}
+
+fn recipe(given: &mut Given) -> Option<Recipe> {
+    let names: Vec<_> = Recipe::VARIANTS.iter().map(|recipe| recipe.name()).collect();
+    let Some(text) = given.text("recipe") else {
+        given.fault(Fault::new("recipe", "missing-value", format!("Say what is wanted: one of {}.", names.join(", "))));
+        return None;
+    };
+    parse(given, "recipe", &text, &names)
+}
+
+/// The kind of the recipe; one whose recipe leaves it open is given.
+fn kind(given: &mut Given, recipe: Recipe) -> Option<Kind> {
+    let names: Vec<_> = Kind::VARIANTS.iter().map(|kind| kind.name()).collect();
+    let text = given.text("kind");
+    match (text, recipe.spec().kind) {
+        (None, Some(kind)) => Some(kind),
+        (None, None) => {
+            let detail = format!("The recipe `{recipe}` needs to know what a line describes: one of {}.", names.join(", "));
+            given.fault(Fault::new("kind", "missing-value", detail));
+            None
+        }
+        (Some(text), fixed) => {
+            let kind = parse::<Kind>(given, "kind", &text, &names)?;
+            if let Some(fixed) = fixed.filter(|fixed| *fixed != kind) {
+                let detail = format!("The recipe `{recipe}` is for {fixed}. Leave `kind` out.");
+                given.fault(Fault::new("kind", "fixed-value", detail).suggest(Some(fixed.name())));
+            }
+            Some(kind)
+        }
+    }
+}
+
+fn parse<T: std::str::FromStr>(given: &mut Given, name: &str, text: &str, names: &[&str]) -> Option<T> {
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        let detail = format!("`{name}` is one of {}.", names.join(", "));
+        given.fault(Fault::new(name, "unknown-value", detail).suggest(nearest(text, names.iter().copied())));
+    }
+    parsed
+}
+
+/// A JSON object; nothing is an empty one.
+fn object(given: &mut Given, name: &str) -> Map<String, Value> {
+    let Some(text) = given.text(name) else { return Map::new() };
+    let fault = match serde_json::from_str::<Value>(&text) {
+        Ok(value) if has_nul(&value) => Fault::new(name, "invalid-value", "It holds a NUL character."),
+        Ok(Value::Object(members)) => return members,
+        Ok(_) => Fault::new(name, "invalid-value", "It is a JSON object, such as {}."),
+        Err(error) => Fault::new(name, "invalid-json", format!("It is no JSON: {error}.")),
+    };
+    given.fault(fault.at(""));
+    Map::new()
+}
+
+/// The recipe's settings with those that are given put over them. A charset counts as the encoding if they say none.
+fn complete(recipe: Recipe, kind: Kind, mut given: Map<String, Value>, charset: Option<&str>) -> Result<Settings, Vec<Fault>> {
+    let mut charset_fault = None;
+    if let Some(charset) = charset.filter(|_| !given.contains_key("encoding")) {
+        if encoding_rs::Encoding::for_label(charset.as_bytes()).is_some() {
+            given.insert("encoding".to_owned(), charset.into());
+        } else {
+            let detail = "The charset is a label of the Encoding standard, such as utf-8 or windows-1252; without one it is detected.";
+            charset_fault = Some(Fault::new("Content-Type", "unknown-value", detail));
+        }
+    }
+    let settings = Settings::defaults(recipe, kind).with(recipe, kind, &given);
+    let mut faults = match settings {
+        Ok(settings) if charset_fault.is_none() => return Ok(settings),
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.into_iter().map(|fault| Fault::of_setting("settings", "", fault)).collect(),
+    };
+    faults.extend(charset_fault);
+    Err(faults)
+}
+
+/// Heading → column, or → `ignore`. `prefix` leads to the mapping in the JSON of `parameter`.
+pub(crate) fn read_mapping(
+    kind: Kind,
+    parameter: &str,
+    prefix: &str,
+    given: &Map<String, Value>,
+) -> Result<BTreeMap<String, String>, Vec<Fault>> {
+    let (mut mapping, mut faults) = (BTreeMap::new(), Vec::new());
+    for (heading, value) in given {
+        let fault = match value.as_str() {
+            Some(column) if is_column(kind, column) => {
+                mapping.insert(heading.clone(), column.trim().to_lowercase());
+                continue;
+            }
+            Some(column) => {
+                let known = kind.spec().columns.iter().map(|known| known.name).chain([IGNORE]);
+                let detail = format!("There is no such column. There are {}.", known.clone().collect::<Vec<_>>().join(", "));
+                Fault::new(parameter, "unknown-column", detail).suggest(nearest(column, known))
+            }
+            None => Fault::new(parameter, "invalid-value", "It is the name of a column, or \"ignore\"."),
+        };
+        faults.push(fault.at(format!("{prefix}/{}", pointer_token(heading))));
+    }
+    if faults.is_empty() { Ok(mapping) } else { Err(faults) }
+}
+
+/// Is it a name that a header may have? What a known one means in this import is judged with the header.
+fn is_column(kind: Kind, name: &str) -> bool {
+    let (name, spec) = (name.trim().to_lowercase(), kind.spec());
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_plain = |known: &str| known == name || known == stem;
+    name == IGNORE
+        || spec.column(&name).is_some()
+        || spec.column(stem).is_some_and(|column| column.is_numbered)
+        || spec.unused.iter().chain(spec.refused).any(|known| is_plain(known))
+}
+
+/// The last part of a path that a browser may have sent, without what would disturb a page or a header.
+fn safe_name(given: &str) -> Option<String> {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_shared::model::{reading::Delimiter, settings::Mode};
+
+    fn wanted(pairs: &[(&str, &str)], charset: Option<&str>) -> Result<Wanted, Vec<(String, String, &'static str)>> {
+        let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
+        let given = Given::new(&known, pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Wanted::read(given, charset, None).map_err(|problem| match problem {
+            Problem::InvalidRequest(faults) => {
+                faults.into_iter().map(|fault| (fault.parameter, fault.pointer.unwrap_or_default(), fault.code)).collect()
+            }
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_recipe_is_enough() {
+        let wanted = wanted(&[("recipe", "add-to-segments"), ("filename", "C:\\fakepath\\staff\u{7}.csv")], Some("latin1")).unwrap();
+        assert_eq!((wanted.recipe, wanted.kind, wanted.settings.mode), (Recipe::AddToSegments, Kind::Users, Mode::UpdateOnly));
+        assert_eq!((wanted.settings.encoding.as_deref(), wanted.file_name.as_deref()), (Some("windows-1252"), Some("staff.csv")));
+    }
+
+    #[test]
+    fn what_is_given_wins_over_the_charset() {
+        let settings = r#"{"mode":"update-only","delimiter":"tab","encoding":"utf-8"}"#;
+        let mapping = r#"{"Department":"Cohort1","HR code":"ignore"}"#;
+        let given = [("recipe", "custom"), ("kind", "users"), ("settings", settings), ("mapping", mapping)];
+        let wanted = wanted(&given, Some("latin1")).unwrap();
+        assert_eq!((wanted.settings.delimiter, wanted.settings.encoding.as_deref()), (Some(Delimiter::Tab), Some("UTF-8")));
+        assert_eq!(wanted.mapping.get("Department").map(String::as_str), Some("cohort1"));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_place() {
+        let told = |pairs: &[(&str, &str)], charset| {
+            let faults =
+                wanted(pairs, charset).unwrap_err().into_iter().map(|(parameter, pointer, code)| format!("{parameter}{pointer} {code}"));
+            faults.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[], None), ["recipe missing-value"]);
+        assert_eq!(told(&[("recipe", "custom")], None), ["kind missing-value"]);
+        assert_eq!(told(&[("recipe", "custom"), ("kind", "users"), ("settings", "[")], None), ["settings invalid-json"]);
+        let given = [
+            ("recipe", "add-to-segments"),
+            ("settings", r#"{"mode":"create-only","dry":1}"#),
+            ("mapping", r#"{"a/b":"emial","c":3}"#),
+            ("apply", "auto"),
+        ];
+        let expected = [
+            "apply unknown-parameter",
+            "settings/dry unknown-setting",
+            "settings/mode fixed-setting",
+            "Content-Type unknown-value",
+            "mapping/a~1b unknown-column",
+            "mapping/c invalid-value",
+        ];
+        assert_eq!(told(&given, Some("klingon")), expected);
+        assert_eq!(told(&[("recipe", "add-to-segments"), ("kind", "courses")], None), ["kind fixed-value"]);
+    }
+}

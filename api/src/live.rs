@@ -1,0 +1,67 @@
+//! Waiting for an import to come to rest, over the process's one subscription to notices. A notice may be lost, so a waiter looks
+//! at Postgres every second in any case; it must never hold a connection while it waits.
+
+use crate::{problem::Problem, state::App};
+use muster_shared::{
+    model::ids::{ImportId, SiteId},
+    queue::Notices,
+    store::imports::{self, Import},
+};
+use std::time::Duration;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a lost notice may go unnoticed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The process's subscription.
+#[derive(Debug)]
+pub(crate) struct Live {
+    notices: Notices,
+    stop: CancellationToken,
+}
+
+impl Live {
+    pub(crate) fn new(notices: Notices, stop: CancellationToken) -> Self {
+        Self { notices, stop }
+    }
+
+    /// The import as soon as it is at rest, or as it is when the time is over or the process is to end. `None`: it is not there.
+    pub(crate) async fn at_rest(&self, app: &App, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Import>, Problem> {
+        let end = Instant::now() + patience;
+        // Subscribed before the first look, so that nothing happens in between.
+        let mut notices = self.notices.subscribe();
+        loop {
+            let import = look(app, site, id).await?;
+            let is_over = self.stop.is_cancelled() || Instant::now() >= end;
+            if is_over || import.as_ref().is_none_or(|import| import.status.is_at_rest()) {
+                return Ok(import);
+            }
+            tokio::select! {
+                _ = timeout(LOOK, told(&mut notices, id)) => {}
+                () = sleep_until(end) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn look(app: &App, site: SiteId, id: ImportId) -> Result<Option<Import>, Problem> {
+    let mut connection = app.connection().await?;
+    Ok(imports::in_site(&mut connection, site, id).await?)
+}
+
+/// Returns when that import changed, or may have.
+async fn told(notices: &mut Receiver<ImportId>, id: ImportId) {
+    loop {
+        match notices.recv().await {
+            Ok(changed) if changed != id => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // Never while the process lives; without notices the look every second is left.
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! The one HTTP error, as RFC 9457 has it. It must never tell a client what only operators may know, nor a log what only the
+//! client may: no cells, names or addresses of people.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use muster_shared::{
+    files::FilesError,
+    model::{
+        access::Role,
+        settings::SettingFault,
+        status::{Request, Status},
+    },
+    store::StoreError,
+};
+use serde::Serialize;
+
+/// What is wrong with a request, or with us.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// Nobody, or nobody we know.
+    Unauthenticated(&'static str),
+    /// Known, and may not. What would be needed.
+    Forbidden(Needs),
+    /// There is no such thing, or not for this account.
+    NotFound(&'static str),
+    /// No such address.
+    UnknownPath,
+    /// The address has other methods; axum says which.
+    MethodNotAllowed,
+    /// The client does not take what would be answered.
+    NotAcceptable(&'static str),
+    /// The client sent nothing for too long.
+    Timeout,
+    /// Parameters, form fields or JSON that cannot be used; all faults at once.
+    InvalidRequest(Vec<Fault>),
+    /// The body cannot be taken apart, or ended early.
+    UnreadableBody(String),
+    /// Past a limit, which is told.
+    TooLarge(String),
+    /// Not what this address takes; with what to do.
+    UnsupportedMediaType(String),
+    /// What was asked does not go with where the import stands.
+    WrongStatus(Asked, Status),
+    /// The import is no longer at the version of `If-Match`.
+    Changed {
+        /// The version it is at.
+        version: i32,
+    },
+    /// The file would have to be read again and is deleted.
+    FileGone,
+    /// A site of that slug is there.
+    SlugTaken,
+    /// Something we need is away for the moment.
+    Unavailable(&'static str, String),
+    /// A defect of ours, for the log.
+    Internal(String),
+}
+
+/// What is asked of an import: a change of status, or something to be had only in some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A change of status.
+    Request(Request),
+    /// The report.
+    Report,
+}
+
+/// What a caller lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// A role in the site.
+    Role(Role),
+    /// To manage sites.
+    SystemAdmin,
+}
+
+/// One thing that is wrong in a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Fault {
+    /// The parameter, form field or header.
+    pub(crate) parameter: String,
+    /// Where in its JSON (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pointer: Option<String>,
+    /// A stable name.
+    pub(crate) code: &'static str,
+    /// What is wrong and what to do.
+    pub(crate) detail: String,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) suggestion: Option<String>,
+}
+
+impl Fault {
+    /// Something wrong with a parameter.
+    pub(crate) fn new(parameter: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { parameter: parameter.to_owned(), pointer: None, code, detail: detail.into(), suggestion: None }
+    }
+
+    /// The same, at a place in its JSON.
+    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// The same, with a guess at what was meant.
+    pub(crate) fn suggest(mut self, suggestion: Option<&str>) -> Self {
+        self.suggestion = suggestion.map(str::to_owned);
+        self
+    }
+
+    /// Something wrong with a setting of the JSON in `parameter`; `prefix` leads to the settings.
+    pub(crate) fn of_setting(parameter: &str, prefix: &str, fault: SettingFault) -> Self {
+        let pointer = format!("{prefix}/{}", pointer_token(&fault.name));
+        Self {
+            parameter: parameter.to_owned(),
+            pointer: Some(pointer),
+            code: fault.code,
+            detail: fault.detail,
+            suggestion: fault.suggestion,
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::InvalidRequest(vec![fault])
+    }
+}
+
+/// A member's name as it stands in a JSON pointer.
+pub(crate) fn pointer_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A wake-up time for clients of a system that is away, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+impl Problem {
+    /// Status, code, title and detail: the one place that says them.
+    fn parts(&self) -> (StatusCode, &'static str, String, Option<String>) {
+        let with = |status, code, title: &str, detail: &str| (status, code, title.to_owned(), Some(detail.to_owned()));
+        match self {
+            Self::Unauthenticated(detail) => with(StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed", detail),
+            Self::Forbidden(needs) => {
+                (StatusCode::FORBIDDEN, "forbidden", "This token's account may not do that".to_owned(), Some(needs.detail()))
+            }
+            Self::NotFound(detail) => with(StatusCode::NOT_FOUND, "not-found", "Not found", detail),
+            Self::UnknownPath => with(StatusCode::NOT_FOUND, "not-found", "Not found", "There is nothing at this address."),
+            Self::MethodNotAllowed => with(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "This address has other methods",
+                "The header `Allow` names them.",
+            ),
+            Self::NotAcceptable(produced) => (
+                StatusCode::NOT_ACCEPTABLE,
+                "not-acceptable",
+                "The answer would be of a type that is not accepted".to_owned(),
+                Some(format!("This address answers {produced}; `Accept` must allow it.")),
+            ),
+            Self::Timeout => with(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                "The request took too long to arrive",
+                "Nothing came for too long, so what had arrived was dropped. Send it again.",
+            ),
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid-request", "The request cannot be used".to_owned(), None),
+            Self::UnreadableBody(detail) => with(StatusCode::BAD_REQUEST, "unreadable-body", "The body cannot be read", detail),
+            Self::TooLarge(detail) => with(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail),
+            Self::UnsupportedMediaType(detail) => {
+                with(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This media type is not taken here", detail)
+            }
+            Self::WrongStatus(asked, status) => {
+                (StatusCode::CONFLICT, "wrong-status", asked.refusal().to_owned(), Some(whereabouts(*status).to_owned()))
+            }
+            Self::Changed { version } => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "The import has changed meanwhile".to_owned(),
+                Some(format!("It is at \"{version}\" now. Look at it again before asking.")),
+            ),
+            Self::FileGone => with(
+                StatusCode::CONFLICT,
+                "file-gone",
+                "The file is deleted",
+                "It would have to be read again. Upload it again as a new import.",
+            ),
+            Self::SlugTaken => with(StatusCode::CONFLICT, "slug-taken", "There is a site with this slug", "Choose another slug."),
+            Self::Unavailable(what, _) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Muster cannot answer for the moment".to_owned(),
+                Some(format!("{what} does not answer. Try again in a few seconds.")),
+            ),
+            Self::Internal(_) => with(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong inside Muster",
+                "Tell an operator the request id; the log says more about it.",
+            ),
+        }
+    }
+
+    fn members(&self) -> Members<'_> {
+        match self {
+            Self::InvalidRequest(errors) => Members::Faults { errors },
+            Self::WrongStatus(_, status) => Members::Status { import_status: *status, can: status.can() },
+            Self::Changed { version } => Members::Version { version: *version },
+            Self::Internal(_) => Members::Request { request_id: crate::request::id::current() },
+            _ => Members::None {},
+        }
+    }
+}
+
+/// A problem on the wire.
+#[derive(Serialize)]
+struct View<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    code: &'static str,
+    #[serde(flatten)]
+    members: Members<'a>,
+}
+
+/// The members beyond those that every problem has.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Members<'a> {
+    Faults { errors: &'a [Fault] },
+    Status { import_status: Status, can: Vec<Request> },
+    Version { version: i32 },
+    Request { request_id: Option<String> },
+    None {},
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Internal(reason) => tracing::error!(reason, "a request failed"),
+            Self::Unavailable(what, reason) => tracing::warn!(what, reason, "a request cannot be answered"),
+            _ => {}
+        }
+        let (status, code, title, detail) = self.parts();
+        let kind = format!("urn:muster:problem:{code}");
+        let body = View { kind, title, status: status.as_u16(), detail, code, members: self.members() };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::Unauthenticated(_) => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            Self::Unavailable(..) => headers.insert(header::RETRY_AFTER, RETRY_AFTER),
+            _ => None,
+        };
+        response
+    }
+}
+
+impl Needs {
+    fn detail(self) -> String {
+        match self {
+            Self::Role(role) => format!("It takes the role `{role}` in this site."),
+            Self::SystemAdmin => "It takes a system administrator.".to_owned(),
+        }
+    }
+}
+
+impl Asked {
+    fn refusal(self) -> &'static str {
+        match self {
+            Self::Request(Request::Apply) => "This import cannot be applied now",
+            Self::Request(Request::Preview) => "This import cannot be previewed again now",
+            Self::Request(Request::Cancel) => "This import cannot be cancelled now",
+            Self::Report => "There is no report of this import yet",
+        }
+    }
+}
+
+fn whereabouts(status: Status) -> &'static str {
+    match status {
+        Status::Validating => "It is still being validated.",
+        Status::Rejected => "Its file was rejected.",
+        Status::Previewing => "It is still being previewed.",
+        Status::Ready => "It is ready to be applied.",
+        Status::Applying => "It is being applied.",
+        Status::Applied => "It is applied.",
+        Status::Cancelling => "It is being cancelled.",
+        Status::Cancelled => "It is cancelled.",
+        Status::Failed => "It failed.",
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        if is_away(&error) { Self::Unavailable("The database", error.to_string()) } else { Self::Internal(error.to_string()) }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => error.into(),
+            StoreError::Inconsistent { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<FilesError> for Problem {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Store(_) => Self::Unavailable("The file store", error.to_string()),
+            FilesError::Gone | FilesError::Address(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// May the same statement well succeed in a few seconds? Connections, shortage, shutdown, and whoever waited too long for another.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(refused) => refused.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || ["40001", "40P01", "55P03", "25P03"].contains(&code.as_ref())
+        }),
+        _ => false,
+    }
+}
+
+/// What a named constraint means to the client; other errors stay what they are.
+pub(crate) trait OnConstraint<T> {
+    /// The problem that a violation of the constraint of this name stands for.
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T, Problem>;
+}
+
+impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T, Problem> {
+        self.map_err(|error| match &error {
+            sqlx::Error::Database(refused) if refused.constraint() == Some(name) => problem(),
+            _ => error.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    async fn shown(problem: Problem) -> (StatusCode, axum::http::HeaderMap, Value) {
+        let response = problem.into_response();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_problem_says_what_and_what_to_do() {
+        let (status, headers, body) = shown(Problem::WrongStatus(Asked::Request(Request::Apply), Status::Validating)).await;
+        assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::CONFLICT, "application/problem+json"));
+        let expected = json!({"type": "urn:muster:problem:wrong-status", "title": "This import cannot be applied now", "status": 409,
+                              "detail": "It is still being validated.", "code": "wrong-status", "import_status": "validating", "can": ["cancel"]});
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn faults_are_told_with_their_place() {
+        let fault = Fault::new("settings", "unknown-value", "It is one of a, b.").at("/mode").suggest(Some("a"));
+        let (status, _, body) = shown(fault.into()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let expected = json!([{"parameter": "settings", "pointer": "/mode", "code": "unknown-value", "detail": "It is one of a, b.", "suggestion": "a"}]);
+        assert_eq!(body["errors"], expected);
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_inside_stays_inside() {
+        let (status, headers, body) = shown(sqlx::Error::PoolTimedOut.into()).await;
+        assert_eq!((status, headers[header::RETRY_AFTER].to_str().unwrap()), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+        assert_eq!(body["code"], "unavailable");
+        let (status, _, body) = shown(sqlx::Error::RowNotFound.into()).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!body.to_string().contains("no rows"), "{body}");
+        let (_, headers, _) = shown(Problem::Unauthenticated("No token.")).await;
+        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+    }
+
+    #[test]
+    fn pointers_are_escaped() {
+        assert_eq!(pointer_token("a/b~c"), "a~1b~0c");
+    }
+}

@@ -1,0 +1,84 @@
+//! What every handler may use.
+
+use crate::{config::Config, live::Live};
+use anyhow::Context;
+use muster_shared::{
+    files::Files,
+    model::ids::ImportId,
+    queue::{Bell, Lane, Notices, Rung, Wake},
+    store::{StoreError, pool},
+};
+use sqlx::PgPool;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// Connections to Postgres of one process.
+const CONNECTIONS: u32 = 20;
+
+/// Over the server's settings: no request waits for ever, and statements with optional filters are planned for what is given.
+const SESSION: &[(&str, &str)] = &[
+    ("statement_timeout", "15s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "20s"),
+    ("plan_cache_mode", "force_custom_plan"),
+    ("jit", "off"),
+];
+
+/// What every handler may use; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    /// What Postgres remembers.
+    pub(crate) pool: PgPool,
+    /// Where uploads lie.
+    pub(crate) files: Files,
+    /// Who waits for an import to come to rest.
+    pub(crate) live: Arc<Live>,
+    /// Cancelled when the process is to end.
+    pub(crate) stop: CancellationToken,
+    bell: Bell,
+}
+
+impl App {
+    /// Connects to nothing yet: a process starts while Postgres and Redis are away. Needs a tokio runtime.
+    pub(crate) fn new(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let notices = Notices::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?;
+        Ok(Self {
+            pool: pool::connect(&config.database_url, "muster-api", CONNECTIONS, SESSION).context("MUSTER_DATABASE_URL cannot be used")?,
+            files: Files::open(&config.files_url)?,
+            live: Arc::new(Live::new(notices, stop.clone())),
+            bell: Bell::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?,
+            stop,
+        })
+    }
+
+    /// A connection to Postgres.
+    pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Whether Redis answers.
+    pub(crate) async fn has_redis(&self) -> bool {
+        self.bell.check().await.is_ok()
+    }
+
+    /// Tells workers and watchers that an import is to be looked at, after the commit and without making anybody wait. What fails
+    /// is made up for by the worker's rescuer.
+    pub(crate) fn ring(&self, import: ImportId, is_small: bool) {
+        let bell = self.bell.clone();
+        let lane = if is_small { Lane::Express } else { Lane::Bulk };
+        let ringing = async move {
+            let wake = Wake::new(import);
+            let (rung, told) = tokio::join!(bell.ring(&wake, lane), bell.tell(import));
+            match rung {
+                Ok(Rung::Waiting) => {}
+                Ok(Rung::Full) => tracing::info!(import.id = %import, "the queue is full; the rescuer will ring"),
+                Err(error) => tracing::warn!(import.id = %import, %error, "a wake was not rung; the rescuer will ring"),
+            }
+            if let Err(error) = told {
+                tracing::warn!(import.id = %import, %error, "a notice was not told");
+            }
+        };
+        tokio::spawn(ringing.in_current_span());
+    }
+}

@@ -1,0 +1,85 @@
+//! Imports: made, listed, looked at, asked to move.
+
+pub(crate) mod apply;
+pub(crate) mod cancel;
+pub(crate) mod create;
+pub(crate) mod issues;
+pub(crate) mod list;
+pub(crate) mod preview;
+pub(crate) mod show;
+
+use crate::{
+    problem::Problem,
+    request::{if_match::etag, path::PathName},
+    state::App,
+    v1::view::{ImportView, People},
+};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::Utc;
+use muster_shared::{
+    model::{
+        ids::{AccountId, ImportId, SiteId},
+        site::Site,
+    },
+    store::{
+        batches::sums_of,
+        imports::{self, Import},
+    },
+};
+use sqlx::PgConnection;
+use std::collections::HashMap;
+
+/// After how many seconds it pays to look again at an import that works.
+const LOOK_AGAIN: HeaderValue = HeaderValue::from_static("1");
+
+/// The import of that id in that site.
+pub(crate) async fn of_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Import, Problem> {
+    imports::in_site(conn, site, id).await?.ok_or(Problem::NotFound(ImportId::ABSENT))
+}
+
+/// The answer that shows an import as it is now.
+async fn answer(app: &App, status: StatusCode, site: &Site, id: ImportId) -> Result<Response, Problem> {
+    let mut connection = app.connection().await?;
+    let import = of_site(&mut connection, site.id, id).await?;
+    answer_with(&mut connection, status, site, import).await
+}
+
+/// The answer that shows this import.
+async fn answer_with(conn: &mut PgConnection, status: StatusCode, site: &Site, import: Import) -> Result<Response, Problem> {
+    let (version, is_at_rest) = (import.status_version, import.status.is_at_rest());
+    let views = views(conn, site, vec![import]).await?;
+    let view = views.into_iter().next().ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    let mut response = (status, [(header::ETAG, etag(version))], Json(view)).into_response();
+    if !is_at_rest {
+        response.headers_mut().insert(header::RETRY_AFTER, LOOK_AGAIN);
+    }
+    Ok(response)
+}
+
+/// Imports of one site as they are shown.
+async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Result<Vec<ImportView>, Problem> {
+    let numbers: Vec<_> = imports.iter().map(|import| import.no).collect();
+    let mut sums = sums_of(&mut *conn, &numbers).await?;
+    let emails = emails(conn, &imports).await?;
+    let email = |account: AccountId| emails.get(&account).cloned();
+    let now = Utc::now();
+    let view = |import: Import| {
+        let people = People { created_by: email(import.created_by), applied_by: import.applied_by.and_then(email) };
+        let sums = sums.remove(&import.no).unwrap_or_default();
+        ImportView::new(&site.slug, import, &sums, people, now)
+    };
+    Ok(imports.into_iter().map(view).collect())
+}
+
+async fn emails(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<AccountId, String>, Problem> {
+    let accounts = imports.iter().flat_map(|import| [Some(import.created_by), import.applied_by]);
+    let mut accounts: Vec<_> = accounts.flatten().map(|account| account.0).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let found = sqlx::query!("SELECT id, email FROM muster.accounts WHERE id = ANY ($1)", &accounts).fetch_all(conn).await?;
+    Ok(found.into_iter().map(|row| (AccountId(row.id), row.email)).collect())
+}

@@ -1,0 +1,42 @@
+//! `GET …/imports/{id}?wait=`: an import; with `wait`, as soon as it is at rest.
+
+use crate::{
+    auth::{Access, Viewer},
+    problem::Problem,
+    request::{
+        Named, Query,
+        path::PathName,
+        query::{Given, Parameters},
+    },
+    state::App,
+    v1::imports::answer_with,
+};
+use axum::{extract::State, http::StatusCode, response::Response};
+use muster_shared::model::ids::ImportId;
+use std::time::Duration;
+
+/// The most seconds that somebody may wait.
+const MOST_SECONDS: u64 = 30;
+
+/// How long somebody waits.
+pub(crate) struct Wait(Duration);
+
+impl Parameters for Wait {
+    const KNOWN: &'static [&'static str] = &["wait"];
+
+    fn read(given: &mut Given) -> Self {
+        Self(Duration::from_secs(given.number("wait", 0..=MOST_SECONDS).unwrap_or(0)))
+    }
+}
+
+/// One import.
+pub(crate) async fn show(
+    access: Access<Viewer>,
+    Named(id): Named<ImportId>,
+    Query(Wait(patience)): Query<Wait>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    let import = app.live.at_rest(&app, access.site.id, id, patience).await?.ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    let mut connection = app.connection().await?;
+    answer_with(&mut connection, StatusCode::OK, &access.site, import).await
+}

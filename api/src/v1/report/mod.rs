@@ -1,0 +1,117 @@
+//! `GET …/imports/{id}/report.csv?action=&outcome=`: the file again, with what would become or became of each line.
+//!
+//! It is read in pages by line, a short statement each: no transaction and no connection is held while the client takes its time. When
+//! a page fails the body is broken off, never ended politely: half a report must not look like a whole one.
+
+mod csv;
+
+use crate::{
+    auth::{Access, Viewer},
+    problem::{Asked, Problem},
+    request::{Named, Query},
+    state::App,
+    v1::{
+        imports::of_site,
+        rows::{Filters, Line, OfReport, lines, read},
+    },
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use csv::Report;
+use futures::{StreamExt, stream};
+use muster_shared::{
+    model::ids::ImportId,
+    store::{StoreError, imports::Import},
+};
+use std::time::Duration;
+
+/// Lines of a page.
+const PAGE_LINES: i64 = 2_000;
+
+/// How often a page is tried, with a pause: a moment without a connection must not cost a long download.
+const TRIES: u32 = 3;
+
+/// Where a download is.
+struct Pages {
+    app: App,
+    import: Import,
+    filters: Filters,
+    after: i32,
+    report: Report,
+}
+
+/// The report as a download.
+pub(crate) async fn download(
+    access: Access<Viewer>,
+    Named(id): Named<ImportId>,
+    Query(OfReport(filters)): Query<OfReport>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    let mut connection = app.connection().await?;
+    let import = of_site(&mut connection, access.site.id, id).await?;
+    drop(connection);
+    if import.file.columns.is_empty() {
+        return Err(Problem::WrongStatus(Asked::Report, import.status));
+    }
+    let disposition = csv::disposition(import.file.name.as_deref());
+    let report = Report::new(import.file.reading(&import.settings).delimiter.value);
+    let mut pages = Pages { app, import, filters, after: 0, report };
+    // The first page is read before anything is answered, so that a failure is a problem and not a torn body.
+    let first = pages.first().await?;
+    let rest = stream::try_unfold(pages, |mut pages| async move {
+        let id = pages.import.id;
+        let page = pages.patient_next().await.inspect_err(|error| tracing::error!(import.id = %id, %error, "a report was broken off"))?;
+        Ok::<_, StoreError>(page.map(|page| (page, pages)))
+    });
+    let body = stream::once(async move { Ok(first) }).chain(rest);
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+impl Pages {
+    /// The header and the first lines.
+    async fn first(&mut self) -> Result<Bytes, StoreError> {
+        let lines = self.lines().await?;
+        let header = self.report.header(&self.import.file.columns);
+        let lines = self.report.lines(self.import.file.columns.len(), &lines);
+        Ok([header, lines].concat().into())
+    }
+
+    async fn patient_next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.next().await {
+                Err(error) if tries < TRIES => {
+                    tracing::warn!(import.id = %self.import.id, %error, "a page of a report is tried again");
+                    tokio::time::sleep(Duration::from_secs(1) * tries).await;
+                    tries += 1;
+                }
+                page => return page,
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let lines = self.lines().await?;
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.report.lines(self.import.file.columns.len(), &lines).into()))
+    }
+
+    /// The next lines, over a connection that is given back at once.
+    async fn lines(&mut self) -> Result<Vec<Line>, StoreError> {
+        let mut connection = self.app.connection().await?;
+        let found = lines(&mut connection, &self.import, &self.filters, self.after, PAGE_LINES).await?;
+        let lines = read(&mut connection, &self.import, &found).await?;
+        if let Some(last) = lines.last() {
+            self.after = last.number;
+        }
+        Ok(lines)
+    }
+}

@@ -1,0 +1,51 @@
+//! `GET …/imports/{id}/rows?action=&outcome=&severity=&code=&key=`: lines, in the order of the file.
+
+mod filters;
+mod lines;
+mod names;
+mod page;
+mod plans;
+mod view;
+
+use crate::{
+    auth::{Access, Viewer},
+    problem::Problem,
+    request::Named,
+    state::App,
+    v1::{imports::of_site, paging::Page},
+};
+use axum::{extract::State, response::Response};
+use muster_shared::model::ids::ImportId;
+use names::Names;
+use view::RowView;
+
+pub(crate) use filters::{Filters, OfReport};
+pub(crate) use lines::page as lines;
+pub(crate) use page::{IssueView, Line, read};
+
+/// A page of lines.
+pub(crate) async fn list(
+    access: Access<Viewer>,
+    Named(id): Named<ImportId>,
+    State(app): State<App>,
+    page: Page<Filters, i32>,
+) -> Result<Response, Problem> {
+    let mut connection = app.connection().await?;
+    let import = of_site(&mut connection, access.site.id, id).await?;
+    let mut found = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
+    let mut next = page.cut(&mut found, |last| *last);
+    let rows = read(&mut connection, &import, &found).await?;
+    if rows.len() < found.len() {
+        // Cut short because of very long cells.
+        next = rows.last().map(|row| row.number);
+    }
+    let mut plans = plans::read(&mut connection, &import, &found[..rows.len()]).await?;
+    let names = Names::of(&mut connection, access.site.id, &plans).await?;
+    drop(connection);
+    let view = |row: Line| {
+        let plan = plans.remove(&row.number).unwrap_or_default();
+        RowView::new(&import, &names, row, &plan)
+    };
+    let views: Vec<_> = rows.into_iter().map(view).collect();
+    Ok(page.answer("rows", &views, next.as_ref()))
+}

@@ -1,0 +1,140 @@
+//! The lines of a page: what was read, what it would do and what it did in a word, what is wrong with it.
+
+use muster_shared::{
+    model::{
+        issue::{Issue, Severity},
+        plan::{Action, Outcome},
+    },
+    store::{
+        StoreError,
+        imports::{Import, from_json},
+    },
+};
+use serde::Serialize;
+use sqlx::PgConnection;
+use std::collections::HashMap;
+
+use crate::v1::imports::issues::severity;
+
+/// Bytes of cells as they are stored after which a page ends early, however few lines it has.
+const PAGE_BYTES: i64 = 1 << 20;
+
+/// A line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Where its record starts in the file.
+    pub(crate) number: i32,
+    /// Whom it is about.
+    pub(crate) key: Option<String>,
+    /// As they were read.
+    pub(crate) cells: Vec<String>,
+    /// What it would do, once that is known.
+    pub(crate) action: Option<Action>,
+    /// What it did, once it was tried.
+    pub(crate) outcome: Option<Outcome>,
+    /// What is wrong with it.
+    pub(crate) issues: Vec<IssueView>,
+}
+
+/// Something wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct IssueView {
+    pub(crate) code: String,
+    pub(crate) severity: Severity,
+    pub(crate) column: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) message: String,
+    pub(crate) suggestion: Option<String>,
+}
+
+impl From<Issue> for IssueView {
+    fn from(issue: Issue) -> Self {
+        Self {
+            code: issue.code.to_string(),
+            severity: issue.severity,
+            column: issue.column,
+            value: issue.value,
+            message: issue.message,
+            suggestion: issue.suggestion,
+        }
+    }
+}
+
+/// These lines, in order; fewer if their cells are very long.
+pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<Vec<Line>, StoreError> {
+    let found = sqlx::query!(
+        r#"WITH done AS MATERIALIZED (
+              SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
+                FROM muster.import_batches
+               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done'),
+           sized AS (
+              SELECT line, key, cells, issues,
+                     sum(pg_column_size(cells)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM muster.import_rows
+               WHERE import_no = $1 AND line = ANY ($2))
+           SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
+                  p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
+                  o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"
+             FROM sized r
+            CROSS JOIN done
+             LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
+             LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
+            WHERE coalesce(r.bytes_before, 0) < $3
+            ORDER BY r.line"#,
+        import.no.0,
+        lines,
+        PAGE_BYTES,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut issues = issues(conn, import, lines).await?;
+    let page = found.into_iter().map(|row| {
+        let action = row.action.as_deref().map(action).transpose()?;
+        let other = row.outcome.as_deref().map(outcome).transpose()?;
+        let tried = action.filter(|_| import.applied_at.is_some() && row.is_done).map(Action::outcome);
+        let mut issues = issues.remove(&row.line).unwrap_or_default();
+        if let (None, Some(of_shape)) = (action, row.issues) {
+            issues.extend(from_json::<Vec<Issue>>(of_shape, "import_rows.issues")?.into_iter().map(IssueView::from));
+        }
+        if let (Some(other), Some(code), Some(message)) = (other, row.outcome_code, row.outcome_message) {
+            let severity = if other == Outcome::Failed { Severity::Error } else { Severity::Warning };
+            issues.push(IssueView { code, severity, column: None, value: None, message, suggestion: None });
+        }
+        Ok(Line { number: row.line, key: row.key, cells: row.cells, action, outcome: other.or(tried), issues })
+    });
+    page.collect()
+}
+
+async fn issues(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<HashMap<i32, Vec<IssueView>>, StoreError> {
+    let found = sqlx::query!(
+        r#"SELECT line, code, severity::text AS "severity!", column_name, value, message, suggestion
+             FROM muster.import_issues
+            WHERE import_no = $1 AND line = ANY ($2)
+            ORDER BY line, nth"#,
+        import.no.0,
+        lines,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut issues: HashMap<i32, Vec<IssueView>> = HashMap::new();
+    for row in found {
+        issues.entry(row.line).or_default().push(IssueView {
+            code: row.code,
+            severity: severity(&row.severity)?,
+            column: row.column_name,
+            value: row.value,
+            message: row.message,
+            suggestion: row.suggestion,
+        });
+    }
+    Ok(issues)
+}
+
+fn action(letter: &str) -> Result<Action, StoreError> {
+    let found = letter.bytes().next().and_then(Action::of_letter);
+    found.ok_or_else(|| StoreError::inconsistent("import_plans.action", letter))
+}
+
+fn outcome(word: &str) -> Result<Outcome, StoreError> {
+    word.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", word))
+}

@@ -1,0 +1,7 @@
+//! Bad input through the door, one test for each sort.
+
+mod control;
+mod door;
+mod header;
+mod lines;
+mod uploads;

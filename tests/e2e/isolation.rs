@@ -1,0 +1,129 @@
+//! Sites do not see each other, and roles allow what they say.
+
+use crate::counts::{counts, lines};
+use muster_shared::model::access::Role;
+use muster_tests::harness::{Muster, Order};
+use serde_json::{Value, json};
+
+const PEOPLE: &str = "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\n";
+
+fn id(import: &Value) -> &str {
+    import["id"].as_str().expect("an id")
+}
+
+#[tokio::test]
+async fn a_file_of_one_site_never_touches_another() {
+    let muster = Muster::start().await;
+    let other = muster.site("other").await;
+    for site in [&*muster, &other] {
+        site.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
+        site.applied("create-courses", "shortname,fullname\nc1,Course\n").await;
+    }
+    other.applied("create-users", PEOPLE).await;
+    other.applied("create-segments", "idnumber,name\nonly-other,Other\n").await;
+    let before = other.lms().await;
+
+    let import = muster.ready("add-to-segments", "username,cohort1\nanna,sales\n").await;
+    let rows = muster.rows(id(&import), "").await;
+    assert_eq!(lines(&rows, "action"), ["2 reject user-not-found"], "anna is somebody of the other site");
+    assert_eq!(rows[0]["issues"][0]["suggestion"], json!(null), "and is not even suggested");
+
+    let import =
+        muster.applied("create-users", PEOPLE.replace("email\n", "email,cohort1,course1\n").replace(".com\n", ".com,sales,c1\n")).await;
+    assert_eq!(counts(&import["outcomes"]), "created 1", "the same name and address are free here");
+    let import = muster.ready("add-to-segments", "username,cohort1\nanna,only-other\n").await;
+    assert_eq!(lines(&muster.rows(id(&import), "").await, "action"), ["2 reject segment-not-found"]);
+    assert_eq!(other.lms().await, before);
+    let lms = muster.lms().await;
+    assert!(lms.contains("anna in segment sales by import 8\n") && !lms.contains("only-other"), "{lms}");
+}
+
+#[tokio::test]
+async fn lists_show_ones_own_site_only() {
+    let muster = Muster::start().await;
+    let other = muster.site("other").await;
+    other.applied("create-users", PEOPLE).await;
+    other.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
+    other.applied("create-courses", "shortname,fullname\nc1,Course\n").await;
+    for list in ["imports", "users", "segments", "courses"] {
+        assert_eq!(muster.list(&format!("/{list}"), list).await.len(), 0, "{list}");
+        assert!(!other.list(&format!("/{list}"), list).await.is_empty(), "{list}");
+    }
+    let _ = muster.get("/users/anna").await.expect(404);
+    assert_eq!(other.get("/users/anna").await.expect(200).json()["email"], "anna@example.com");
+    let intruder = muster.client();
+    for rest in ["", "/imports", "/users", "/users/anna", "/segments", "/courses"] {
+        let answer = intruder.get(&format!("/api/v1/sites/other{rest}")).await.expect("the api is up");
+        assert_eq!(answer.status, 404, "for somebody without a role in it, the site does not exist: {rest}");
+    }
+    let sites = intruder.get("/api/v1/sites").await.expect("the api is up").expect(200).json();
+    let slugs: Vec<_> = sites["sites"].as_array().expect("sites").iter().map(|site| site["slug"].clone()).collect();
+    assert_eq!(slugs, [json!("acme")]);
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_it_says() {
+    let muster = Muster::start().await;
+    let (viewer, uploader) = (muster.seen_by(Role::Viewer), muster.seen_by(Role::Uploader));
+    let import = uploader.ready("create-users", PEOPLE).await;
+    let path = format!("/imports/{}", id(&import));
+    for rest in [path.clone(), format!("{path}/rows"), format!("{path}/issues"), "/users".to_owned(), "/imports".to_owned()] {
+        let _ = viewer.get(&rest).await.expect(200);
+    }
+    assert_eq!(viewer.send(Order::new("create-users", PEOPLE)).await.expect(403).json()["code"], "forbidden");
+    for (site, rest, status) in [
+        (&viewer, "preview", 403),
+        (&viewer, "apply", 403),
+        (&viewer, "cancel", 403),
+        (&uploader, "apply", 403),
+        (&uploader, "preview", 202),
+    ] {
+        let answer = site.post(&format!("{path}/{rest}"), Some(&json!({})).filter(|_| rest == "preview")).await;
+        assert_eq!(answer.status, status, "{rest}: {}", answer.text());
+    }
+    uploader.wait_for(id(&import), "ready").await;
+    muster.apply(id(&import)).await;
+    muster.wait_for(id(&import), "applied").await;
+    let second = uploader.ready("create-users", PEOPLE).await;
+    uploader.cancel(id(&second)).await;
+    let operator = muster.command(&["create-token", "--account", "ops@example.com", "--system-admin"]);
+    assert_eq!(muster.with_token(Some(&operator)).get("/imports").await.status, 404, "managing sites is no role in one");
+    let made = muster.client().post("/api/v1/sites", Some(&json!({"slug": "mine", "name": "Mine"}))).await.expect("the api is up");
+    assert_eq!(made.status, 403, "a site's administrator makes no sites");
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_none() {
+    let muster = Muster::with().workers(0).start().await;
+    let token = muster.token(Role::Admin);
+    let _ = muster.with_token(Some(&token)).get("/imports").await.expect(200);
+    sqlx::query("UPDATE muster.tokens SET expires_at = now() - interval '1 second'").execute(muster.sql()).await.expect("a statement");
+    assert_eq!(muster.with_token(Some(&token)).get("/imports").await.status, 401);
+}
+
+#[tokio::test]
+async fn problems_are_problems_everywhere() {
+    let muster = Muster::with().workers(0).start().await;
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    for (path, status) in [
+        ("/nowhere".to_owned(), 404),
+        (muster.path("/nowhere"), 404),
+        (muster.path(&format!("/imports/{unknown}")), 404),
+        (muster.path("/imports/nonsense"), 404),
+        (muster.path("/imports?stauts=ready"), 400),
+        (muster.path("/users/nobody"), 404),
+    ] {
+        let answer = muster.client().get(&path).await.expect("the api is up");
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{path}");
+        assert!(
+            answer.json()["title"].is_string() && answer.json()["type"].as_str().is_some_and(|urn| urn.starts_with("urn:muster:problem:"))
+        );
+    }
+    let request = muster.client().request(reqwest::Method::DELETE, &muster.path("/imports"));
+    let answer = muster.client().send(request).await.expect("the api is up").expect(405);
+    assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET") && allow.contains("POST")));
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    for probe in ["/livez", "/readyz"] {
+        let _ = muster.client().with_token(None).get(probe).await.expect("the api is up").expect(200);
+    }
+}

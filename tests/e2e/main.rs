@@ -1,0 +1,10 @@
+//! Journeys of files through a whole Muster, each test with one of its own: api, workers, Postgres, Redis, over HTTP.
+
+mod bad_input;
+mod command_line;
+mod counts;
+mod crowd;
+mod isolation;
+mod journeys;
+mod lost;
+mod moodle;
