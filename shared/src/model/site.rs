@@ -1,6 +1,7 @@
 //! A tenant, its settings and its limits.
 
 use super::ids::SiteId;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 /// One LMS with its own people, segments and courses.
@@ -17,11 +18,19 @@ pub struct Site {
 }
 
 /// What a site allows. Every setting has a default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SiteSettings {
+    /// Where a day begins: a new enrolment starts at 00:00 of the day of the preview.
+    pub time_zone: Tz,
     /// How large files may be.
     pub limits: Limits,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self { time_zone: Tz::UTC, limits: Limits::default() }
+    }
 }
 
 /// How large a file may be, in every dimension.
