@@ -1,9 +1,6 @@
 //! The settings of this process, read once in `main`.
 
-use muster_shared::ops::{
-    env::{Env, EnvError, masked},
-    telemetry::LogFormat,
-};
+use muster_shared::ops::env::{Env, EnvError, masked};
 use std::net::SocketAddr;
 
 /// What `serve` needs.
@@ -45,9 +42,4 @@ impl Config {
 /// All that the other commands need.
 pub(crate) fn database_url(env: &Env) -> Result<String, EnvError> {
     env.text("MUSTER_DATABASE_URL")
-}
-
-/// What is logged, and how it looks.
-pub(crate) fn logging(env: &Env) -> Result<(String, LogFormat), EnvError> {
-    Ok((env.or("MUSTER_LOG", "info".to_owned())?, env.or("MUSTER_LOG_FORMAT", LogFormat::Text)?))
 }

@@ -60,8 +60,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let env = Env::read()?;
-    let (filter, format) = config::logging(&env)?;
-    telemetry::start(&filter, format).map_err(anyhow::Error::msg)?;
+    telemetry::start(&env)?;
     match arguments.command {
         Command::Serve => {
             let config = Config::read(&env)?;

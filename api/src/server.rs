@@ -42,10 +42,11 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
     Ok(())
 }
 
-/// All routes with what lies around each: id, log, panics, types. The first layer here is the innermost.
+/// All routes with what lies around each: id, log, panics, types, and patience with clients. The first layer here is the innermost.
 pub(crate) fn router(app: App) -> Router {
     routes::all()
         .layer(from_fn(request::accept::layer))
+        .layer(from_fn(request::linger::layer))
         .layer(from_fn(private))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(trace))

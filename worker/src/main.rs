@@ -44,8 +44,7 @@ const CONTROL_SETTINGS: &[(&str, &str)] = &[("statement_timeout", "30s"), ("lock
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let env = Env::read()?;
-    telemetry::start(&env.or("MUSTER_LOG", "info".to_owned())?, env.or("MUSTER_LOG_FORMAT", telemetry::LogFormat::Text)?)
-        .map_err(anyhow::Error::msg)?;
+    telemetry::start(&env)?;
     let context = context(Config::read(&env)?)?;
     let pulses = [Pulse::new(), Pulse::new()];
     let health = context.config.health_bind.map(|bind| tokio::spawn(health::serve(bind, pulses.to_vec(), context.stop.clone())));

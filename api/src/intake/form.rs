@@ -3,6 +3,7 @@
 
 use super::{
     Target,
+    paced::{Allowance, paced},
     upload::{self, Stored, UploadError},
     wanted::{FIELDS, Wanted},
 };
@@ -41,7 +42,7 @@ pub(super) enum Form {
     /// The body is the file.
     Raw { wanted: Box<Wanted>, body: Body },
     /// The file is a part of the body.
-    Parts(Multipart),
+    Parts { form: Box<Multipart>, allowance: Allowance },
 }
 
 /// Refuses what can be refused without the body.
@@ -52,9 +53,10 @@ pub(super) async fn open(request: Request, limits: &Limits) -> Result<Form, Prob
     if media_type == "multipart/form-data" {
         check_length(&parts.headers, limits.file_bytes.saturating_add(FORM_BYTES), limits.file_bytes)?;
         Given::new(&[], given).finish()?;
-        let request = Request::from_parts(parts, body);
-        let parts = Multipart::from_request(request, &()).await;
-        return parts.map(Form::Parts).map_err(|_| Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}")));
+        let (body, allowance) = paced(body, FORM_BYTES);
+        let form = Multipart::from_request(Request::from_parts(parts, body), &()).await;
+        let form = form.map_err(|_| Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}")))?;
+        return Ok(Form::Parts { form: Box::new(form), allowance });
     }
     if !TYPES.contains(&media_type.as_str()) {
         return Err(Problem::UnsupportedMediaType(HINT.to_owned()));
@@ -74,12 +76,15 @@ impl Form {
                 let stored = store(target, body.into_data_stream(), &wanted).await?;
                 Ok((*wanted, stored))
             }
-            Self::Parts(form) => take_parts(target, form).await,
+            Self::Parts { form, allowance } => {
+                let taken = take_parts(target, *form, &allowance).await;
+                if allowance.is_used_up() { Err(too_much_around()) } else { taken }
+            }
         }
     }
 }
 
-async fn take_parts(target: &Target, mut form: Multipart) -> Result<(Wanted, Stored), Problem> {
+async fn take_parts(target: &Target, mut form: Multipart, allowance: &Allowance) -> Result<(Wanted, Stored), Problem> {
     let mut pairs = Vec::new();
     let (wanted, stored) = loop {
         let Some(field) = next(&mut form).await? else {
@@ -88,7 +93,9 @@ async fn take_parts(target: &Target, mut form: Multipart) -> Result<(Wanted, Sto
         if field.name() == Some("file") {
             let charset = field.content_type().and_then(charset);
             let wanted = Wanted::read(Given::new(FIELDS, pairs), charset.as_deref(), field.file_name())?;
+            allowance.lift();
             let stored = store(target, field, &wanted).await?;
+            allowance.set(FORM_BYTES);
             break (wanted, stored);
         }
         let name = field.name().unwrap_or_default().to_owned();
@@ -104,6 +111,10 @@ async fn take_parts(target: &Target, mut form: Multipart) -> Result<(Wanted, Sto
     };
     target.discard().await;
     Err(rest)
+}
+
+fn too_much_around() -> Problem {
+    Problem::TooLarge(format!("The form has more than {FORM_BYTES} bytes beside its file."))
 }
 
 async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
@@ -232,7 +243,10 @@ mod tests {
         assert!(matches!(opened(&[form], right).await, Err(Problem::UnsupportedMediaType(_))));
         assert!(matches!(opened(&[("content-type", "multipart/form-data")], "/").await, Err(Problem::UnsupportedMediaType(_))));
         let form = ("content-type", "multipart/form-data; boundary=x");
-        assert!(matches!(opened(&[form, ("content-length", "1001")], "/").await, Ok(Form::Parts(_))), "the form is larger than its file");
+        assert!(
+            matches!(opened(&[form, ("content-length", "1001")], "/").await, Ok(Form::Parts { .. })),
+            "the form is larger than its file"
+        );
         assert!(matches!(opened(&[form], right).await, Err(Problem::InvalidRequest(_))), "parameters have no place beside a form");
     }
 

@@ -5,6 +5,7 @@
 
 mod expand;
 mod form;
+mod paced;
 mod sniff;
 mod upload;
 mod wanted;

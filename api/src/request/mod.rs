@@ -5,6 +5,7 @@ pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod id;
 pub(crate) mod if_match;
+pub(crate) mod linger;
 pub(crate) mod path;
 pub(crate) mod query;
 

@@ -49,16 +49,20 @@ pub const KNOWN: &[&str] = &[
 
 /// The environment's `MUSTER_` variables.
 #[derive(Debug)]
-pub struct Env(BTreeMap<String, String>);
+pub struct Env {
+    variables: BTreeMap<String, String>,
+    unknown: Vec<String>,
+}
 
 impl Env {
-    /// Reads the process's environment. A near miss of a known name is an error; other unknown names are warned of, since
-    /// orchestrators make some.
+    /// Reads the process's environment. A near miss of a known name is an error; of other unknown names
+    /// [`warn_of_unknown`](Self::warn_of_unknown) warns, since orchestrators make some.
     pub fn read() -> Result<Self, EnvError> {
         Self::of(std::env::vars().filter(|(name, _)| name.starts_with("MUSTER_")).collect())
     }
 
     fn of(variables: BTreeMap<String, String>) -> Result<Self, EnvError> {
+        let mut unknown = Vec::new();
         for name in variables.keys() {
             if KNOWN.contains(&name.as_str()) || OF_CLIENTS.contains(&name.as_str()) || name.starts_with("MUSTER_TEST_") {
                 continue;
@@ -66,14 +70,21 @@ impl Env {
             if let Some(meant) = near_miss(name) {
                 return Err(EnvError::NearMiss { given: name.clone(), meant });
             }
+            unknown.push(name.clone());
+        }
+        Ok(Self { variables, unknown })
+    }
+
+    /// Warns of settings that nobody reads; to be called once logging has started.
+    pub(super) fn warn_of_unknown(&self) {
+        for name in &self.unknown {
             tracing::warn!(setting.name = name, "unknown setting");
         }
-        Ok(Self(variables))
     }
 
     /// A setting that must be given.
     pub fn text(&self, name: &str) -> Result<String, EnvError> {
-        self.0.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| EnvError::Missing(name.to_owned()))
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| EnvError::Missing(name.to_owned()))
     }
 
     /// A setting that has a default.

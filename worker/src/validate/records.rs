@@ -3,6 +3,9 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+/// Begins a text of UTF-8, if its writer likes.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -32,6 +35,8 @@ pub(crate) struct Records {
     reader: Reader,
     buffer: Vec<u8>,
     start: usize,
+    /// The mark that may begin a text of UTF-8 is passed.
+    is_begun: bool,
     is_ended: bool,
     /// The physical line of `buffer[start]`.
     line: u32,
@@ -50,6 +55,7 @@ impl Records {
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
             buffer: Vec::new(),
             start: 0,
+            is_begun: false,
             is_ended: false,
             line: 1,
             after_cr: false,
@@ -81,6 +87,9 @@ impl Records {
 
     /// Takes the next item.
     pub(crate) fn next(&mut self) -> Item {
+        if !self.is_begun && !self.begin() {
+            return Item::More;
+        }
         self.skip_line_ends();
         let line = self.line;
         if self.start == self.buffer.len() {
@@ -99,6 +108,17 @@ impl Records {
             }
             None => Item::More,
         }
+    }
+
+    /// Passes the mark that may begin a text of UTF-8; `false`: that needs more of the file.
+    fn begin(&mut self) -> bool {
+        let length = self.buffer.len().min(MARK.len());
+        let may_be_mark = self.buffer[..length] == MARK[..length];
+        self.is_begun = !may_be_mark || length == MARK.len() || self.is_ended;
+        if self.is_begun && may_be_mark && length == MARK.len() {
+            self.start = length;
+        }
+        self.is_begun
     }
 
     /// Reads the record at `start`; `None`: it is not whole yet. Returns its bytes, its line end included.
@@ -195,6 +215,8 @@ mod tests {
             ("a\n\"b", &[(1, "a"), (2, "!\"b")]),
             ("a,b\"c\n", &[(1, "a|b\"c")]),
             ("\u{feff}\"a\",b\n", &[(1, "a|b")]),
+            ("\u{feff}", &[]),
+            ("\u{feff}\n", &[]),
             (",\n", &[(1, "|")]),
         ];
         for (text, expected) in cases {
