@@ -230,9 +230,10 @@ COMMENT ON TABLE muster.import_makes IS 'Things that plans name by a reserved id
 COMMENT ON COLUMN muster.import_makes.scope IS 'Id of the parent, real or reserved; 0: none';
 CREATE INDEX import_makes_reserved ON muster.import_makes (import_no, reserved_id);
 
--- Makes the partitions for the imports up to `ahead` numbers from the newest. Cheap when there is nothing to do; two at once wait for each other.
+-- Makes the partitions for all imports that are not at their end, and up to `ahead` numbers from the newest. Cheap when there is nothing to do; two at once wait for each other.
 CREATE FUNCTION muster.make_partitions(ahead bigint DEFAULT 512) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
+  oldest bigint;
   newest bigint;
   parent text;
   child  text;
@@ -240,9 +241,10 @@ DECLARE
   made   integer := 0;
 BEGIN
   SELECT coalesce(max(no), 0) INTO newest FROM muster.imports;
+  SELECT coalesce(min(no), newest) INTO oldest FROM muster.imports WHERE settled_at IS NULL;
   PERFORM pg_advisory_xact_lock(hashtext('muster.make_partitions'));
   FOREACH parent IN ARRAY ARRAY['import_rows', 'import_clashes', 'import_plans', 'import_issues'] LOOP
-    FOR low IN SELECT generate_series((newest / 256) * 256, newest + ahead, 256) LOOP
+    FOR low IN SELECT generate_series((oldest / 256) * 256, newest + ahead, 256) LOOP
       child := format('%s_%s', parent, low / 256);
       CONTINUE WHEN to_regclass('muster.' || child) IS NOT NULL;
       EXECUTE format('CREATE TABLE muster.%I (LIKE muster.%I INCLUDING ALL)', child, parent);

@@ -76,7 +76,7 @@ pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body:
         has_file(app, &import).await?;
         batches::make_validate(&mut tx, import.no).await?;
     } else {
-        batches::make_preview(&mut tx, import.no, import.lines.unwrap_or(0).into(), true).await?;
+        batches::make_preview(&mut tx, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes, true).await?;
     }
     move_on(app, tx, &import, to, target).await
 }

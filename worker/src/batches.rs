@@ -13,11 +13,13 @@ use muster_shared::{
     },
     store::imports::{self, Import, to_json},
 };
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 /// A batch is tried so often, then it is stuck. A lane that dies counts, one that gives back in good order does not.
 const MAX_ATTEMPTS: i16 = 5;
+/// For work on a whole import: ten million lines take a minute or two.
+const LONG_LEASE_SECONDS: f64 = 900.0;
 /// So often the system may be in the way of one batch.
 const MAX_RETRIES: i16 = 20;
 
@@ -50,7 +52,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
     revoke_expired(&mut tx, import.no).await?;
     let held = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "claimed!",
-                  count(*) FILTER (WHERE state = 'done') AS "done!",
+                  count(*) FILTER (WHERE state = 'done' AND number > 0) AS "done!",
                   count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
                   coalesce(bool_or(state <> 'done') FILTER (WHERE number = 0), false) AS "groundwork!"
              FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
@@ -91,7 +93,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
         return Ok(Claimed::Nothing);
     }
     tx.commit().await?;
-    let is_first = held.claimed == 0 && held.done == 0;
+    let is_first = row.number > 0 && held.claimed == 0 && held.done == 0;
     Ok(Claimed::Batch { import: Box::new(import), batch, is_first, waiting: held.waiting - 1 })
 }
 
@@ -131,6 +133,14 @@ pub(crate) async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_second
         Err(error) if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("40001")) => Err(StageError::Lost),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Renews the claim for a piece of work that takes long and cannot renew it on the way, in a transaction of its own.
+pub(crate) async fn lengthen(conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
+    let mut tx = conn.begin().await?;
+    confirm(&mut tx, batch, LONG_LEASE_SECONDS).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Marks the batch done, as the last statement of the transaction that did it.
@@ -208,25 +218,38 @@ pub(crate) async fn put_off(conn: &mut PgConnection, batch: &Batch, reason: &str
     Ok(())
 }
 
-/// The batch will not succeed: it is taken out, and the import will fail once the others are through.
+/// The batch will not succeed: it is taken out, and the import will fail once the others are through. One statement, since an
+/// import with a stuck batch and no reason could not be settled.
 pub(crate) async fn stick(conn: &mut PgConnection, batch: &Batch, code: &str, detail: &str) -> Result<(), StageError> {
-    let stuck = sqlx::query!(
-        "UPDATE muster.import_batches SET state = 'stuck', token = NULL, expires_at = NULL
-          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 RETURNING attempts",
+    sqlx::query!(
+        "WITH stuck AS (
+            UPDATE muster.import_batches SET state = 'stuck', token = NULL, expires_at = NULL
+             WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 RETURNING attempts)
+         UPDATE muster.imports
+            SET failure = coalesce(failure, jsonb_build_object('stage', $2::text, 'batch', $3::integer, 'code', $5::text,
+                                                               'detail', $6::text, 'attempts', stuck.attempts))
+           FROM stuck WHERE no = $1",
         batch.import_no.0,
         batch.stage.name(),
         batch.number,
         batch.token,
+        code,
+        detail,
     )
-    .fetch_optional(&mut *conn)
+    .execute(conn)
     .await?;
-    if let Some(stuck) = stuck {
-        let failure =
-            serde_json::json!({"stage": batch.stage, "batch": batch.number, "code": code, "detail": detail, "attempts": stuck.attempts});
-        sqlx::query!("UPDATE muster.imports SET failure = coalesce(failure, $2) WHERE no = $1", batch.import_no.0, failure)
-            .execute(conn)
-            .await?;
-    }
+    Ok(())
+}
+
+/// Ends the sessions in which something is done under this claim: a statement goes on in the server when its lane has given up.
+pub(crate) async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
+    sqlx::query!(
+        r#"SELECT pg_terminate_backend(pid) AS "ended!" FROM pg_stat_activity
+            WHERE application_name = 'muster ' || $1::uuid AND datname = current_database()"#,
+        batch.token
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(())
 }
 

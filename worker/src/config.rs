@@ -1,7 +1,7 @@
 //! The worker's settings, from the environment.
 
 use muster_shared::ops::env::{Env, EnvError};
-use std::net::SocketAddr;
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr};
 
 /// The worker's settings.
 #[derive(Debug, Clone)]
@@ -35,11 +35,26 @@ impl Config {
             redis_url: env.text("MUSTER_REDIS_URL")?,
             files_url: env.text("MUSTER_FILES_URL")?,
             health_bind,
-            lanes: env.or("MUSTER_LANES", 2)?,
-            express_lanes: env.or("MUSTER_EXPRESS_LANES", 1)?,
-            lanes_per_import: env.or("MUSTER_LANES_PER_IMPORT", 4)?,
-            lease_seconds: env.or("MUSTER_LEASE_SECONDS", 60.0)?,
+            lanes: in_range(env, "MUSTER_LANES", 2, 1..=64)?,
+            express_lanes: in_range(env, "MUSTER_EXPRESS_LANES", 1, 1..=64)?,
+            lanes_per_import: in_range(env, "MUSTER_LANES_PER_IMPORT", 4, 1..=1_000)?,
+            lease_seconds: in_range(env, "MUSTER_LEASE_SECONDS", 60.0, 1.0..=3_600.0)?,
             name: env.or("MUSTER_WORKER_NAME", format!("{host}-{}", std::process::id()))?,
         })
     }
+}
+
+/// A number that must lie in a range.
+fn in_range<T: FromStr<Err: Display> + PartialOrd + Display>(
+    env: &Env,
+    name: &str,
+    default: T,
+    range: RangeInclusive<T>,
+) -> Result<T, EnvError> {
+    let value = env.or(name, default)?;
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let reason = format!("{value} is not between {} and {}", range.start(), range.end());
+    Err(EnvError::Bad { name: name.to_owned(), reason })
 }

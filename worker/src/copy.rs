@@ -30,6 +30,11 @@ impl CopyRows {
         self.bytes.extend_from_slice(&columns.to_be_bytes());
     }
 
+    /// Bytes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// All bytes, with the end mark.
     pub(crate) fn end(mut self) -> Bytes {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());

@@ -11,8 +11,11 @@ pub(crate) enum StageError {
     /// The system is in the way; the same batch may well succeed later.
     #[error("{0}")]
     Retry(String),
+    /// It took longer than a lane may; the same batch may well succeed later.
+    #[error("it took too long")]
+    Late,
     /// The database refuses the data; the batch is taken apart until the line stands alone.
-    #[error("the database refuses the data: {0}")]
+    #[error("the database refuses the data ({})", kind_of(.0))]
     Data(sqlx::Error),
     /// It will not succeed, however often it is tried.
     #[error("{code}: {detail}")]
@@ -22,6 +25,14 @@ pub(crate) enum StageError {
         /// For people.
         detail: String,
     },
+}
+
+/// Code and constraint of a refusal. The database's own message may repeat cells.
+pub(crate) fn kind_of(error: &sqlx::Error) -> String {
+    let database = error.as_database_error();
+    let code = database.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    let constraint = database.and_then(sqlx::error::DatabaseError::constraint).unwrap_or("none");
+    format!("code {code}, constraint {constraint}")
 }
 
 impl From<sqlx::Error> for StageError {

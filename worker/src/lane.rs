@@ -69,15 +69,22 @@ async fn step(context: &Context, id: ImportId, kept: &mut Kept) -> Result<bool, 
 
 /// Runs the stage on a batch and sees to it that the claim ends, whatever happens. `false`: leave the import for now.
 async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept) -> Result<bool, StageError> {
+    if batch.number == 0 {
+        batches::lengthen(&mut *context.control.acquire().await?, batch).await?;
+    }
     let patience = Duration::from_secs_f64(context.config.lease_seconds * SHARE_OF_LEASE);
     let stage = run_stage(context, import, batch, kept);
-    // Every chunk of validate renews the lease, so it is bounded by its statements instead.
-    let result = if batch.stage == Stage::Validate {
+    // Every chunk of validate renews the lease, and what is done before all else takes a long one: they are bounded by their
+    // statements instead.
+    let result = if batch.stage == Stage::Validate || batch.number == 0 {
         stage.await
     } else {
-        tokio::time::timeout(patience, stage).await.unwrap_or_else(|_| Err(StageError::Retry("it took too long".to_owned())))
+        tokio::time::timeout(patience, stage).await.unwrap_or(Err(StageError::Late))
     };
     let mut conn = context.control.acquire().await?;
+    if matches!(result, Err(StageError::Late)) {
+        batches::end_sessions(&mut conn, batch).await?;
+    }
     match result {
         Ok(true) => Ok(true),
         Ok(false) => {
@@ -88,9 +95,9 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
             tracing::info!("the claim was lost");
             Ok(false)
         }
-        Err(StageError::Retry(reason)) => {
-            tracing::warn!(reason, "put off");
-            batches::put_off(&mut conn, batch, &reason).await?;
+        Err(error @ (StageError::Retry(_) | StageError::Late)) => {
+            tracing::warn!(%error, "put off");
+            batches::put_off(&mut conn, batch, &error.to_string()).await?;
             drop(conn);
             tokio::time::sleep(PAUSE.mul_f64(rand::random_range(0.5..1.5))).await;
             Ok(true)
@@ -137,7 +144,7 @@ async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut
     if is_split {
         return Ok(());
     }
-    match apply::run(context, import, batch, importer, Some((Failing { turn }, &error))).await? {
+    match apply::run(context, import, batch, importer, Some(Failing { turn, error: &error })).await? {
         apply::Ended::Done => Ok(()),
         apply::Ended::Refused { error, .. } => Err(StageError::Data(error)),
     }

@@ -10,7 +10,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds between two wakes for the same import.
 const RING_EVERY: f64 = 5.0;
 /// Looks between two checks of the partitions of the big tables.
-const LOOKS_PER_HOUSEKEEPING: u32 = 60;
+const LOOKS_PER_HOUSEKEEPING: u32 = 10;
 
 /// Rescues until the process is asked to stop.
 pub(crate) async fn run(context: &Context) {
@@ -19,16 +19,21 @@ pub(crate) async fn run(context: &Context) {
         if let Err(error) = look(context).await {
             tracing::warn!(%error, "the rescuer could not look");
         }
-        if looks % LOOKS_PER_HOUSEKEEPING == 0
-            && let Err(error) = sqlx::query!("SELECT muster.make_partitions()").fetch_one(&context.control).await
-        {
-            tracing::warn!(%error, "no partitions could be made ahead");
-        }
         looks += 1;
+        if looks % LOOKS_PER_HOUSEKEEPING == 0 {
+            make_partitions(context).await;
+        }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
             () = context.stop.cancelled() => {}
         }
+    }
+}
+
+/// Makes the partitions of the big tables ahead of the newest import.
+pub(crate) async fn make_partitions(context: &Context) {
+    if let Err(error) = sqlx::query!("SELECT muster.make_partitions()").fetch_one(&context.control).await {
+        tracing::warn!(%error, "no partitions could be made ahead");
     }
 }
 
@@ -43,6 +48,9 @@ async fn look(context: &Context) -> Result<(), StageError> {
     let due = due(&mut tx, context.config.lanes_per_import).await?;
     tx.commit().await?;
     for id in due {
+        if context.stop.is_cancelled() {
+            break;
+        }
         let mut conn = context.control.acquire().await?;
         let import = imports::of_id(&mut conn, id).await?;
         drop(conn);
@@ -79,17 +87,19 @@ async fn end_stalled(conn: &mut sqlx::PgConnection) -> Result<(), StageError> {
 }
 
 /// Imports that are at work and could use a lane: there is a batch to claim and a lane free, or nobody holds any batch, so that
-/// there is something to settle. Remembers that they are rung.
+/// there is something to settle. Remembers that they are rung. One whose row is locked is being looked after.
 async fn due(conn: &mut sqlx::PgConnection, lanes_per_import: i64) -> Result<Vec<ImportId>, StageError> {
     let ids = sqlx::query_scalar!(
-        "WITH open AS (
+        "WITH at_work AS (
+            SELECT id, no FROM muster.imports
+             WHERE status IN ('validating', 'previewing', 'applying', 'cancelling')
+               AND greatest(stage_started_at + interval '1 s', rung_at + make_interval(secs => $2)) <= now()
+               FOR NO KEY UPDATE SKIP LOCKED),
+         open AS (
             SELECT i.id, count(b.number) FILTER (WHERE b.state = 'claimed' AND b.expires_at > clock_timestamp()) AS claimed,
                    count(b.number) FILTER (WHERE b.state <> 'done') AS open
-              FROM muster.imports i
+              FROM at_work i
               LEFT JOIN muster.import_batches b ON b.import_no = i.no AND b.state IN ('waiting', 'claimed')
-             WHERE i.status IN ('validating', 'previewing', 'applying', 'cancelling')
-               AND greatest(i.stage_started_at + interval '1 s', i.rung_at + make_interval(secs => $2)) <= now()
-                   IS NOT FALSE
              GROUP BY i.id)
          UPDATE muster.imports i SET rung_at = now()
            FROM open o

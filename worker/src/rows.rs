@@ -43,13 +43,11 @@ struct Stored {
     issues: Option<serde_json::Value>,
 }
 
-/// Adds the clashes. Most files have none, so it is one look for the whole import before it is one for these lines.
+/// Adds the clashes.
 async fn complete(conn: &mut PgConnection, import: ImportNo, stored: Vec<Stored>) -> Result<Vec<StagedRow>, StageError> {
     let lines: Vec<i32> = stored.iter().map(|row| row.line).collect();
     let found = sqlx::query!(
-        "SELECT c.line, c.claim, c.first_line FROM muster.import_clashes c
-          WHERE c.import_no = $1 AND c.line = ANY ($2)
-            AND EXISTS (SELECT FROM muster.import_clashes any_at_all WHERE any_at_all.import_no = $1)",
+        "SELECT line, claim, first_line FROM muster.import_clashes WHERE import_no = $1 AND line = ANY ($2)",
         import.0,
         &lines,
     )

@@ -20,6 +20,8 @@ struct Open {
     running: i64,
     waiting: i64,
     stuck: i64,
+    /// Batch 0 is stuck, so that nobody may claim the others.
+    is_blocked: bool,
 }
 
 /// Moves an import on if nothing runs any more, in a transaction of its own. Returns its new status if it moved.
@@ -47,7 +49,7 @@ async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>
     Ok(match import.status {
         Status::Cancelling if stage == Stage::Apply && open.waiting == 0 && open.stuck == 0 => Some(Status::Applied),
         Status::Cancelling => Some(Status::Cancelled),
-        _ if open.waiting > 0 => None,
+        _ if open.waiting > 0 && !open.is_blocked => None,
         _ if open.stuck > 0 => Some(Status::Failed),
         Status::Validating if import.rejected.is_some() => Some(Status::Rejected),
         Status::Validating => Some(Status::Previewing),
@@ -72,7 +74,8 @@ async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<
         Open,
         r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "running!",
                   count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
-                  count(*) FILTER (WHERE state = 'stuck') AS "stuck!"
+                  count(*) FILTER (WHERE state = 'stuck') AS "stuck!",
+                  coalesce(bool_or(state = 'stuck' AND number = 0), false) AS "is_blocked!"
              FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
         import.no.0,
         stage.name(),
@@ -84,7 +87,7 @@ async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<
 /// Writes the new status, and makes what it needs in the same transaction.
 async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<bool, StageError> {
     match to {
-        Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), false).await?,
+        Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes, false).await?,
         Status::Ready => {
             group_issues(conn, import).await?;
             cut_apply(conn, import).await?;

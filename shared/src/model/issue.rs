@@ -114,6 +114,12 @@ impl Issue {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// Does it reject its line?
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The same, in a cell.
     #[must_use]
     pub fn at(mut self, column: &str, value: &str) -> Self {

@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest of some known words.
 
-/// The known word that `given` was probably meant to be; `None` if none is near.
+/// The known word that `given` was probably meant to be, of equally near ones the first in order; `None` if none is near.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
     if given.is_empty() {
@@ -10,7 +10,7 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         .map(|word| (strsim::normalized_damerau_levenshtein(&given, &word.to_lowercase()), word))
         .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, word)| word)
 }
 

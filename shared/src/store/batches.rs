@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// ones more memory, and neither gains speed.
 pub const BATCH_LINES: i64 = 5_000;
 
+/// Bytes of the file behind one batch of preview, at most about: what a lane holds in memory.
+const BATCH_BYTES: i64 = 16 << 20;
+
 /// Makes the one batch of validate. Whatever earlier readings of the file left is swept away by that batch itself.
 pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1", import.0).execute(&mut *conn).await?;
@@ -25,10 +28,10 @@ pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<
     Ok(())
 }
 
-/// Makes the batches of preview for so many lines. `again`: an earlier preview is there, and batch 0 sweeps it away first.
-pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, again: bool) -> Result<(), StoreError> {
+/// Makes the batches of preview for so many lines, of a file that has so many bytes when it is expanded. `again`: an earlier preview is there, and batch 0 sweeps it away first.
+pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, bytes: i64, again: bool) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
-    let pieces = (lines + BATCH_LINES - 1) / BATCH_LINES;
+    let pieces = ((lines + BATCH_LINES - 1) / BATCH_LINES).max(bytes / BATCH_BYTES);
     let pieces = pieces.clamp(1, i64::from(SLOTS));
     // Slots are filled evenly by a hash, so equal ranges of them are about equally many lines; the sum is made exact.
     sqlx::query!(

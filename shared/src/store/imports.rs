@@ -232,7 +232,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     let version = sqlx::query_scalar!(
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
-                stage_failed     = CASE WHEN $4 = 'failed' THEN failure ->> 'stage' END,
+                stage_failed     = CASE WHEN $4 = 'failed' THEN coalesce(failure ->> 'stage', $6) END,
                 failure          = CASE WHEN $4 = 'failed' THEN failure END,
                 rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
                 stage_started_at = CASE WHEN $4 IN ('validating', 'previewing', 'applying') THEN now() ELSE stage_started_at END,
@@ -248,6 +248,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
         import.status_version,
         to.name(),
         by.map(|account| account.0),
+        import.status.working_stage().map(Stage::name),
     )
     .fetch_optional(&mut *conn)
     .await?;

@@ -70,13 +70,16 @@ async fn stored_plans(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -
         .map(|row| {
             let action = Action::of_letter(row.action as u8)
                 .ok_or(StageError::Fail { code: "defect", detail: "import_plans.action is not known".to_owned() })?;
+            let after = row.after.unwrap_or_default();
+            // Values that were all absent are stored as nothing.
+            let before = row.before.unwrap_or_else(|| vec![None; after.len()]);
             Ok(Plan {
                 line: row.line,
                 subject: row.subject,
                 turn: row.turn,
                 action,
                 target_version: row.target_version,
-                changes: Changes { mask: row.mask, before: row.before.unwrap_or_default(), after: row.after.unwrap_or_default() },
+                changes: Changes { mask: row.mask, before, after },
                 memberships: Memberships {
                     segments_joined: row.segments_joined.unwrap_or_default(),
                     segments_there: row.segments_there.unwrap_or_default(),

@@ -18,9 +18,10 @@ use sqlx::{Connection, PgConnection};
 
 /// A batch of a single subject that the database refuses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Failing {
+pub(crate) struct Failing<'a> {
     /// The turn that fails; the ones before it stand.
     pub(crate) turn: i16,
+    pub(crate) error: &'a sqlx::Error,
 }
 
 /// How a batch came out.
@@ -37,12 +38,13 @@ pub(crate) async fn run(
     import: &Import,
     batch: &Batch,
     importer: &mut dyn Importer,
-    failing: Option<(Failing, &sqlx::Error)>,
+    failing: Option<Failing<'_>>,
 ) -> Result<Ended, StageError> {
     let mut conn = context.lanes.acquire().await?;
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, context.config.lease_seconds).await?;
     let (tally, effects) = if batch.number == 0 {
+        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
         (Tally::default(), importer.make_groundwork(&mut tx, import.no).await?)
     } else {
         match execute(&mut tx, import, batch, importer, failing).await {
@@ -64,14 +66,14 @@ async fn execute(
     import: &Import,
     batch: &Batch,
     importer: &mut dyn Importer,
-    failing: Option<(Failing, &sqlx::Error)>,
+    failing: Option<Failing<'_>>,
 ) -> Result<(Tally, Effects), (i16, StageError)> {
     let piece = Piece { import_no: import.no, site: import.site_id, low: batch.low, high: batch.high };
     let before_turns = |error: StageError| (1, error);
     let mut held = guard::check(conn, piece, importer).await.map_err(before_turns)?;
     let mut effects = Effects::default();
     for turn in turns(conn, piece).await.map_err(before_turns)? {
-        if failing.is_some_and(|(failing, _)| turn.number >= failing.turn) {
+        if failing.is_some_and(|failing| turn.number >= failing.turn) {
             break;
         }
         let in_turn = |error| (turn.number, error);
@@ -80,8 +82,8 @@ async fn execute(
         held.extend(executed.held);
     }
     outcomes::record_held(conn, piece, &held).await.map_err(before_turns)?;
-    if let Some((failing, error)) = failing {
-        outcomes::record_failed(conn, piece, failing.turn, error).await.map_err(before_turns)?;
+    if let Some(failing) = failing {
+        outcomes::record_failed(conn, piece, failing.turn, failing.error).await.map_err(before_turns)?;
     }
     let outcomes = outcomes::count(conn, piece).await.map_err(before_turns)?;
     Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
@@ -99,7 +101,7 @@ async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, Stage
                   bool_or(segments_joined IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
              FROM muster.import_plans
             WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
-              AND action IN ('c', 'u', 'd')
+              AND action::text IN ('c', 'u', 'd')
             GROUP BY turn ORDER BY turn"#,
         piece.import_no.0,
         piece.low,

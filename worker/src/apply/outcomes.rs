@@ -1,6 +1,9 @@
 //! What came out: recorded by line only where it is otherwise than planned, counted for all.
 
-use crate::{error::StageError, kinds::importer::Piece};
+use crate::{
+    error::{StageError, kind_of},
+    kinds::importer::Piece,
+};
 use muster_shared::model::{
     issue::Code,
     plan::{Action, Outcome},
@@ -38,14 +41,11 @@ pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects:
 
 /// Records the line of a turn as failed, and the later ones of its subject as held.
 pub(super) async fn record_failed(conn: &mut PgConnection, piece: Piece, turn: i16, error: &sqlx::Error) -> Result<(), StageError> {
-    // The database's own message may repeat cells; its code and the constraint's name do not.
-    let database = error.as_database_error();
-    let code = database.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    let constraint = database.and_then(sqlx::error::DatabaseError::constraint).unwrap_or("none");
+    let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
     let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
         (Outcome::Held, Code::TargetChanged, "Its username or e-mail was taken by somebody else since the preview.".to_owned())
     } else {
-        (Outcome::Failed, Code::NotApplied, format!("The database refused the line (code {code}, constraint {constraint})."))
+        (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(error)))
     };
     sqlx::query!(
         "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)

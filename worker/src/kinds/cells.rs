@@ -1,21 +1,21 @@
 //! The cells of one record, by heading, and the checks that all kinds share. Reading never fails: what is wrong becomes an issue.
 
 use crate::validate::header::Header;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use muster_shared::model::{
     column::ColumnSpec,
     issue::{Code, Issue},
 };
 
 /// The cells of one record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Cells<'a> {
     header: &'a Header,
     raw: &'a [String],
 }
 
 /// One cell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Cell<'a> {
     pub(crate) heading: &'a str,
     /// Trimmed of white space.
@@ -74,9 +74,10 @@ impl<'a> Cell<'a> {
 
     /// Is it a date?
     pub(crate) fn date(&self) -> Result<NaiveDate, Issue> {
-        NaiveDate::parse_from_str(self.text, "%Y-%m-%d")
-            .or_else(|_| chrono::DateTime::parse_from_rfc3339(self.text).map(|time| time.date_naive()))
-            .map_err(|_| self.issue(Issue::error(Code::BadValue, format!("`{}` is a date such as 2026-09-01.", self.heading))))
+        let plain = NaiveDate::parse_from_str(self.text, "%Y-%m-%d").ok().filter(|_| self.text.len() == "2026-09-01".len());
+        let date = plain.or_else(|| chrono::DateTime::parse_from_rfc3339(self.text).ok().map(|time| time.date_naive()));
+        date.filter(|date| (1..=9999).contains(&date.year()))
+            .ok_or_else(|| self.issue(Issue::error(Code::BadValue, format!("`{}` is a date such as 2026-09-01.", self.heading))))
     }
 
     /// The text, unless it is empty.

@@ -10,7 +10,7 @@ use muster_shared::model::{
 use std::collections::HashMap;
 
 /// A record as it is in the LMS, or as earlier lines of the file would leave it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Existing {
     pub(crate) id: i64,
     /// `None`: an earlier line of the file would create it.
@@ -22,7 +22,6 @@ pub(crate) struct Existing {
 }
 
 /// A line as it was read.
-#[derive(Debug)]
 pub(crate) struct Read {
     /// By the positions of the kind's fields; `None`: the line says nothing.
     pub(crate) fields: Vec<Option<String>>,
@@ -51,9 +50,8 @@ pub(crate) struct Records<'a> {
 impl Records<'_> {
     /// Plans a line, and remembers what it would leave for the lines after it.
     pub(crate) fn plan(&mut self, row: &StagedRow, read: Read) -> Plan {
-        let has_errors = |issues: &[Issue]| issues.iter().any(|issue| issue.severity == muster_shared::model::issue::Severity::Error);
         let mut issues = read.issues;
-        let Some(key) = row.key.as_ref().filter(|_| !has_errors(&issues)) else {
+        let Some(key) = row.key.as_ref().filter(|_| !issues.iter().any(Issue::is_error)) else {
             return Plan::idle(row.line, Action::Reject, issues);
         };
         match (self.existing.contains_key(key), self.mode) {
@@ -62,7 +60,11 @@ impl Records<'_> {
             (false, Mode::UpdateOnly) => self.unknown(row, key, issues),
             (false, _) => {
                 self.check_needed(&read.fields, &mut issues);
-                if has_errors(&issues) { Plan::idle(row.line, Action::Reject, issues) } else { self.create(row, key, read.fields, issues) }
+                if issues.iter().any(Issue::is_error) {
+                    Plan::idle(row.line, Action::Reject, issues)
+                } else {
+                    self.create(row, key, read.fields, issues)
+                }
             }
         }
     }

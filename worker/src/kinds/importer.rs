@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 
 /// Who a line is about, and what it lays claim to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct Identity {
     /// Standardised; `None`: missing or unusable.
     pub(crate) key: Option<String>,
@@ -20,8 +20,7 @@ pub(crate) struct Identity {
     pub(crate) claims: Vec<Option<String>>,
 }
 
-/// One staged record.
-#[derive(Debug)]
+/// One staged record. Not `Debug`, like all that holds cells: they must not be printed.
 pub(crate) struct StagedRow {
     pub(crate) line: i32,
     pub(crate) key: Option<String>,
@@ -57,7 +56,7 @@ impl Memberships {
 }
 
 /// Fields that a line would write, by the positions of the kind's `fields`.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub(crate) struct Changes {
     /// Bit i: field i is written.
     pub(crate) mask: i64,
@@ -79,7 +78,7 @@ impl Changes {
 }
 
 /// What one line would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) line: i32,
     /// `None`: there is nothing to execute.
@@ -120,7 +119,7 @@ impl Plan {
 }
 
 /// The plans of some rows.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Planned {
     /// In the order of the rows.
     pub(crate) plans: Vec<Plan>,

@@ -12,7 +12,7 @@ use crate::{
 use muster_shared::{
     model::{
         ids::ImportNo,
-        issue::IssueCounts,
+        issue::{IssueCounts, Severity},
         tally::{Actions, Effects, Tally},
     },
     store::imports::Import,
@@ -25,6 +25,7 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, impor
     let mut tx = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     confirm(&mut tx, batch, context.config.lease_seconds).await?;
     let (tally, effects) = if batch.number == 0 {
+        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
         clear(&mut tx, import.no).await?;
         (Tally::default(), Effects::default())
     } else {
@@ -52,6 +53,7 @@ fn tally(planned: Planned) -> Tally {
             issues.add(issue.severity, 1);
         }
     }
+    issues.add(Severity::Warning, planned.ignored_by_details.values().sum());
     Tally { actions: Some(actions), issues: Some(issues), outcomes: None, ignored_by_details: planned.ignored_by_details }
 }
 

@@ -7,7 +7,12 @@ mod pass;
 pub(crate) mod records;
 mod stage;
 
-use crate::{batches::Batch, context::Context, error::StageError, kinds};
+use crate::{
+    batches::{self, Batch},
+    context::Context,
+    error::StageError,
+    kinds,
+};
 use muster_shared::{
     model::{issue::FileIssue, stage::Stage, tally::Effects, tally::Tally},
     store::{imports::Import, imports::to_json, sites},
@@ -50,13 +55,15 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Re
 
 /// Nothing stays staged of a file that cannot be taken.
 async fn reject(context: &Context, conn: &mut sqlx::PgConnection, batch: &Batch, issues: &[FileIssue]) -> Result<(), StageError> {
+    batches::lengthen(conn, batch).await?;
     let mut tx = conn.begin().await?;
-    crate::batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
     stage::clear(&mut tx, batch.import_no).await?;
     sqlx::query!("UPDATE muster.imports SET rejected = $2, lines = NULL WHERE no = $1", batch.import_no.0, to_json(&issues))
         .execute(&mut *tx)
         .await?;
-    crate::batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
+    batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -70,11 +77,12 @@ async fn complete(
     found: &Found,
     most_lines: u64,
 ) -> Result<(), StageError> {
+    batches::lengthen(conn, batch).await?;
     if let Some(issue) = stage::too_many_lines(conn, batch.import_no, most_lines).await? {
         return reject(context, conn, batch, &[issue]).await;
     }
     let mut tx = conn.begin().await?;
-    crate::batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
     stage::find_clashes(&mut tx, batch.import_no, kinds::claims(import.kind)).await?;
     sqlx::query!(
         "UPDATE muster.imports SET lines = $2, file_columns = $3, file_sample = $4, file_issues = $5 WHERE no = $1",
@@ -86,8 +94,8 @@ async fn complete(
     )
     .execute(&mut *tx)
     .await?;
-    crate::batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
-    crate::batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
+    batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
+    batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     tx.commit().await?;
     tracing::info!(import.id = %import.id, stage = %Stage::Validate, lines = found.lines, "staged");
     Ok(())

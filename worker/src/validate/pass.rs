@@ -6,7 +6,7 @@ use super::{
     decode::Text,
     header::{Expect, Header, understand},
     records::{Item, Records},
-    stage::Chunk,
+    stage::{CHUNK_LINES, Chunk},
 };
 use crate::{
     batches::Batch,
@@ -25,10 +25,18 @@ use muster_shared::{
 };
 use sqlx::{PgConnection, PgPool};
 
-/// Lines of one chunk.
-const CHUNK_LINES: usize = 20_000;
 /// Records shown to the admin.
 const SAMPLE_RECORDS: usize = 5;
+
+/// How far a chunk was filled.
+enum Filled {
+    /// There is more of the file.
+    Full,
+    /// The file is at its end.
+    ToTheEnd,
+    /// The file as a whole cannot be taken.
+    Rejected(Vec<FileIssue>),
+}
 
 /// One pass over the file.
 pub(super) struct Pass {
@@ -71,16 +79,16 @@ impl Pass {
     pub(super) async fn read(mut self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
         loop {
             let mut chunk = Chunk::new(self.import.no);
-            let fault = self.fill(&mut chunk).await?;
-            if let Some(issues) = fault {
+            let filled = self.fill(&mut chunk).await?;
+            if let Filled::Rejected(issues) = filled {
                 return Ok(Ended::Rejected(issues));
             }
-            if chunk.lines == 0 {
+            // A chunk of nothing but lines that are staged already renews the claim.
+            chunk.stage(conn, batch, context.config.lease_seconds, self.text.bytes_read, self.lines).await?;
+            if matches!(filled, Filled::ToTheEnd) {
                 let headings = self.header.map(|header| header.headings).unwrap_or_default();
                 return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
             }
-            let end_line = self.lines;
-            chunk.stage(conn, batch, context.config.lease_seconds, self.text.bytes_read, end_line).await?;
             context.tell(self.import.id).await;
             if context.stop.is_cancelled() || !is_wanted(conn, self.import.no).await? {
                 return Ok(Ended::Stopped);
@@ -88,30 +96,31 @@ impl Pass {
         }
     }
 
-    /// Fills a chunk; an empty one means that the file is at its end. `Some`: the file is to be rejected.
-    async fn fill(&mut self, chunk: &mut Chunk) -> Result<Option<Vec<FileIssue>>, StageError> {
-        while chunk.lines < CHUNK_LINES {
-            match self.records.next() {
-                Item::More => match self.text.next().await? {
-                    Some(piece) => self.records.feed(&piece),
-                    None => self.records.end(),
-                },
-                Item::Record { line } => {
-                    if let Err(issues) = self.take(line as i32, chunk, None) {
-                        return Ok(Some(issues));
+    /// Fills a chunk.
+    async fn fill(&mut self, chunk: &mut Chunk) -> Result<Filled, StageError> {
+        let before = self.lines;
+        while !chunk.is_full() && (self.lines - before) < CHUNK_LINES as i32 {
+            let taken = match self.records.next() {
+                Item::More => {
+                    match self.text.next().await? {
+                        Some(piece) => self.records.feed(&piece),
+                        None => self.records.end(),
                     }
+                    Ok(())
                 }
+                Item::Record { line } => self.take(line as i32, chunk, None),
                 Item::OpenQuote { line } => {
                     let issue = Issue::error(Code::OpenQuote, "A quote is opened on this line and never closed. Close it, or take it out.");
-                    if let Err(issues) = self.take(line as i32, chunk, Some(issue)) {
-                        return Ok(Some(issues));
-                    }
+                    self.take(line as i32, chunk, Some(issue))
                 }
-                Item::TooLong { line } => return Ok(Some(vec![self.too_long(line as i32)])),
-                Item::End => return Ok(self.check_end()),
+                Item::TooLong { line } => Err(vec![self.too_long(line as i32)]),
+                Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
+            };
+            if let Err(issues) = taken {
+                return Ok(Filled::Rejected(issues));
             }
         }
-        Ok(None)
+        Ok(Filled::Full)
     }
 
     /// Takes a record: the header, if it is the first, or a line of the chunk.

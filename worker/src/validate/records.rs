@@ -31,6 +31,7 @@ pub(crate) enum Item {
 }
 
 /// Records of a CSV text.
+#[allow(clippy::struct_excessive_bools, reason = "what was met so far, each for itself")]
 pub(crate) struct Records {
     reader: Reader,
     buffer: Vec<u8>,
@@ -40,6 +41,10 @@ pub(crate) struct Records {
     is_ended: bool,
     /// The physical line of `buffer[start]`.
     line: u32,
+    /// An open quote was met: from there on records do not span lines, or each further line would be read to the end of the file.
+    is_by_line: bool,
+    /// The last read was broken off, so the reader is in the middle of a record.
+    is_broken_off: bool,
     /// The byte before `buffer[start]` was a CR, so that a LF there ends no other line.
     after_cr: bool,
     limit: usize,
@@ -58,6 +63,8 @@ impl Records {
             is_begun: false,
             is_ended: false,
             line: 1,
+            is_by_line: false,
+            is_broken_off: false,
             after_cr: false,
             limit,
             cells: Vec::new(),
@@ -103,6 +110,7 @@ impl Records {
             }
             None if self.buffer.len() - self.start > self.limit => Item::TooLong { line },
             None if self.is_ended => {
+                self.is_by_line = true;
                 self.take_line();
                 Item::OpenQuote { line }
             }
@@ -123,14 +131,21 @@ impl Records {
 
     /// Reads the record at `start`; `None`: it is not whole yet. Returns its bytes, its line end included.
     fn read(&mut self) -> Option<usize> {
-        let input = &self.buffer[self.start..];
+        let mut input = &self.buffer[self.start..];
+        if self.is_by_line {
+            let length = memchr::memchr2(b'\r', b'\n', input).map_or(input.len(), |at| at + 1);
+            input = &input[..length];
+        }
         // Unquoting never makes a record longer.
         if self.cells.len() < input.len() {
             self.cells.resize(input.len(), 0);
         }
         loop {
-            self.reader.reset();
+            if self.is_broken_off {
+                self.reader.reset();
+            }
             let (result, read, _, width) = self.reader.read_record(input, &mut self.cells, &mut self.ends);
+            self.is_broken_off = !matches!(result, ReadRecordResult::Record);
             match result {
                 ReadRecordResult::Record => {
                     self.width = width;
@@ -213,6 +228,8 @@ mod tests {
             ("\"a \"\"b\"\"\",c\n", &[(1, "a \"b\"|c")]),
             ("a,b\nc,\"open\nd,e\nf,g", &[(1, "a|b"), (2, "!c,\"open"), (3, "d|e"), (4, "f|g")]),
             ("a\n\"b", &[(1, "a"), (2, "!\"b")]),
+            ("a\"b,\nc,\"d\ne,\"f\"\n\"g\nh", &[(1, "a\"b|"), (2, "c|d\ne,f\""), (4, "!\"g"), (5, "h")]),
+            ("\"a,\"\"\nb,\"c\"\n\"d\nf,g\n", &[(1, "a,\"\nb,c\""), (3, "!\"d"), (4, "f|g")]),
             ("a,b\"c\n", &[(1, "a|b\"c")]),
             ("\u{feff}\"a\",b\n", &[(1, "a|b")]),
             ("\u{feff}", &[]),

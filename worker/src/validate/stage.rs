@@ -1,7 +1,7 @@
 //! Staging: what validate asks the database.
 
 use crate::{
-    batches::{Batch, confirm, record_progress},
+    batches::{Batch, confirm, lengthen, record_progress},
     copy::CopyRows,
     error::StageError,
     kinds::importer::Identity,
@@ -16,6 +16,10 @@ use muster_shared::{
 };
 use sqlx::{Connection, PgConnection};
 
+/// Lines of one chunk.
+pub(super) const CHUNK_LINES: usize = 20_000;
+/// Bytes after which a chunk is full with fewer lines.
+const CHUNK_BYTES: usize = 8 << 20;
 /// Bytes that are sent to COPY at once.
 const SEND_BYTES: usize = 64 << 10;
 
@@ -29,6 +33,11 @@ pub(super) struct Chunk {
 impl Chunk {
     pub(super) fn new(import_no: ImportNo) -> Self {
         Self { import_no, rows: CopyRows::new(), lines: 0 }
+    }
+
+    /// Is it time to stage it?
+    pub(super) fn is_full(&self) -> bool {
+        self.lines >= CHUNK_LINES || self.rows.bytes() >= CHUNK_BYTES
     }
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
@@ -88,8 +97,10 @@ pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds:
             .await?;
         return Ok(last.unwrap_or(0));
     }
+    lengthen(conn, batch).await?;
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, lease_seconds).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
     clear(&mut tx, batch.import_no).await?;
     tx.commit().await?;
     Ok(0)

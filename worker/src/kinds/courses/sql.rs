@@ -82,7 +82,7 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
            FROM muster.import_plans p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
           WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -103,7 +103,7 @@ pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.import_plans p
                   LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
                  WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'c' AND p.subject <> ALL ($6)),
+                   AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'c' AND p.subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
                 SELECT target_id, $2, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1

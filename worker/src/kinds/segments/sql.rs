@@ -68,7 +68,7 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 updated_at  = now()
            FROM muster.import_plans p
           WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -88,7 +88,7 @@ pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, hel
         r#"WITH planned AS (
                 SELECT target_id, after FROM muster.import_plans
                  WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action = 'c' AND subject <> ALL ($6)),
+                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
                 SELECT target_id, $2, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]

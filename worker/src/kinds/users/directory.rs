@@ -12,13 +12,24 @@ pub(super) struct Directory {
     segments: HashMap<String, Segment>,
     courses: HashMap<String, i64>,
     roles: HashMap<String, i32>,
+    /// ID numbers of segments by their names in lower case: people type what they see.
+    by_name: HashMap<String, String>,
+    /// What was looked for in vain, and what it was like.
+    segments_like: HashMap<String, Option<String>>,
+    courses_like: HashMap<String, Option<String>>,
+    compared: usize,
 }
+
+/// So many names are compared in a stage by one lane, some 2 s of work; then suggestions cease. A file whose every line names
+/// something else that is unknown needs another look than suggestions.
+const MAX_COMPARED: usize = 1_000_000;
+/// What is longer is no slip of the finger.
+const MAX_CHARS: usize = 100;
 
 /// A segment that lines may name.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) id: i64,
-    pub(super) name: String,
     /// Its members are chosen by a rule.
     pub(super) is_managed: bool,
 }
@@ -28,11 +39,12 @@ impl Directory {
     pub(super) async fn load(conn: &mut PgConnection, site: SiteId, columns: &Columns) -> Result<Self, StageError> {
         let mut directory = Self::default();
         if !columns.segments.is_empty() {
-            let rows = sqlx::query!("SELECT id, idnumber, name, is_managed FROM lms.segments WHERE site_id = $1", site.0)
-                .fetch_all(&mut *conn)
-                .await?;
-            directory.segments =
-                rows.into_iter().map(|row| (row.idnumber, Segment { id: row.id, name: row.name, is_managed: row.is_managed })).collect();
+            let rows =
+                sqlx::query!("SELECT id, idnumber, name, is_managed FROM lms.segments WHERE site_id = $1 ORDER BY idnumber DESC", site.0)
+                    .fetch_all(&mut *conn)
+                    .await?;
+            directory.by_name = rows.iter().map(|row| (row.name.to_lowercase(), row.idnumber.clone())).collect();
+            directory.segments = rows.into_iter().map(|row| (row.idnumber, Segment { id: row.id, is_managed: row.is_managed })).collect();
         }
         if !columns.courses.is_empty() {
             let rows = sqlx::query!("SELECT id, shortname FROM lms.courses WHERE site_id = $1", site.0).fetch_all(&mut *conn).await?;
@@ -56,14 +68,16 @@ impl Directory {
     }
 
     /// A segment that was probably meant: one with that name, or the nearest ID number.
-    pub(super) fn like_segment(&self, given: &str) -> Option<&str> {
-        let by_name = self.segments.iter().find(|(_, segment)| segment.name.eq_ignore_ascii_case(given));
-        by_name.map(|(idnumber, _)| idnumber.as_str()).or_else(|| nearest(given, self.segments.keys().map(String::as_str)))
+    pub(super) fn like_segment(&mut self, given: &str) -> Option<String> {
+        if let Some(idnumber) = self.by_name.get(&given.to_lowercase()) {
+            return Some(idnumber.clone());
+        }
+        like(given, &self.segments, &mut self.segments_like, &mut self.compared)
     }
 
     /// A course that was probably meant.
-    pub(super) fn like_course(&self, given: &str) -> Option<&str> {
-        nearest(given, self.courses.keys().map(String::as_str))
+    pub(super) fn like_course(&mut self, given: &str) -> Option<String> {
+        like(given, &self.courses, &mut self.courses_like, &mut self.compared)
     }
 
     /// The roles there are, for messages, and the one that was probably meant.
@@ -72,4 +86,18 @@ impl Directory {
         roles.sort_unstable();
         (roles.join(", "), nearest(given, roles))
     }
+}
+
+/// The nearest of the known keys, looked for once.
+fn like<T>(given: &str, known: &HashMap<String, T>, found: &mut HashMap<String, Option<String>>, compared: &mut usize) -> Option<String> {
+    if let Some(found) = found.get(given) {
+        return found.clone();
+    }
+    if *compared > MAX_COMPARED || given.chars().count() > MAX_CHARS {
+        return None;
+    }
+    *compared += known.len();
+    let near = nearest(given, known.keys().map(String::as_str)).map(str::to_owned);
+    found.insert(given.to_owned(), near.clone());
+    near
 }

@@ -74,7 +74,7 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
                 updated_at  = now()
            FROM muster.import_plans p
           WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action = 'u' AND p.mask <> 0
+            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -94,7 +94,7 @@ async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
         r#"WITH planned AS (
                 SELECT target_id, after FROM muster.import_plans
                  WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action = 'c' AND subject <> ALL ($6)),
+                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
                                        city, country, source)

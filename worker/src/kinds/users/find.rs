@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 const MAX_SUGGESTIONS: usize = 100;
 
 /// A person who exists.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Person {
     pub(super) id: i64,
     pub(super) version: i64,
@@ -19,7 +19,7 @@ pub(super) struct Person {
 }
 
 /// What the site knows about the people of some rows.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Site {
     /// By username.
     pub(super) people: HashMap<String, Person>,

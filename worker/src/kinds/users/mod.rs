@@ -84,7 +84,8 @@ impl Importer for Users {
     fn identify(&self, cells: &Cells<'_>) -> Identity {
         let text = |position: Option<usize>| position.and_then(|position| cells.at(position)).and_then(|cell| cell.filled());
         let key = text(self.columns.username).map(standard_username).filter(|key| !key.is_empty());
-        let email = text(self.columns.email).filter(|_| self.rules.write_details()).map(str::to_lowercase);
+        // Whether it will be written is for preview to say, whose settings may be others.
+        let email = text(self.columns.email).map(str::to_lowercase);
         Identity { key, claims: if email.is_some() { vec![email] } else { Vec::new() } }
     }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::kinds::importer::{ADDS_ROLE, Changes, ENROLS, Memberships, Plan, Planned};
 use muster_shared::model::{
-    issue::{Code, Issue, Severity},
+    issue::{Code, Issue},
     plan::Action,
     settings::{ExistingDetails, Mode},
 };
@@ -70,7 +70,7 @@ impl Planner {
             if self.rules.recipe.spec().unknown_is_error { (Action::Reject, Issue::error) } else { (Action::Skip, Issue::warning) };
         let issue = make(Code::UserNotFound, "There is nobody with this username.").at(&row.key_heading, &row.key_text);
         issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
-        let action = if has_errors(&issues) { Action::Reject } else { action };
+        let action = if issues.iter().any(Issue::is_error) { Action::Reject } else { action };
         Plan::idle(row.line, action, issues)
     }
 
@@ -83,7 +83,7 @@ impl Planner {
             }
         }
         self.check_email(row, None, &mut issues);
-        let id = if has_errors(&issues) { None } else { self.site.ids.next() };
+        let id = if issues.iter().any(Issue::is_error) { None } else { self.site.ids.next() };
         let Some(id) = id else { return Plan::idle(row.line, Action::Reject, issues) };
         let mut changes = Changes::default();
         for (i, value) in row.details.iter().enumerate().filter(|(_, value)| value.is_some()) {
@@ -98,14 +98,14 @@ impl Planner {
     fn update(&mut self, row: &Row, key: &str) -> Plan {
         let mut issues = row.issues.clone();
         let changes = match self.rules.details {
-            ExistingDetails::Keep => {
-                self.count_ignored(row);
-                Changes::default()
-            }
+            ExistingDetails::Keep => Changes::default(),
             ExistingDetails::Override => self.changes(row, key, &mut issues),
         };
-        if has_errors(&issues) {
+        if issues.iter().any(Issue::is_error) {
             return Plan::idle(row.line, Action::Reject, issues);
+        }
+        if self.rules.details == ExistingDetails::Keep {
+            self.count_ignored(row);
         }
         let Some(subject) = self.subjects.get_mut(key) else { return Plan::idle(row.line, Action::Reject, issues) };
         for (i, after) in changes.after.iter().enumerate().filter(|(i, _)| changes.mask & (1 << i) != 0) {
@@ -198,9 +198,7 @@ impl Planner {
 fn skip_existing(row: &Row) -> Plan {
     let message = "There is somebody with this username already; the line is skipped.";
     let issue = Issue::warning(Code::UserExists, message).at(&row.key_heading, &row.key_text);
-    Plan::idle(row.line, Action::Skip, vec![issue])
-}
-
-fn has_errors(issues: &[Issue]) -> bool {
-    issues.iter().any(|issue| issue.severity == Severity::Error)
+    let mut issues: Vec<Issue> = row.issues.iter().filter(|issue| !issue.is_error()).cloned().collect();
+    issues.push(issue);
+    Plan::idle(row.line, Action::Skip, issues)
 }

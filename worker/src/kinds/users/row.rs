@@ -54,8 +54,7 @@ impl Columns {
     }
 }
 
-/// What a line says about a person.
-#[derive(Debug)]
+/// What a line says about a person. Not `Debug`: cells must not be printed.
 pub(super) struct Row {
     pub(super) line: i32,
     /// The username; `None`: the line cannot be used.
@@ -79,7 +78,7 @@ pub(super) struct Row {
 }
 
 /// Reads a line.
-pub(super) fn read(staged: &StagedRow, cells: &Cells<'_>, columns: &Columns, directory: &Directory) -> Row {
+pub(super) fn read(staged: &StagedRow, cells: &Cells<'_>, columns: &Columns, directory: &mut Directory) -> Row {
     let mut row = Row {
         line: staged.line,
         key: staged.key.clone(),
@@ -171,7 +170,7 @@ fn is_email(text: &str) -> bool {
     text.validate_email() && text.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
 }
 
-fn read_segment(row: &mut Row, cell: &Cell<'_>, directory: &Directory) {
+fn read_segment(row: &mut Row, cell: &Cell<'_>, directory: &mut Directory) {
     let Some(text) = cell.filled() else { return };
     match directory.segment(text) {
         Some(segment) if segment.is_managed => {
@@ -187,7 +186,7 @@ fn read_segment(row: &mut Row, cell: &Cell<'_>, directory: &Directory) {
     }
 }
 
-fn read_course(row: &mut Row, cell: &Cell<'_>, role: Option<Cell<'_>>, directory: &Directory) {
+fn read_course(row: &mut Row, cell: &Cell<'_>, role: Option<Cell<'_>>, directory: &mut Directory) {
     let role_text = role.and_then(|role| role.filled());
     let Some(text) = cell.filled() else {
         if let Some(role) = role.filter(|_| role_text.is_some()) {
