@@ -6,5 +6,7 @@ mod counts;
 mod crowd;
 mod isolation;
 mod journeys;
+mod lanes;
 mod lost;
 mod moodle;
+mod together;

@@ -13,6 +13,7 @@ mod preview;
 mod rescuer;
 mod rows;
 mod settle;
+mod statistics;
 mod validate;
 mod wakeups;
 
@@ -30,14 +31,20 @@ use muster_shared::{
 use std::sync::Arc;
 use wakeups::{Consume, Pulse};
 
-/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease. Statements are planned each
-/// time, a third of a millisecond a batch: a plan made when a site had ten people would be kept when it has a million.
+/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
+///
+/// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose
+/// statistics do not know an import that is minutes old. Left alone it read all users for each batch, or compared each plan with
+/// each user. They are planned each time, since a plan made when a site had ten people would be kept when it has a million.
 const LANE_SETTINGS: &[(&str, &str)] = &[
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "20s"),
     ("jit", "off"),
     ("plan_cache_mode", "force_custom_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
 ];
 /// Short transactions lock what others need: an import's row, or the right to rescue. A process that stalls in one gives it back.
 const CONTROL_SETTINGS: &[(&str, &str)] =

@@ -2,7 +2,7 @@
 //!
 //! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would commit after it.
 
-use crate::{batches, context::Context, error::StageError};
+use crate::{batches, context::Context, error::StageError, statistics};
 use muster_shared::{
     model::{ids::ImportId, stage::Stage, status::Status},
     store::{
@@ -91,6 +91,7 @@ async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<b
         Status::Ready => {
             group_issues(conn, import).await?;
             cut_apply(conn, import).await?;
+            statistics::of_plans(conn, import.no, import.lines.unwrap_or(0).into()).await?;
         }
         _ => {}
     }

@@ -52,6 +52,14 @@ async fn physical_line_numbers_after_quoted_line_breaks_and_blank_lines() {
 }
 
 #[tokio::test]
+async fn physical_line_numbers_after_a_mark_and_without_a_last_line_end() {
+    let muster = Muster::start().await;
+    let file = "\u{feff}\r\n\r\n\"idnumber\", Name \r\n,,\r\n\r\nx,\"\"\r\n\"y\",\"Why\"";
+    let import = muster.ready("create-segments", file).await;
+    assert_eq!(planned(&muster, &import).await, ["6 reject missing-value", "7 create"]);
+}
+
+#[tokio::test]
 async fn cell_of_2_mb() {
     let muster = Muster::start().await;
     let file = format!("{HEADER}anna,{},Ash,anna@example.com\n", "A".repeat(2_000_000));
@@ -143,6 +151,23 @@ async fn bad_values_of_people() {
         "11 create username-changed",
     ];
     assert_eq!(planned(&muster, &import).await, expected);
+}
+
+#[tokio::test]
+async fn addresses_that_two_people_would_swap_are_refused() {
+    let muster = Muster::start().await;
+    muster.applied("create-users", format!("{HEADER}anna,Anna,Ash,anna@example.com\nbo,Bo,Birch,bo@example.com\n")).await;
+    let import = muster.ready("create-or-update-users", "username,email\nanna,bo@example.com\nbo,anna@example.com\n").await;
+    assert_eq!(planned(&muster, &import).await, ["2 reject duplicate-email", "3 reject duplicate-email"]);
+}
+
+#[tokio::test]
+async fn more_numbered_columns_than_a_site_allows() {
+    let muster = Muster::start().await;
+    let headings: Vec<_> = (0..101).map(|n| format!("cohort{n}")).collect();
+    let id = muster.upload("add-to-segments", format!("username,{}\nanna{}\n", headings.join(","), ",".repeat(101))).await;
+    let import = muster.wait_for(&id, "rejected").await;
+    assert_eq!(import["rejected"][0]["code"], "limit");
 }
 
 #[tokio::test]

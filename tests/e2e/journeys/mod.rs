@@ -7,6 +7,7 @@ mod people;
 mod reading;
 mod recipes;
 mod report;
+mod story;
 
 use crate::counts::counts;
 use muster_tests::harness::{Muster, Order};

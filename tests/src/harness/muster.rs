@@ -139,6 +139,12 @@ impl Muster {
         assert_eq!(held(&self.first.parts().redis).say("FLUSHALL").expect("Redis is up"), "+OK");
     }
 
+    /// Where its Redis is.
+    #[must_use]
+    pub fn redis_url(&self) -> String {
+        held(&self.first.parts().redis).url()
+    }
+
     /// Stops the Redis process for a while (`sigstop`, `sigcont`), or for good.
     pub fn with_redis(&self, change: impl FnOnce(&mut Process)) {
         change(held(&self.first.parts().redis).process());
@@ -263,6 +269,12 @@ impl Worker<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         self.process(|process| process.name().to_owned())
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process(|process| process.pid())
     }
 
     /// Everything that it logged.

@@ -1,7 +1,7 @@
 //! A process of a test: what it writes goes to a file; it is killed, and waited for, when it is dropped.
 
 use super::patience::within;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -67,9 +67,12 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Freezes it.
+    /// Freezes it. A signal is only on its way when it is sent: this returns when nothing of the process runs any more.
     pub fn sigstop(&mut self) {
-        self.signal(Signal::STOP);
+        if self.ended().is_none() {
+            self.signal(Signal::STOP);
+            waitid(WaitId::Pid(self.id()), WaitIdOptions::STOPPED).expect("a child of this process stops");
+        }
     }
 
     /// Thaws it.
@@ -77,10 +80,13 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32).expect("no process has number 0")
+    }
+
     fn signal(&mut self, signal: Signal) {
         if self.ended().is_none() {
-            let pid = Pid::from_raw(self.child.id() as i32).expect("no process has number 0");
-            kill_process(pid, signal).expect("a child of this process");
+            kill_process(self.id(), signal).expect("a child of this process");
         }
     }
 

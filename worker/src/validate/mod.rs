@@ -11,7 +11,7 @@ use crate::{
     batches::{self, Batch},
     context::Context,
     error::StageError,
-    kinds,
+    kinds, statistics,
 };
 use muster_shared::{
     model::{issue::FileIssue, stage::Stage, tally::Effects, tally::Tally},
@@ -78,11 +78,14 @@ async fn complete(
     most_lines: u64,
 ) -> Result<(), StageError> {
     batches::lengthen(conn, batch).await?;
-    if let Some(issue) = stage::too_many_lines(conn, batch.import_no, most_lines).await? {
-        return reject(context, conn, batch, &[issue]).await;
-    }
+    statistics::of_rows(conn, batch.import_no, found.lines.into()).await?;
     let mut tx = conn.begin().await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    stage::look_at_all_lines(&mut tx).await?;
+    if let Some(issue) = stage::too_many_lines(&mut tx, batch.import_no, most_lines).await? {
+        tx.rollback().await?;
+        return reject(context, conn, batch, &[issue]).await;
+    }
     stage::find_clashes(&mut tx, batch.import_no, kinds::claims(import.kind)).await?;
     sqlx::query!(
         "UPDATE muster.imports SET lines = $2, file_columns = $3, file_sample = $4, file_issues = $5 WHERE no = $1",

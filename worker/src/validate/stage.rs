@@ -116,8 +116,6 @@ pub(super) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(
 
 /// Finds the values that two different subjects lay claim to. The first line that names one keeps it.
 pub(super) async fn find_clashes(conn: &mut PgConnection, import: ImportNo, claims: usize) -> Result<(), StageError> {
-    // Ten million lines are grouped in about ten seconds.
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *conn).await?;
     for claim in 1..=claims {
         sqlx::query!(
             "WITH claimed AS (
@@ -137,6 +135,17 @@ pub(super) async fn find_clashes(conn: &mut PgConnection, import: ImportNo, clai
         .execute(&mut *conn)
         .await?;
     }
+    Ok(())
+}
+
+/// For statements over all lines of an import, the opposite of what lanes do elsewhere: they hash, and never look up. Statistics do
+/// not know the import yet, so the planner expects a line or two and would look through all for each of all. Ten million lines
+/// take some ten seconds.
+pub(super) async fn look_at_all_lines(conn: &mut PgConnection) -> Result<(), StageError> {
+    for setting in ["SET LOCAL enable_nestloop = off", "SET LOCAL enable_hashjoin = on", "SET LOCAL enable_seqscan = on"] {
+        sqlx::query(setting).execute(&mut *conn).await?;
+    }
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
     Ok(())
 }
 
