@@ -169,6 +169,12 @@ COMMENT ON COLUMN muster.import_plans.course_does IS 'Bits: 1 enrols, 2 adds the
 CREATE INDEX import_plans_place ON muster.import_plans (import_no, place);
 CREATE INDEX import_plans_action ON muster.import_plans (import_no, action, line);
 
+-- The plans of an import whose subjects lie in [low, high): what one batch of apply executes. Found by place, whose index is small.
+CREATE FUNCTION muster.plans_of(import_no bigint, low bigint, high bigint) RETURNS SETOF muster.import_plans LANGUAGE sql STABLE AS $$
+  SELECT p.* FROM muster.import_plans p
+   WHERE p.import_no = plans_of.import_no AND p.place BETWEEN low >> 10 AND (high - 1) >> 10 AND p.subject >= low AND p.subject < high
+$$;
+
 CREATE TABLE muster.import_issues (
   import_no  bigint  NOT NULL,
   line       integer NOT NULL,

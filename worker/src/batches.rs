@@ -257,8 +257,7 @@ pub(crate) async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Resu
 /// The import's row must be locked, since the new half takes the next free number.
 pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool, StageError> {
     let subjects = sqlx::query!(
-        r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.import_plans
-            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
+        r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.plans_of($1, $2, $3)
             GROUP BY subject ORDER BY subject"#,
         batch.import_no.0,
         batch.low,

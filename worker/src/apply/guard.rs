@@ -31,9 +31,8 @@ async fn changed(conn: &mut PgConnection, piece: Piece, importer: &dyn Importer)
     // of five thousand with each.
     let found = sqlx::query!(
         r#"SELECT subject AS "id!", max(target_version) AS "version!", bool_or(action <> 'n') AS "is_written!"
-             FROM muster.import_plans
-            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
-              AND subject >= $2 AND subject < $3 AND target_version IS NOT NULL
+             FROM muster.plans_of($1, $2, $3)
+            WHERE target_version IS NOT NULL
             GROUP BY subject"#,
         piece.import_no.0,
         piece.low,
@@ -54,11 +53,11 @@ async fn changed(conn: &mut PgConnection, piece: Piece, importer: &dyn Importer)
 
 async fn stored_plans(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<Plan>, StageError> {
     let rows = sqlx::query!(
-        r#"SELECT line, subject, turn, action AS "action: i8", target_version, mask,
+        r#"SELECT line AS "line!", subject, turn AS "turn!", action AS "action!: i8", target_version, mask AS "mask!",
                   before AS "before: Vec<Option<String>>", after AS "after: Vec<Option<String>>",
                   segments_joined, segments_there, courses, course_roles, course_does
-             FROM muster.import_plans
-            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject = ANY ($4)"#,
+             FROM muster.plans_of($1, $2, $3)
+            WHERE subject = ANY ($4)"#,
         piece.import_no.0,
         piece.low,
         piece.high,

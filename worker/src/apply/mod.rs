@@ -97,11 +97,10 @@ struct Turn {
 
 async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, StageError> {
     let rows = sqlx::query!(
-        r#"SELECT turn, bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
+        r#"SELECT turn AS "turn!", bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
                   bool_or(segments_joined IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
-             FROM muster.import_plans
-            WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
-              AND action::text IN ('c', 'u', 'd')
+             FROM muster.plans_of($1, $2, $3)
+            WHERE action::text IN ('c', 'u', 'd')
             GROUP BY turn ORDER BY turn"#,
         piece.import_no.0,
         piece.low,

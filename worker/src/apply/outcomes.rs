@@ -24,8 +24,8 @@ pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects:
     }
     sqlx::query!(
         "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)
-         SELECT import_no, line, $5, $6, $7 FROM muster.import_plans
-          WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject = ANY ($4)",
+         SELECT import_no, line, $5, $6, $7 FROM muster.plans_of($1, $2, $3)
+          WHERE subject = ANY ($4)",
         piece.import_no.0,
         piece.low,
         piece.high,
@@ -50,9 +50,8 @@ pub(super) async fn record_failed(conn: &mut PgConnection, piece: Piece, turn: i
     sqlx::query!(
         "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)
          SELECT import_no, line, CASE WHEN turn = $4 THEN $5 ELSE $6 END, $7, CASE WHEN turn = $4 THEN $8 ELSE $9 END
-           FROM muster.import_plans
-          WHERE import_no = $1 AND place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10 AND subject >= $2 AND subject < $3
-            AND turn >= $4
+           FROM muster.plans_of($1, $2, $3)
+          WHERE turn >= $4
              ON CONFLICT DO NOTHING",
         piece.import_no.0,
         piece.low,
@@ -72,11 +71,9 @@ pub(super) async fn record_failed(conn: &mut PgConnection, piece: Piece, turn: i
 /// Counts the lines of a piece by what came out.
 pub(super) async fn count(conn: &mut PgConnection, piece: Piece) -> Result<Outcomes, StageError> {
     let rows = sqlx::query!(
-        r#"SELECT p.action AS "action: i8", o.outcome AS "outcome?", count(*) AS "lines!"
-             FROM muster.import_plans p
+        r#"SELECT p.action AS "action!: i8", o.outcome AS "outcome?", count(*) AS "lines!"
+             FROM muster.plans_of($1, $2, $3) p
              LEFT JOIN muster.import_outcomes o ON o.import_no = p.import_no AND o.line = p.line
-            WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
-              AND p.subject >= $2 AND p.subject < $3
             GROUP BY 1, 2"#,
         piece.import_no.0,
         piece.low,

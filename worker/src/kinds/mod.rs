@@ -16,7 +16,7 @@ use muster_shared::{
     model::{kind::Kind, site::Limits},
     store::imports::Import,
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::collections::{BTreeSet, HashMap};
 
 /// The importer of an import's kind.
@@ -54,4 +54,16 @@ fn keys(rows: &[importer::StagedRow]) -> Vec<String> {
 /// How many of the keys are not there: so many ids are needed at most.
 fn missing<T>(keys: &[String], existing: &HashMap<String, T>) -> usize {
     keys.iter().filter(|key| !existing.contains_key(*key)).count()
+}
+
+/// Takes so many ids from the sequence of a table, for records that plans would create.
+async fn reserve_ids(conn: &mut PgConnection, table: &str, count: usize) -> Result<Vec<i64>, StageError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT nextval(pg_get_serial_sequence($1, 'id')) AS "id!" FROM generate_series(1, $2::integer)"#,
+        table,
+        count as i32
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
 }

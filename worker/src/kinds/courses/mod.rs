@@ -68,7 +68,7 @@ impl Importer for Courses {
         let mut categories = Categories::load(conn, self.site, self.import_no).await?;
         let keys = super::keys(rows);
         let existing = sql::find(conn, self.site, &keys, &categories).await?;
-        let ids = sql::reserve(conn, super::missing(&keys, &existing)).await?.into_iter();
+        let ids = super::reserve_ids(conn, "lms.courses", super::missing(&keys, &existing)).await?.into_iter();
         let mut records = Records {
             mode: self.mode,
             recipe: self.recipe,

@@ -36,17 +36,6 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String],
     Ok(found.collect())
 }
 
-/// Takes so many ids for new courses.
-pub(super) async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
-    let ids = sqlx::query_scalar!(
-        r#"SELECT nextval(pg_get_serial_sequence('lms.courses', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
-        count as i32
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids)
-}
-
 /// The versions of courses that are still there, locked in the order of their ids if wanted.
 pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
     let rows = if lock {
@@ -79,10 +68,9 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 startdate   = CASE WHEN p.mask & 128 <> 0 THEN p.after[8]::date ELSE c.startdate END,
                 enddate     = CASE WHEN p.mask & 256 <> 0 THEN p.after[9]::date ELSE c.enddate END,
                 updated_at  = now()
-           FROM muster.import_plans p
+           FROM muster.plans_of($1, $3, $4) p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
+          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -100,10 +88,9 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
 pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
     let rows = sqlx::query!(
         r#"WITH planned AS (
-                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.import_plans p
+                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_of($1, $3, $4) p
                   LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-                 WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'c' AND p.subject <> ALL ($6)),
+                 WHERE p.turn = $5 AND p.action::text = 'c' AND p.subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
                 SELECT target_id, $2, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1

@@ -48,7 +48,7 @@ impl Importer for Segments {
     async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError> {
         let keys = super::keys(rows);
         let existing = sql::find(conn, self.site, &keys).await?;
-        let ids = sql::reserve(conn, super::missing(&keys, &existing)).await?.into_iter();
+        let ids = super::reserve_ids(conn, "lms.segments", super::missing(&keys, &existing)).await?.into_iter();
         let mut records = Records {
             mode: self.mode,
             recipe: self.recipe,

@@ -27,17 +27,6 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String])
         .collect())
 }
 
-/// Takes so many ids for new segments.
-pub(super) async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
-    let ids = sqlx::query_scalar!(
-        r#"SELECT nextval(pg_get_serial_sequence('lms.segments', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
-        count as i32
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids)
-}
-
 /// The versions of segments that are still there, locked in the order of their ids if wanted.
 pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
     let rows = if lock {
@@ -66,9 +55,8 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 description = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE s.description END,
                 visible     = CASE WHEN p.mask & 8 <> 0 THEN p.after[4]::boolean ELSE s.visible END,
                 updated_at  = now()
-           FROM muster.import_plans p
-          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
+           FROM muster.plans_of($1, $3, $4) p
+          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -86,9 +74,8 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
 pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
     let rows = sqlx::query!(
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.import_plans
-                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
+                SELECT target_id, after FROM muster.plans_of($1, $3, $4)
+                 WHERE turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
                 SELECT target_id, $2, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]

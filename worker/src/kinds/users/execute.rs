@@ -72,9 +72,8 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
                 city        = CASE WHEN p.mask & 256 <> 0 THEN p.after[9] ELSE u.city END,
                 country     = CASE WHEN p.mask & 512 <> 0 THEN p.after[10] ELSE u.country END,
                 updated_at  = now()
-           FROM muster.import_plans p
-          WHERE p.import_no = $1 AND p.place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-            AND p.subject >= $3 AND p.subject < $4 AND p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
+           FROM muster.plans_of($1, $3, $4) p
+          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
             AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id = $2",
         piece.import_no.0,
         piece.site.0,
@@ -92,9 +91,8 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
 async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
     let rows = sqlx::query!(
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.import_plans
-                 WHERE import_no = $1 AND place BETWEEN $3::bigint >> 10 AND ($4::bigint - 1) >> 10
-                   AND subject >= $3 AND subject < $4 AND turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
+                SELECT target_id, after FROM muster.plans_of($1, $3, $4)
+                 WHERE turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
            made AS (
                 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
                                        city, country, source)
@@ -121,9 +119,8 @@ async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &
     let joined = sqlx::query!(
         "INSERT INTO lms.segment_members (user_id, segment_id, source)
          SELECT p.target_id, s.id, $1
-           FROM muster.import_plans p CROSS JOIN unnest(p.segments_joined) s (id)
-          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
-            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5)
+           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_joined) s (id)
+          WHERE p.turn = $4 AND p.subject <> ALL ($5)
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
         piece.import_no.0,
@@ -145,9 +142,8 @@ async fn enrol(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -
               FROM muster.imports i JOIN muster.sites s ON s.id = i.site_id WHERE i.no = $1)
          INSERT INTO lms.enrolments (user_id, course_id, starts_at, source)
          SELECT p.target_id, c.id, (SELECT date_trunc('day', ready_at AT TIME ZONE zone) AT TIME ZONE zone FROM site), $1
-           FROM muster.import_plans p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
-          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
-            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
+           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
+          WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
         piece.import_no.0,
@@ -165,9 +161,8 @@ async fn add_roles(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64
     let added = sqlx::query!(
         "INSERT INTO lms.role_assignments (user_id, course_id, role_id, source)
          SELECT p.target_id, c.id, c.role, $1
-           FROM muster.import_plans p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
-          WHERE p.import_no = $1 AND p.place BETWEEN $2::bigint >> 10 AND ($3::bigint - 1) >> 10
-            AND p.subject >= $2 AND p.subject < $3 AND p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 2 <> 0
+           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
+          WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 2 <> 0
           ORDER BY 1, 2, 3
              ON CONFLICT DO NOTHING",
         piece.import_no.0,

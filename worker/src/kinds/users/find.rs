@@ -1,7 +1,7 @@
 //! What the site knows about the people of some rows: one query a table, whatever the number of rows.
 
 use super::{Rules, field, row::Row};
-use crate::error::StageError;
+use crate::{error::StageError, kinds};
 use muster_shared::model::{ids::SiteId, settings::Mode, suggest::nearest};
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -50,7 +50,7 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, ro
     if rules.mode == Mode::UpdateOnly {
         found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)]).await?;
     } else {
-        found.ids = reserve(conn, unknown.len()).await?.into_iter();
+        found.ids = kinds::reserve_ids(conn, "lms.users", unknown.len()).await?.into_iter();
     }
     memberships(conn, rows, &mut found).await?;
     courses(conn, rows, &mut found).await?;
@@ -164,16 +164,6 @@ async fn courses(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Res
     .await?;
     found.roles = roles.into_iter().map(|row| (row.user_id, row.course_id, row.role_id)).collect();
     Ok(())
-}
-
-async fn reserve(conn: &mut PgConnection, count: usize) -> Result<Vec<i64>, StageError> {
-    let ids = sqlx::query_scalar!(
-        r#"SELECT nextval(pg_get_serial_sequence('lms.users', 'id')) AS "id!" FROM generate_series(1, $1::integer)"#,
-        count as i32
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids)
 }
 
 /// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.
