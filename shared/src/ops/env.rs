@@ -55,8 +55,8 @@ pub struct Env {
 }
 
 impl Env {
-    /// Reads the process's environment. A near miss of a known name is an error; of other unknown names
-    /// [`warn_of_unknown`](Self::warn_of_unknown) warns, since orchestrators make some.
+    /// Reads the process's environment. A near miss of a known name is an error; of other unknown names it is warned when logging
+    /// starts, since orchestrators make some.
     pub fn read() -> Result<Self, EnvError> {
         Self::of(std::env::vars().filter(|(name, _)| name.starts_with("MUSTER_")).collect())
     }

@@ -3,7 +3,7 @@
 //! A wake may come twice, late, or not at all (then the rescuer rings), so nothing here decides what to do: Postgres does. Nothing
 //! that happens to Redis may cancel a handler, and nothing a queue contains may stop the worker from taking the next wake.
 //!
-//! [`supervise`] is the way in, once per queue.
+//! [`supervise()`] is the way in, once per queue.
 
 mod consume;
 mod handlers;
