@@ -71,7 +71,7 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
            FROM muster.plans_of($1, $3, $4) p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
           WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id = $2",
+            AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id + 0 = $2",
         piece.import_no.0,
         piece.site.0,
         piece.low,

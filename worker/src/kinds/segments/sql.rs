@@ -57,7 +57,7 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 updated_at  = now()
            FROM muster.plans_of($1, $3, $4) p
           WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id = $2",
+            AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id + 0 = $2",
         piece.import_no.0,
         piece.site.0,
         piece.low,

@@ -58,6 +58,7 @@ pub(super) async fn turn(
     Ok(executed)
 }
 
+/// `+ 0` leaves the planner no other way to a person than the id: by the site it would come to all of them for each plan.
 async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(), StageError> {
     sqlx::query!(
         "UPDATE lms.users u
@@ -74,7 +75,7 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
                 updated_at  = now()
            FROM muster.plans_of($1, $3, $4) p
           WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id = $2",
+            AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id + 0 = $2",
         piece.import_no.0,
         piece.site.0,
         piece.low,
