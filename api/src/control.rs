@@ -1,5 +1,6 @@
-//! Asking something of an import: apply it, preview it again, cancel it. Each is one transaction that locks the import, looks whether
-//! its status allows it, and moves it; then a worker is rung. The api only asks: it completes alone only what ends where nothing runs.
+//! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel it. Each is one transaction that locks the
+//! import, looks whether its status allows it, and moves it; then a worker is rung. The api only asks: it completes alone only what
+//! ends where nothing runs.
 
 use crate::{
     auth::Account,
@@ -40,7 +41,7 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
-    if matches!(import.status, Status::Applying | Status::Applied) {
+    if import.status.is_what(Request::Apply) {
         return Ok(());
     }
     if_match.check(import.status_version)?;
@@ -48,17 +49,30 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
     move_on(app, tx, &import, Status::Applying, target).await
 }
 
-/// Asks that it end here. What was applied before stays.
-pub(crate) async fn cancel(app: &App, target: Target, body: &Map<String, Value>) -> Result<(), Problem> {
+/// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case.
+pub(crate) async fn ask(app: &App, target: Target, request: Request, body: &Map<String, Value>) -> Result<(), Problem> {
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
-    if matches!(import.status, Status::Cancelling | Status::Cancelled) {
+    if import.status.is_what(request) {
         return Ok(());
     }
-    allowed(&import, Request::Cancel)?;
-    let to = if import.status.is_at_rest() { Status::Cancelled } else { Status::Cancelling };
+    allowed(&import, request)?;
+    let to = match request {
+        Request::Pause => Status::Pausing,
+        Request::Cancel if import.status.is_at_rest() => Status::Cancelled,
+        Request::Cancel => Status::Cancelling,
+        Request::Retry => again(&mut tx, &import).await?,
+        _ => Status::Applying,
+    };
     move_on(app, tx, &import, to, target).await
+}
+
+/// Lets the batches that gave up begin anew; the status in which they do.
+async fn again(conn: &mut PgConnection, import: &Import) -> Result<Status, Problem> {
+    let stage = import.stage_failed.ok_or_else(|| Problem::Internal("an import failed in no stage".to_owned()))?;
+    batches::unstick(conn, import.no, stage).await?;
+    Ok(Status::working_on(stage))
 }
 
 /// Asks for another preview, with other settings or another mapping. What changes how the file is read makes it be read again.
@@ -136,7 +150,8 @@ async fn store_wish(
 }
 
 async fn has_file(app: &App, import: &Import) -> Result<(), Problem> {
-    match app.files.read(&import.file.key).await {
+    let Some(key) = &import.file.key else { return Err(Problem::FileGone) };
+    match app.files.read(key).await {
         Ok(_) => Ok(()),
         Err(FilesError::Gone) => Err(Problem::FileGone),
         Err(error) => Err(error.into()),
@@ -151,7 +166,7 @@ async fn lock(conn: &mut PgConnection, target: Target) -> Result<Import, Problem
 }
 
 fn allowed(import: &Import, request: Request) -> Result<(), Problem> {
-    if import.status.can().contains(&request) { Ok(()) } else { Err(Problem::WrongStatus(Asked::Request(request), import.status)) }
+    if import.allows(request) { Ok(()) } else { Err(Problem::wrong_status(Asked::Request(request), import)) }
 }
 
 /// Moves the import, commits, and rings.
@@ -162,7 +177,8 @@ async fn move_on(app: &App, mut tx: PgTransaction<'_>, import: &Import, to: Stat
     }
     tx.commit().await?;
     tracing::info!(from = import.status.name(), to = to.name(), "an import was asked to move");
-    app.ring(import.id, import.is_small);
+    // Who asks to stop must not wait behind those who work.
+    app.ring(import.id, import.is_small || to.working_stage().is_none());
     Ok(())
 }
 

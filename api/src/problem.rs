@@ -13,7 +13,7 @@ use muster_shared::{
         settings::SettingFault,
         status::{Request, Status},
     },
-    store::StoreError,
+    store::{StoreError, imports::Import},
 };
 use serde::Serialize;
 
@@ -43,7 +43,14 @@ pub(crate) enum Problem {
     /// Not what this address takes; with what to do.
     UnsupportedMediaType(String),
     /// What was asked does not go with where the import stands.
-    WrongStatus(Asked, Status),
+    WrongStatus {
+        /// What was asked.
+        asked: Asked,
+        /// Where the import stands.
+        status: Status,
+        /// What may be asked of it there.
+        can: Vec<Request>,
+    },
     /// The import is no longer at the version of `If-Match`.
     Changed {
         /// The version it is at.
@@ -131,6 +138,13 @@ impl From<Fault> for Problem {
     }
 }
 
+impl Problem {
+    /// What was asked does not go with where this import stands.
+    pub(crate) fn wrong_status(asked: Asked, import: &Import) -> Self {
+        Self::WrongStatus { asked, status: import.status, can: import.can() }
+    }
+}
+
 /// A member's name as it stands in a JSON pointer.
 pub(crate) fn pointer_token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
@@ -174,7 +188,7 @@ impl Problem {
             Self::UnsupportedMediaType(detail) => {
                 with(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This media type is not taken here", detail)
             }
-            Self::WrongStatus(asked, status) => {
+            Self::WrongStatus { asked, status, .. } => {
                 (StatusCode::CONFLICT, "wrong-status", asked.refusal().to_owned(), Some(whereabouts(*status).to_owned()))
             }
             Self::Changed { version } => (
@@ -208,7 +222,7 @@ impl Problem {
     fn members(&self) -> Members<'_> {
         match self {
             Self::InvalidRequest(errors) => Members::Faults { errors },
-            Self::WrongStatus(_, status) => Members::Status { import_status: *status, can: status.can() },
+            Self::WrongStatus { status, can, .. } => Members::Status { import_status: *status, can },
             Self::Changed { version } => Members::Version { version: *version },
             Self::Internal(_) => Members::Request { request_id: crate::request::id::current() },
             _ => Members::None {},
@@ -235,7 +249,7 @@ struct View<'a> {
 #[serde(untagged)]
 enum Members<'a> {
     Faults { errors: &'a [Fault] },
-    Status { import_status: Status, can: Vec<Request> },
+    Status { import_status: Status, can: &'a [Request] },
     Version { version: i32 },
     Request { request_id: Option<String> },
     None {},
@@ -277,7 +291,12 @@ impl Asked {
         match self {
             Self::Request(Request::Apply) => "This import cannot be applied now",
             Self::Request(Request::Preview) => "This import cannot be previewed again now",
+            Self::Request(Request::Pause) => "This import cannot be paused now",
+            Self::Request(Request::Resume) => "This import cannot be resumed now",
+            Self::Request(Request::Retry) => "This import cannot be tried again now",
             Self::Request(Request::Cancel) => "This import cannot be cancelled now",
+            Self::Request(Request::Undo) => "This import cannot be undone now",
+            Self::Request(Request::Continue) => "This import cannot be continued now",
             Self::Report => "There is no report of this import yet",
         }
     }
@@ -290,6 +309,8 @@ fn whereabouts(status: Status) -> &'static str {
         Status::Previewing => "It is still being previewed.",
         Status::Ready => "It is ready to be applied.",
         Status::Applying => "It is being applied.",
+        Status::Pausing => "It is being paused.",
+        Status::Paused => "It is paused.",
         Status::Applied => "It is applied.",
         Status::Cancelling => "It is being cancelled.",
         Status::Cancelled => "It is cancelled.",
@@ -361,7 +382,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_says_what_and_what_to_do() {
-        let (status, headers, body) = shown(Problem::WrongStatus(Asked::Request(Request::Apply), Status::Validating)).await;
+        let can = vec![Request::Cancel];
+        let refused = Problem::WrongStatus { asked: Asked::Request(Request::Apply), status: Status::Validating, can };
+        let (status, headers, body) = shown(refused).await;
         assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::CONFLICT, "application/problem+json"));
         let expected = json!({"type": "urn:muster:problem:wrong-status", "title": "This import cannot be applied now", "status": 409,
                               "detail": "It is still being validated.", "code": "wrong-status", "import_status": "validating", "can": ["cancel"]});

@@ -153,7 +153,7 @@ pub(crate) async fn finish(
 ) -> Result<(), StageError> {
     let finished = sqlx::query!(
         "UPDATE muster.import_batches
-            SET state = 'done', token = NULL, expires_at = NULL, tally = $5, effects = $6, done_by = $7
+            SET state = 'done', token = NULL, expires_at = NULL, tally = $5, effects = $6, done_by = $7, done_at = clock_timestamp()
           WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
         batch.import_no.0,
         batch.stage.name(),

@@ -92,7 +92,7 @@ async fn due(conn: &mut sqlx::PgConnection, lanes_per_import: i64) -> Result<Vec
     let ids = sqlx::query_scalar!(
         "WITH at_work AS (
             SELECT id, no FROM muster.imports
-             WHERE status IN ('validating', 'previewing', 'applying', 'cancelling')
+             WHERE status IN ('validating', 'previewing', 'applying', 'pausing', 'cancelling')
                AND greatest(stage_started_at + interval '1 s', rung_at + make_interval(secs => $2)) <= now()
                FOR NO KEY UPDATE SKIP LOCKED),
          open AS (

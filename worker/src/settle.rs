@@ -46,8 +46,12 @@ async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>
     if open.running > 0 {
         return Ok(None);
     }
+    let is_through = open.waiting == 0 && open.stuck == 0;
     Ok(match import.status {
-        Status::Cancelling if stage == Stage::Apply && open.waiting == 0 && open.stuck == 0 => Some(Status::Applied),
+        // What is stuck shows again when somebody resumes.
+        Status::Pausing if is_through => Some(Status::Applied),
+        Status::Pausing => Some(Status::Paused),
+        Status::Cancelling if stage == Stage::Apply && is_through => Some(Status::Applied),
         Status::Cancelling => Some(Status::Cancelled),
         _ if open.waiting > 0 && !open.is_blocked => None,
         _ if open.stuck > 0 => Some(Status::Failed),
@@ -65,6 +69,7 @@ fn stage_at_work(import: &Import) -> Option<Stage> {
         Status::Cancelling if import.applied_at.is_some() => Some(Stage::Apply),
         Status::Cancelling if import.lines.is_some() => Some(Stage::Preview),
         Status::Cancelling => Some(Stage::Validate),
+        Status::Pausing => Some(Stage::Apply),
         status => status.working_stage(),
     }
 }

@@ -118,9 +118,10 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
         settings: wanted.settings,
         mapping: wanted.mapping,
         is_small,
+        parent: None,
         file: File {
             name: wanted.file_name,
-            key: target.file_key.clone(),
+            key: Some(target.file_key.clone()),
             bytes: stored.bytes as i64,
             expanded_bytes: stored.expanded_bytes as i64,
             sha256: stored.sha256,

@@ -98,10 +98,22 @@ pub(crate) struct People {
     pub(crate) applied_by: Option<String>,
 }
 
+/// The imports that an import has to do with.
+#[derive(Debug, Default)]
+pub(crate) struct Relatives {
+    /// Those that go on with its lines, oldest first.
+    pub(crate) children: Vec<ImportId>,
+    /// The one whose plans it reverses.
+    pub(crate) undoes: Option<ImportId>,
+    /// The one that took back what it did, or is about to.
+    pub(crate) undone_by: Option<ImportId>,
+}
+
 impl ImportView {
     /// Of an import, with what its batches add up to.
-    pub(crate) fn new(site: &str, import: Import, sums: &Sums, people: People, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(site: &str, import: Import, sums: &Sums, people: People, relatives: Relatives, now: DateTime<Utc>) -> Self {
         let is_applied = import.applied_at.is_some();
+        let undo_until = import.allows(Request::Undo).then_some(import.expires_at);
         Self {
             id: import.id,
             site: site.to_owned(),
@@ -109,7 +121,7 @@ impl ImportView {
             kind: import.kind,
             status: import.status,
             at_rest: import.status.is_at_rest(),
-            can: import.status.can(),
+            can: import.can(),
             progress: Some(progress(&import, sums, now)),
             waiting_since: None,
             actions: sums.actions,
@@ -121,11 +133,11 @@ impl ImportView {
             file: FileView::new(import.file, &import.settings, import.lines),
             settings: import.settings,
             mapping: import.mapping,
-            parent: None,
-            children: Vec::new(),
-            undoes: None,
-            undone_by: None,
-            same_file_as: None,
+            parent: import.parent,
+            children: relatives.children,
+            undoes: relatives.undoes,
+            undone_by: relatives.undone_by,
+            same_file_as: import.same_file_as,
             created_by: people.created_by,
             created_at: import.created_at,
             ready_at: import.ready_at,
@@ -133,7 +145,7 @@ impl ImportView {
             applied_at: import.applied_at,
             settled_at: import.settled_at,
             expires_at: import.expires_at,
-            undo_until: None,
+            undo_until,
         }
     }
 }
@@ -198,20 +210,14 @@ fn progress(import: &Import, sums: &Sums, now: DateTime<Utc>) -> Progress {
         Stage::Preview => sums.previewed,
         Stage::Apply => sums.applied,
     };
-    let rest = match import.status {
-        Status::Ready => import.ready_at,
-        Status::Applied | Status::Cancelled | Status::Failed => import.settled_at,
-        Status::Rejected => Some(import.stage_started_at),
-        Status::Validating | Status::Previewing | Status::Applying | Status::Cancelling => None,
-    };
-    Progress::new(stage, done, total, import.stage_started_at, rest.unwrap_or(now))
+    Progress::new(stage, done, total, import.stage_started_at, import.rested_at.unwrap_or(now))
 }
 
 fn last_stage(import: &Import, sums: &Sums) -> Stage {
     match import.status {
         Status::Validating | Status::Rejected => Stage::Validate,
         Status::Previewing | Status::Ready => Stage::Preview,
-        Status::Applying | Status::Applied => Stage::Apply,
+        Status::Applying | Status::Pausing | Status::Paused | Status::Applied => Stage::Apply,
         Status::Cancelling | Status::Cancelled | Status::Failed => {
             let began = || match import.applied_at {
                 Some(_) => Stage::Apply,
@@ -254,7 +260,7 @@ mod tests {
             is_small: true,
             file: File {
                 name: None,
-                key: "1/x".to_owned(),
+                key: Some("1/x".to_owned()),
                 bytes: 100,
                 expanded_bytes: 100,
                 sha256: vec![1, 255],
@@ -268,17 +274,23 @@ mod tests {
             created_by: AccountId::fresh(),
             created_at: at,
             stage_started_at: at,
+            rested_at: None,
             ready_at: None,
             applied_by: None,
             applied_at: None,
             settled_at: None,
             expires_at: at,
+            pruned_at: None,
+            parent: None,
+            undoes: None,
+            lines_of: ImportNo(1),
+            same_file_as: None,
         }
     }
 
     fn shown(import: Import, sums: &Sums) -> Value {
         let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(10);
-        serde_json::to_value(ImportView::new("acme", import, sums, People::default(), now)).unwrap()
+        serde_json::to_value(ImportView::new("acme", import, sums, People::default(), Relatives::default(), now)).unwrap()
     }
 
     #[test]
@@ -341,7 +353,7 @@ mod tests {
             ..Sums::default()
         };
         let mut ready = import(Status::Ready);
-        ready.ready_at = Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(5));
+        ready.rested_at = Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(5));
         let shown_ready = shown(ready, &sums);
         assert_eq!((&shown_ready["outcomes"], &shown_ready["effects"]["segments_joined"]), (&Value::Null, &json!(9)));
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Where an import stands: every status, every arrow between two of them, who moves it and why.
 //!
-//! The api only asks, the worker only answers: `cancelling` and `cancelled` are two states. The arrows that the api completes
-//! alone are those where nothing runs. A bad line never makes a status.
+//! The api only asks, the worker only answers: `pausing` and `paused` are two states, so are `cancelling` and `cancelled`. The arrows
+//! that the api completes alone are those where nothing runs. A bad line never makes a status.
 
 use super::stage::Stage;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,10 @@ pub enum Status {
     Ready,
     /// The plans are being executed.
     Applying,
+    /// Somebody asked to pause; lanes are finishing what they hold.
+    Pausing,
+    /// Some plans are executed, the others wait for an admin.
+    Paused,
     /// All plans were executed.
     Applied,
     /// Somebody asked to cancel; lanes are finishing what they hold.
@@ -39,6 +43,8 @@ pub enum Mover {
     Api,
     /// A lane that found a stage through, or a request to answer.
     Worker,
+    /// The api on request, or the worker's pruner once the import has expired.
+    Both,
 }
 
 /// One allowed change of status.
@@ -58,8 +64,8 @@ const fn arrow(from: Status, to: Status, mover: Mover, because: &'static str) ->
     Arrow { from, to, mover, because }
 }
 
-use Mover::{Api, Worker};
-use Status::{Applied, Applying, Cancelled, Cancelling, Failed, Previewing, Ready, Rejected, Validating};
+use Mover::{Api, Both, Worker};
+use Status::{Applied, Applying, Cancelled, Cancelling, Failed, Paused, Pausing, Previewing, Ready, Rejected, Validating};
 
 /// All arrows there are. What is not here is refused, by a test and by [`may_become`].
 pub const ARROWS: &[Arrow] = &[
@@ -75,13 +81,22 @@ pub const ARROWS: &[Arrow] = &[
     arrow(Ready, Applying, Api, "an admin confirmed the preview"),
     arrow(Ready, Previewing, Api, "asked to plan again with other settings"),
     arrow(Ready, Validating, Api, "asked to read the file again with other reading settings"),
-    arrow(Ready, Cancelled, Api, "asked; nothing runs"),
+    arrow(Ready, Cancelled, Both, "asked, or expired; nothing runs"),
     arrow(Applying, Applied, Worker, "every batch is done"),
+    arrow(Applying, Pausing, Api, "asked while lanes may be at work"),
     arrow(Applying, Cancelling, Api, "asked while lanes may be at work"),
     arrow(Applying, Failed, Worker, "applying gave up"),
+    arrow(Pausing, Paused, Worker, "the last lane has left"),
+    arrow(Pausing, Applied, Worker, "the last batch was in flight when it was asked, and nothing is left to pause"),
+    arrow(Pausing, Cancelling, Api, "asked while lanes may be at work"),
+    arrow(Paused, Applying, Api, "asked to go on"),
+    arrow(Paused, Cancelled, Both, "asked, or expired; nothing runs"),
     arrow(Cancelling, Cancelled, Worker, "the last lane has left"),
     arrow(Cancelling, Applied, Worker, "the last batch was in flight when it was asked, and nothing is left to cancel"),
-    arrow(Failed, Cancelled, Api, "asked; nothing runs"),
+    arrow(Failed, Validating, Api, "asked to try again what gave up"),
+    arrow(Failed, Previewing, Api, "asked to try again what gave up"),
+    arrow(Failed, Applying, Api, "asked to try again what gave up"),
+    arrow(Failed, Cancelled, Both, "asked, or expired; nothing runs"),
 ];
 
 /// What an account may ask of an import.
@@ -93,8 +108,18 @@ pub enum Request {
     Apply,
     /// Plan again, with other settings.
     Preview,
+    /// Stop executing for now.
+    Pause,
+    /// Go on executing.
+    Resume,
+    /// Try again what gave up.
+    Retry,
     /// End it here.
     Cancel,
+    /// Take back what it did, in an import of its own.
+    Undo,
+    /// Go on with lines that it left, in an import of its own.
+    Continue,
 }
 
 impl Status {
@@ -107,7 +132,7 @@ impl Status {
     /// Nothing moves it but a request.
     #[must_use]
     pub fn is_at_rest(self) -> bool {
-        !matches!(self, Validating | Previewing | Applying | Cancelling)
+        !matches!(self, Validating | Previewing | Applying | Pausing | Cancelling)
     }
 
     /// The stage whose batches lanes may claim in this status; `None`: no work may begin.
@@ -117,19 +142,45 @@ impl Status {
             Validating => Some(Stage::Validate),
             Previewing => Some(Stage::Preview),
             Applying => Some(Stage::Apply),
-            Rejected | Ready | Applied | Cancelling | Cancelled | Failed => None,
+            Rejected | Ready | Pausing | Paused | Applied | Cancelling | Cancelled | Failed => None,
         }
     }
 
-    /// What may be asked now, in the order in which it is offered.
+    /// The status in which lanes may claim batches of that stage.
     #[must_use]
-    pub fn can(self) -> Vec<Request> {
-        let allowed = |request: &Request| match request {
+    pub fn working_on(stage: Stage) -> Self {
+        match stage {
+            Stage::Validate => Validating,
+            Stage::Preview => Previewing,
+            Stage::Apply => Applying,
+        }
+    }
+
+    /// Does it allow this? What a request needs besides, such as something to undo, the import knows.
+    #[must_use]
+    pub fn allows(self, request: Request) -> bool {
+        match request {
             Request::Apply => self == Ready,
             Request::Preview => matches!(self, Ready | Rejected),
-            Request::Cancel => matches!(self, Validating | Rejected | Previewing | Ready | Applying | Failed),
-        };
-        Request::VARIANTS.iter().copied().filter(allowed).collect()
+            Request::Pause => self == Applying,
+            Request::Resume => self == Paused,
+            Request::Retry => self == Failed,
+            Request::Cancel => matches!(self, Validating | Rejected | Previewing | Ready | Applying | Pausing | Paused | Failed),
+            Request::Undo | Request::Continue => matches!(self, Applied | Cancelled),
+        }
+    }
+
+    /// Is what is asked for already so, or on its way?
+    #[must_use]
+    pub fn is_what(self, request: Request) -> bool {
+        match request {
+            Request::Apply => matches!(self, Applying | Applied),
+            Request::Pause => matches!(self, Pausing | Paused),
+            Request::Resume => self == Applying,
+            Request::Retry => matches!(self, Validating | Previewing | Applying),
+            Request::Cancel => matches!(self, Cancelling | Cancelled),
+            Request::Preview | Request::Undo | Request::Continue => false,
+        }
     }
 }
 
@@ -154,11 +205,13 @@ mod tests {
                         rejected → validating cancelled\n\
                         previewing → ready cancelling failed\n\
                         ready → validating previewing applying cancelled\n\
-                        applying → applied cancelling failed\n\
+                        applying → pausing applied cancelling failed\n\
+                        pausing → paused applied cancelling\n\
+                        paused → applying cancelled\n\
                         applied → \n\
                         cancelling → applied cancelled\n\
                         cancelled → \n\
-                        failed → cancelled\n";
+                        failed → validating previewing applying cancelled\n";
         assert_eq!(drawn, expected);
     }
 
@@ -173,11 +226,29 @@ mod tests {
     #[test]
     fn every_request_has_its_arrow_and_the_api_moves_only_on_request() {
         for status in Status::VARIANTS {
-            let asked = |to: Status| ARROWS.iter().any(|a| a.from == *status && a.to == to && a.mover == Api);
-            let can = status.can();
-            assert_eq!(can.contains(&Request::Apply), asked(Applying), "{status}");
-            assert_eq!(can.contains(&Request::Preview), asked(Previewing) || asked(Validating), "{status}");
-            assert_eq!(can.contains(&Request::Cancel), asked(Cancelling) || asked(Cancelled), "{status}");
+            let asked = |to: Status| ARROWS.iter().any(|a| a.from == *status && a.to == to && a.mover != Worker);
+            let goes_on = asked(Validating) || asked(Previewing) || asked(Applying);
+            let expected = [
+                (Request::Apply, *status == Ready && asked(Applying)),
+                (Request::Preview, *status != Failed && (asked(Previewing) || asked(Validating))),
+                (Request::Pause, asked(Pausing)),
+                (Request::Resume, *status == Paused && goes_on),
+                (Request::Retry, *status == Failed && goes_on),
+                (Request::Cancel, asked(Cancelling) || asked(Cancelled)),
+            ];
+            for (request, is_asked) in expected {
+                assert_eq!(status.allows(request), is_asked, "{request} of {status}");
+                assert!(!(is_asked && status.is_what(request)), "{request} of {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nothing_can_move_but_a_new_import_is_at_its_end() {
+        for status in Status::VARIANTS {
+            let is_end = !ARROWS.iter().any(|arrow| arrow.from == *status);
+            assert_eq!(status.allows(Request::Undo), is_end, "{status}");
+            assert_eq!(status.allows(Request::Continue), is_end, "{status}");
         }
     }
 }

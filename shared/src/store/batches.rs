@@ -51,6 +51,19 @@ pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64,
     Ok(())
 }
 
+/// Lets the batches of a stage that gave up begin anew.
+pub async fn unstick(conn: &mut PgConnection, import: ImportNo, stage: Stage) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE muster.import_batches SET state = 'waiting', attempts = 0, retries = 0
+          WHERE import_no = $1 AND stage = $2 AND state = 'stuck'",
+        import.0,
+        stage.name(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The batches of an import, summed up.
 #[derive(Debug, Clone, Default)]
 pub struct Sums {

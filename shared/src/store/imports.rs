@@ -9,12 +9,13 @@ use crate::model::{
     recipe::Recipe,
     settings::Settings,
     stage::Stage,
-    status::{Status, may_become},
+    status::{Request, Status, may_become},
 };
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use std::{collections::BTreeMap, str::FromStr};
+use strum::VariantArray;
 
 /// The header of an import.
 #[derive(Debug, Clone)]
@@ -57,8 +58,10 @@ pub struct Import {
     pub created_by: AccountId,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
-    /// When its present or last stage began.
+    /// When its present or last stage began; a rest in the middle of it does not count.
     pub stage_started_at: DateTime<Utc>,
+    /// Since when nothing moves it but a request.
+    pub rested_at: Option<DateTime<Utc>>,
     /// When its preview was complete.
     pub ready_at: Option<DateTime<Utc>>,
     /// Who confirmed it.
@@ -67,8 +70,18 @@ pub struct Import {
     pub applied_at: Option<DateTime<Utc>>,
     /// When it came to its end.
     pub settled_at: Option<DateTime<Utc>>,
-    /// When the file goes if nothing is done.
+    /// When its file, lines and plans may go.
     pub expires_at: DateTime<Utc>,
+    /// Since when they are gone.
+    pub pruned_at: Option<DateTime<Utc>>,
+    /// The import whose lines this one goes on with.
+    pub parent: Option<ImportId>,
+    /// The import whose plans this one reverses.
+    pub undoes: Option<ImportNo>,
+    /// Under whose number the lines are: its own, but in an undo.
+    pub lines_of: ImportNo,
+    /// The newest import before it of the same file, recipe and settings.
+    pub same_file_as: Option<ImportId>,
 }
 
 /// The uploaded file, and what was found out about it.
@@ -76,8 +89,8 @@ pub struct Import {
 pub struct File {
     /// As the client called it.
     pub name: Option<String>,
-    /// Under which the file store has it.
-    pub key: String,
+    /// Under which the file store has it; `None`: the lines are those of another import.
+    pub key: Option<String>,
     /// Bytes as uploaded.
     pub bytes: i64,
     /// Bytes after decompression.
@@ -94,6 +107,27 @@ pub struct File {
     pub sample: Vec<Vec<String>>,
     /// Issues of the file as a whole that do not reject it.
     pub issues: Vec<FileIssue>,
+}
+
+impl Import {
+    /// What may be asked of it now, in the order in which it is offered.
+    #[must_use]
+    pub fn can(&self) -> Vec<Request> {
+        Request::VARIANTS.iter().copied().filter(|&request| self.allows(request)).collect()
+    }
+
+    /// May this be asked of it now?
+    #[must_use]
+    pub fn allows(&self, request: Request) -> bool {
+        let is_left = self.pruned_at.is_none();
+        self.status.allows(request)
+            && match request {
+                Request::Preview => is_left && self.undoes.is_none(),
+                Request::Undo => is_left && self.applied_at.is_some(),
+                Request::Continue => is_left && self.applied_at.is_some() && self.undoes.is_none(),
+                _ => true,
+            }
+    }
 }
 
 impl File {
@@ -124,6 +158,8 @@ pub struct NewImport {
     pub mapping: BTreeMap<String, String>,
     /// Goes over the express queue.
     pub is_small: bool,
+    /// The import whose lines it goes on with.
+    pub parent: Option<ImportId>,
     /// The stored file.
     pub file: File,
     /// Who uploaded it.
@@ -138,8 +174,8 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
     let no = sqlx::query_scalar!(
         "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_key,
                                      file_bytes, file_expanded_bytes, file_sha256, file_compression, file_reading,
-                                     created_by, created_at, stage_started_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17)
+                                     created_by, created_at, stage_started_at, expires_at, parent_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17, $18)
          RETURNING no",
         new.id.0,
         new.site_id.0,
@@ -158,6 +194,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
         to_json(&new.file.found),
         new.created_by.0,
         new.expires_at,
+        new.parent.map(|parent| parent.0),
     )
     .fetch_one(&mut *conn)
     .await?;
@@ -235,10 +272,13 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
                 stage_failed     = CASE WHEN $4 = 'failed' THEN coalesce(failure ->> 'stage', $6) END,
                 failure          = CASE WHEN $4 = 'failed' THEN failure END,
                 rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
-                stage_started_at = CASE WHEN $4 IN ('validating', 'previewing', 'applying') THEN now() ELSE stage_started_at END,
+                stage_started_at = CASE WHEN $2 IN ('paused', 'failed') THEN stage_started_at + (now() - rested_at)
+                                        WHEN $4 IN ('validating', 'previewing', 'applying') THEN now()
+                                        ELSE stage_started_at END,
+                rested_at        = CASE WHEN $7 THEN now() END,
                 ready_at         = CASE WHEN $4 = 'ready' THEN now() ELSE ready_at END,
-                applied_at       = CASE WHEN $4 = 'applying' THEN now() ELSE applied_at END,
-                applied_by       = CASE WHEN $4 = 'applying' THEN $5 ELSE applied_by END,
+                applied_at       = CASE WHEN $4 = 'applying' THEN coalesce(applied_at, now()) ELSE applied_at END,
+                applied_by       = CASE WHEN $4 = 'applying' THEN coalesce(applied_by, $5) ELSE applied_by END,
                 settled_at       = CASE WHEN $4 IN ('applied', 'cancelled', 'failed') THEN now() END,
                 rung_at          = NULL
           WHERE id = $1 AND status = $2 AND status_version = $3
@@ -249,6 +289,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
         to.name(),
         by.map(|account| account.0),
         import.status.working_stage().map(Stage::name),
+        to.is_at_rest(),
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -283,7 +324,7 @@ struct Stored {
     preview_try: i16,
     is_small: bool,
     file_name: Option<String>,
-    file_key: String,
+    file_key: Option<String>,
     file_bytes: i64,
     file_expanded_bytes: i64,
     file_sha256: Vec<u8>,
@@ -298,11 +339,21 @@ struct Stored {
     stage_started_at: DateTime<Utc>,
     #[expect(dead_code, reason = "only the rescuer's own statements look at it")]
     rung_at: Option<DateTime<Utc>>,
+    rested_at: Option<DateTime<Utc>>,
     ready_at: Option<DateTime<Utc>>,
     applied_by: Option<uuid::Uuid>,
     applied_at: Option<DateTime<Utc>>,
     settled_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
+    parent_id: Option<uuid::Uuid>,
+    undoes_no: Option<i64>,
+    lines_of: Option<i64>,
+    same_file_as: Option<uuid::Uuid>,
+    #[expect(dead_code, reason = "only the worker's own statements look at it")]
+    served_at: Option<DateTime<Utc>>,
+    pruned_at: Option<DateTime<Utc>>,
+    #[expect(dead_code, reason = "only the pruner's own statements look at it")]
+    emptied_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Stored> for Import {
@@ -341,11 +392,17 @@ impl TryFrom<Stored> for Import {
             created_by: AccountId(row.created_by),
             created_at: row.created_at,
             stage_started_at: row.stage_started_at,
+            rested_at: row.rested_at,
             ready_at: row.ready_at,
             applied_by: row.applied_by.map(AccountId),
             applied_at: row.applied_at,
             settled_at: row.settled_at,
             expires_at: row.expires_at,
+            pruned_at: row.pruned_at,
+            parent: row.parent_id.map(ImportId),
+            undoes: row.undoes_no.map(ImportNo),
+            lines_of: ImportNo(row.lines_of.unwrap_or(row.no)),
+            same_file_as: row.same_file_as.map(ImportId),
         })
     }
 }

@@ -58,7 +58,12 @@ impl Pass {
     /// Opens the file at its beginning.
     pub(super) async fn open(context: &Context, import: &Import, limits: &Limits, resume_after: i32) -> Result<Self, StageError> {
         let reading = import.file.reading(&import.settings);
-        let source = context.files.read(&import.file.key).await?;
+        let key = import
+            .file
+            .key
+            .as_deref()
+            .ok_or(StageError::Fail { code: "defect", detail: "An import without a file cannot be read.".to_owned() })?;
+        let source = context.files.read(key).await?;
         Ok(Self {
             text: Text::new(source, import.file.compression.is_some(), &reading.encoding.value),
             records: Records::new(reading.delimiter.value.byte(), limits.record_bytes as usize),

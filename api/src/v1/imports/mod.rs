@@ -1,7 +1,7 @@
 //! Imports: made, listed, looked at, asked to move.
 
 pub(crate) mod apply;
-pub(crate) mod cancel;
+pub(crate) mod ask;
 pub(crate) mod create;
 pub(crate) mod issues;
 pub(crate) mod list;
@@ -12,7 +12,7 @@ use crate::{
     problem::Problem,
     request::{if_match::etag, path::PathName},
     state::App,
-    v1::view::{ImportView, People},
+    v1::view::{ImportView, People, Relatives},
 };
 use axum::{
     Json,
@@ -64,15 +64,38 @@ async fn answer_with(conn: &mut PgConnection, status: StatusCode, site: &Site, i
 async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Result<Vec<ImportView>, Problem> {
     let numbers: Vec<_> = imports.iter().map(|import| import.no).collect();
     let mut sums = sums_of(&mut *conn, &numbers).await?;
-    let emails = emails(conn, &imports).await?;
+    let emails = emails(&mut *conn, &imports).await?;
+    let mut relatives = relatives(conn, &imports).await?;
     let email = |account: AccountId| emails.get(&account).cloned();
     let now = Utc::now();
     let view = |import: Import| {
         let people = People { created_by: email(import.created_by), applied_by: import.applied_by.and_then(email) };
         let sums = sums.remove(&import.no).unwrap_or_default();
-        ImportView::new(&site.slug, import, &sums, people, now)
+        let relatives = relatives.remove(&import.id).unwrap_or_default();
+        ImportView::new(&site.slug, import, &sums, people, relatives, now)
     };
     Ok(imports.into_iter().map(view).collect())
+}
+
+/// The imports that these have to do with.
+async fn relatives(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<ImportId, Relatives>, Problem> {
+    let ids: Vec<_> = imports.iter().map(|import| import.id.0).collect();
+    let found = sqlx::query!(
+        r#"SELECT i.id AS "id!",
+                  (SELECT u.id FROM muster.imports u WHERE u.no = i.undoes_no) AS undoes,
+                  (SELECT u.id FROM muster.imports u
+                    WHERE u.undoes_no = i.no AND u.status <> 'cancelled' ORDER BY u.id DESC LIMIT 1) AS undone_by,
+                  ARRAY (SELECT c.id FROM muster.imports c WHERE c.parent_id = i.id ORDER BY c.id) AS "children!"
+             FROM muster.imports i WHERE i.id = ANY ($1)"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    let relatives = found.into_iter().map(|row| {
+        let children = row.children.into_iter().map(ImportId).collect();
+        (ImportId(row.id), Relatives { children, undoes: row.undoes.map(ImportId), undone_by: row.undone_by.map(ImportId) })
+    });
+    Ok(relatives.collect())
 }
 
 async fn emails(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<AccountId, String>, Problem> {

@@ -56,7 +56,7 @@ pub(crate) async fn download(
     let import = of_site(&mut connection, access.site.id, id).await?;
     drop(connection);
     if import.file.columns.is_empty() {
-        return Err(Problem::WrongStatus(Asked::Report, import.status));
+        return Err(Problem::wrong_status(Asked::Report, &import));
     }
     let disposition = csv::disposition(import.file.name.as_deref());
     let report = Report::new(import.file.reading(&import.settings).delimiter.value);

@@ -1,0 +1,85 @@
+-- An import may undo another, go on with what another left, and ends some day: its file, lines and plans are swept away, its header stays.
+--
+--   import_removed  what executing plans took away, whole, so that it can be given back
+
+ALTER TABLE muster.imports
+  ALTER COLUMN file_key DROP NOT NULL,
+  ADD COLUMN parent_id    uuid   REFERENCES muster.imports,
+  ADD COLUMN undoes_no    bigint REFERENCES muster.imports (no),
+  ADD COLUMN lines_of     bigint REFERENCES muster.imports (no),
+  ADD COLUMN same_file_as uuid   REFERENCES muster.imports,
+  ADD COLUMN rested_at    timestamptz,
+  ADD COLUMN served_at    timestamptz,
+  ADD COLUMN pruned_at    timestamptz,
+  ADD COLUMN emptied_at   timestamptz,
+  ADD CONSTRAINT imports_emptied CHECK (emptied_at IS NULL OR pruned_at IS NOT NULL);
+COMMENT ON COLUMN muster.imports.file_key IS 'NULL: it has no file of its own, but the lines of another import.';
+COMMENT ON COLUMN muster.imports.parent_id IS 'The import whose lines this one goes on with.';
+COMMENT ON COLUMN muster.imports.undoes_no IS 'The import whose plans this one reverses.';
+COMMENT ON COLUMN muster.imports.lines_of IS 'Under whose number import_rows has the lines of an undo; NULL: under its own.';
+COMMENT ON COLUMN muster.imports.same_file_as IS 'The newest import before it of the same file, recipe and settings.';
+COMMENT ON COLUMN muster.imports.rested_at IS 'Since when nothing moves it but a request; NULL: it is at work.';
+UPDATE muster.imports SET rested_at = coalesce(settled_at, ready_at, stage_started_at)
+ WHERE status IN ('rejected', 'ready', 'applied', 'cancelled', 'failed');
+COMMENT ON COLUMN muster.imports.served_at IS 'When a lane last took a batch of it: who has waited longest is served first.';
+COMMENT ON COLUMN muster.imports.expires_at IS 'From when on its file, lines and plans may be swept away; put forward when it comes to its end, so that it can be undone.';
+COMMENT ON COLUMN muster.imports.pruned_at IS 'From then on nothing but this row is shown of it.';
+COMMENT ON COLUMN muster.imports.emptied_at IS 'When the last of its file, lines and plans was gone.';
+CREATE UNIQUE INDEX imports_one_undo ON muster.imports (undoes_no)
+  WHERE undoes_no IS NOT NULL AND status NOT IN ('rejected', 'cancelled', 'applied');
+CREATE INDEX imports_undoing ON muster.imports (undoes_no) WHERE undoes_no IS NOT NULL;
+CREATE INDEX imports_children ON muster.imports (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX imports_of_file ON muster.imports (site_id, file_sha256);
+CREATE INDEX imports_expiring ON muster.imports (expires_at) WHERE pruned_at IS NULL;
+CREATE INDEX imports_to_empty ON muster.imports (no) WHERE pruned_at IS NOT NULL AND emptied_at IS NULL;
+CREATE INDEX imports_applied ON muster.imports (site_id, no DESC) WHERE applied_at IS NOT NULL;
+
+ALTER TABLE muster.import_batches ADD COLUMN done_at timestamptz;
+COMMENT ON COLUMN muster.import_batches.number IS '0 comes before all others: preview clears what an earlier try left, apply makes what the file names and lets it make. 2147483647 comes after all others: an undo takes away what the undone import made.';
+CREATE INDEX import_batches_claimed ON muster.import_batches (import_no) WHERE state = 'claimed';
+
+ALTER TABLE muster.import_rows ADD COLUMN parent_line integer;
+COMMENT ON COLUMN muster.import_rows.parent_line IS 'The line of the parent import that this one goes on with.';
+CREATE INDEX import_rows_parent ON muster.import_rows (import_no, parent_line) WHERE parent_line IS NOT NULL;
+
+ALTER TABLE muster.import_plans ADD COLUMN segments_left bigint[];
+COMMENT ON COLUMN muster.import_plans.course_does IS 'Bits: 1 enrols, 2 adds the role, 4 ends the enrolment, 8 takes the role away; 0: all stays';
+
+ALTER TABLE muster.import_makes ADD COLUMN removes boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN muster.import_makes.removes IS 'Of an undo: it is taken away, if nothing hangs on it; is_ours then says whether it was.';
+
+CREATE TABLE muster.import_removed (
+  import_no bigint  NOT NULL,
+  line      integer NOT NULL,
+  what      text    NOT NULL,
+  record    jsonb   NOT NULL,
+  CONSTRAINT import_removed_what CHECK (what IN ('segment', 'enrolment', 'course-role'))
+) PARTITION BY RANGE (import_no);
+COMMENT ON TABLE muster.import_removed IS 'Memberships that a line really took away, each as it was, written by the statement that removed it.';
+CREATE INDEX import_removed_line ON muster.import_removed (import_no, line);
+
+CREATE OR REPLACE FUNCTION muster.make_partitions(ahead bigint DEFAULT 512) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  oldest bigint;
+  newest bigint;
+  parent text;
+  child  text;
+  low    bigint;
+  made   integer := 0;
+BEGIN
+  SELECT coalesce(max(no), 0) INTO newest FROM muster.imports;
+  SELECT coalesce(min(no), newest) INTO oldest FROM muster.imports WHERE settled_at IS NULL;
+  PERFORM pg_advisory_xact_lock(hashtext('muster.make_partitions'));
+  FOREACH parent IN ARRAY ARRAY['import_rows', 'import_clashes', 'import_plans', 'import_issues', 'import_removed'] LOOP
+    FOR low IN SELECT generate_series((oldest / 256) * 256, newest + ahead, 256) LOOP
+      child := format('%s_%s', parent, low / 256);
+      CONTINUE WHEN to_regclass('muster.' || child) IS NOT NULL;
+      EXECUTE format('CREATE TABLE muster.%I (LIKE muster.%I INCLUDING ALL)', child, parent);
+      EXECUTE format('ALTER TABLE muster.%I ATTACH PARTITION muster.%I FOR VALUES FROM (%s) TO (%s)', parent, child, low, low + 256);
+      made := made + 1;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END $$;
+
+SELECT muster.make_partitions();
