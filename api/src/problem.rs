@@ -10,6 +10,7 @@ use muster_shared::{
     files::FilesError,
     model::{
         access::Role,
+        ids::ImportId,
         settings::SettingFault,
         status::{Request, Status},
     },
@@ -56,6 +57,8 @@ pub(crate) enum Problem {
         /// The version it is at.
         version: i32,
     },
+    /// It was undone, by this import.
+    AlreadyUndone(ImportId),
     /// The file would have to be read again and is deleted.
     FileGone,
     /// A site of that slug is there.
@@ -196,6 +199,12 @@ impl Problem {
                 "changed",
                 "The import has changed meanwhile".to_owned(),
                 Some(format!("It is at \"{version}\" now. Look at it again before asking.")),
+            ),
+            Self::AlreadyUndone(by) => with(
+                StatusCode::CONFLICT,
+                "already-undone",
+                "This import is undone already",
+                &format!("The import {by} has taken back what it did. To bring that back, undo that one."),
             ),
             Self::FileGone => with(
                 StatusCode::CONFLICT,

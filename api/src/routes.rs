@@ -38,6 +38,7 @@ fn quick() -> Router<App> {
         .route("/api/v1/sites/{site}/imports/{import}/resume", post(imports::ask::resume))
         .route("/api/v1/sites/{site}/imports/{import}/retry", post(imports::ask::retry))
         .route("/api/v1/sites/{site}/imports/{import}/cancel", post(imports::ask::cancel))
+        .route("/api/v1/sites/{site}/imports/{import}/undo", post(imports::undo::undo))
         .route("/api/v1/sites/{site}/users", get(users::list::list))
         .route("/api/v1/sites/{site}/users/{username}", get(users::show::show))
         .route("/api/v1/sites/{site}/segments", get(segments::list))

@@ -10,3 +10,4 @@ mod lanes;
 mod lost;
 mod moodle;
 mod together;
+mod undo;

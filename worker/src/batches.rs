@@ -4,7 +4,7 @@
 //! locks and counts at once counts with the snapshot from before it waited. And the lock on a batch's own row, taken by
 //! [`confirm`] and kept to the commit, is the true lease: the expiry only says when somebody may try to take it.
 
-use crate::{context::Context, error::StageError};
+use crate::{context::Context, crash, error::StageError};
 use muster_shared::{
     model::{
         ids::{ImportId, ImportNo},
@@ -20,6 +20,8 @@ use uuid::Uuid;
 const MAX_ATTEMPTS: i16 = 5;
 /// For work on a whole import: ten million lines take a minute or two.
 const LONG_LEASE_SECONDS: f64 = 900.0;
+/// The number of the batch of apply that comes after all others.
+pub(crate) const LAST: i32 = i32::MAX;
 /// So often the system may be in the way of one batch.
 const MAX_RETRIES: i16 = 20;
 
@@ -33,6 +35,13 @@ pub(crate) struct Batch {
     pub(crate) high: i64,
     pub(crate) progress: i64,
     pub(crate) token: Uuid,
+}
+
+impl Batch {
+    /// Is it about what many subjects share, and done while no other batch is?
+    pub(crate) fn is_shared(&self) -> bool {
+        self.number == 0 || self.number == LAST
+    }
 }
 
 /// What a lane that asked for work got.
@@ -54,10 +63,12 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
         r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "claimed!",
                   count(*) FILTER (WHERE state = 'done' AND number > 0) AS "done!",
                   count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
-                  coalesce(bool_or(state <> 'done') FILTER (WHERE number = 0), false) AS "groundwork!"
+                  coalesce(bool_or(state <> 'done') FILTER (WHERE number = 0), false) AS "groundwork!",
+                  coalesce(bool_or(state <> 'done') FILTER (WHERE number < $3), false) AS "before_last!"
              FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
         import.no.0,
-        stage.name()
+        stage.name(),
+        LAST,
     )
     .fetch_one(&mut *tx)
     .await?;
@@ -71,7 +82,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
             SET state = 'claimed', token = $3, attempts = attempts + 1, expires_at = clock_timestamp() + make_interval(secs => $4)
           WHERE (import_no, stage, number) = (
                 SELECT import_no, stage, number FROM muster.import_batches
-                 WHERE import_no = $1 AND stage = $2 AND state = 'waiting' AND (number = 0 OR NOT $5)
+                 WHERE import_no = $1 AND stage = $2 AND state = 'waiting' AND (number = 0 OR NOT $5) AND (number < $7 OR NOT $6)
                  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
           RETURNING number, low, high, progress, attempts",
         import.no.0,
@@ -79,6 +90,8 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
         token,
         context.config.lease_seconds,
         held.groundwork,
+        held.before_last,
+        LAST,
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -127,7 +140,10 @@ pub(crate) async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_second
     .fetch_optional(conn)
     .await;
     match confirmed {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(_)) => {
+            crash::point(batch.stage, "confirmed");
+            Ok(())
+        }
         Ok(None) => Err(StageError::Lost),
         // Under REPEATABLE READ: the row was changed since the snapshot, so the claim has moved.
         Err(error) if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("40001")) => Err(StageError::Lost),
@@ -285,12 +301,13 @@ pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool
     .await?;
     sqlx::query!(
         "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, $2, max(number) + 1, $3, $4, $5 FROM muster.import_batches WHERE import_no = $1 AND stage = $2",
+         SELECT $1, $2, max(number) + 1, $3, $4, $5 FROM muster.import_batches WHERE import_no = $1 AND stage = $2 AND number < $6",
         batch.import_no.0,
         batch.stage.name(),
         middle,
         batch.high,
         right.iter().map(|subject| subject.lines).sum::<i64>() as i32,
+        LAST,
     )
     .execute(conn)
     .await?;

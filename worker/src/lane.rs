@@ -4,6 +4,7 @@ use crate::{
     apply::{self, Failing},
     batches::{self, Batch, Claimed},
     context::Context,
+    crash,
     error::StageError,
     kinds::{self, importer::Importer},
     preview,
@@ -51,11 +52,16 @@ async fn step(context: &Context, id: ImportId, kept: &mut Kept) -> Result<bool, 
     let claimed = batches::claim(context, id).await?;
     let went_on = match claimed {
         Claimed::Batch { import, batch, is_first, waiting } => {
+            crash::point(batch.stage, "claimed");
             if is_first {
                 context.ring(&import, waiting.min(context.config.lanes_per_import - 1)).await;
             }
             let span = tracing::info_span!("lane.work", import.id = %id, site.id = %import.site_id, stage = %batch.stage, batch.number = batch.number);
-            work(context, &import, &batch, kept).instrument(span).await?
+            let went_on = work(context, &import, &batch, kept).instrument(span).await?;
+            if context.stop.is_cancelled() {
+                crash::point(batch.stage, "stopping");
+            }
+            went_on
         }
         Claimed::Nothing => false,
     };
@@ -69,14 +75,14 @@ async fn step(context: &Context, id: ImportId, kept: &mut Kept) -> Result<bool, 
 
 /// Runs the stage on a batch and sees to it that the claim ends, whatever happens. `false`: leave the import for now.
 async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept) -> Result<bool, StageError> {
-    if batch.number == 0 {
+    if batch.is_shared() {
         batches::lengthen(&mut *context.control.acquire().await?, batch).await?;
     }
     let patience = Duration::from_secs_f64(context.config.lease_seconds * SHARE_OF_LEASE);
     let stage = run_stage(context, import, batch, kept);
     // Every chunk of validate renews the lease, and what is done before all else takes a long one: they are bounded by their
     // statements instead.
-    let result = if batch.stage == Stage::Validate || batch.number == 0 {
+    let result = if batch.stage == Stage::Validate || batch.is_shared() {
         stage.await
     } else {
         tokio::time::timeout(patience, stage).await.unwrap_or(Err(StageError::Late))
@@ -139,7 +145,7 @@ async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut
     let mut tx = context.control.begin().await?;
     imports::lock(&mut tx, import.id).await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let is_split = batch.number > 0 && batches::split(&mut tx, batch).await?;
+    let is_split = !batch.is_shared() && batches::split(&mut tx, batch).await?;
     tx.commit().await?;
     if is_split {
         return Ok(());

@@ -2,7 +2,13 @@
 //!
 //! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would commit after it.
 
-use crate::{batches, context::Context, error::StageError, statistics};
+use crate::{
+    batches::{self, LAST},
+    context::Context,
+    crash,
+    error::StageError,
+    statistics,
+};
 use muster_shared::{
     model::{ids::ImportId, stage::Stage, status::Status},
     store::{
@@ -20,7 +26,7 @@ struct Open {
     running: i64,
     waiting: i64,
     stuck: i64,
-    /// Batch 0 is stuck, so that nobody may claim the others.
+    /// What waits may not be claimed, since what comes before it is stuck.
     is_blocked: bool,
 }
 
@@ -35,7 +41,14 @@ pub(crate) async fn settle(context: &Context, id: ImportId) -> Result<Option<Sta
         Some(to) => enter(&mut tx, &import, to).await?.then_some(to),
         None => None,
     };
+    let stage = stage_at_work(&import).filter(|_| moved.is_some());
+    if let Some(stage) = stage {
+        crash::point(stage, "settling");
+    }
     tx.commit().await?;
+    if let Some(stage) = stage {
+        crash::point(stage, "settled");
+    }
     Ok(moved)
 }
 
@@ -80,10 +93,13 @@ async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<
         r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "running!",
                   count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
                   count(*) FILTER (WHERE state = 'stuck') AS "stuck!",
-                  coalesce(bool_or(state = 'stuck' AND number = 0), false) AS "is_blocked!"
+                  count(*) FILTER (WHERE state = 'stuck' AND number = 0) > 0
+                  OR count(*) FILTER (WHERE state = 'stuck') > 0 AND count(*) FILTER (WHERE state = 'waiting' AND number < $3) = 0
+                  AS "is_blocked!"
              FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
         import.no.0,
         stage.name(),
+        LAST,
     )
     .fetch_one(conn)
     .await?)
@@ -140,7 +156,8 @@ async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), St
     Ok(())
 }
 
-/// Cuts the plans into the batches of apply, at the borders between places. Batch 0 comes first where things are to be made.
+/// Cuts the plans into the batches of apply, at the borders between places. Batch 0 comes first where things are to be made, the
+/// last one where things are to be taken away.
 async fn cut_apply(conn: &mut PgConnection, import: &Import) -> Result<(), StageError> {
     sqlx::query!(
         "WITH counted AS (
@@ -152,9 +169,10 @@ async fn cut_apply(conn: &mut PgConnection, import: &Import) -> Result<(), Stage
          SELECT $1, 'apply', row_number() OVER (ORDER BY number), min(place) << 10, (max(place) + 1) << 10, sum(lines)
            FROM cut GROUP BY number
           UNION ALL
-         SELECT $1, 'apply', 0, 0, 0, 0 WHERE EXISTS (SELECT FROM muster.import_makes WHERE import_no = $1)",
+         SELECT $1, 'apply', CASE WHEN removes THEN $3 ELSE 0 END, 0, 0, 0 FROM muster.import_makes WHERE import_no = $1 GROUP BY removes",
         import.no.0,
         BATCH_LINES,
+        LAST,
     )
     .execute(conn)
     .await?;

@@ -12,7 +12,7 @@ mod wanted;
 
 use crate::{auth::Account, problem::Problem, state::App};
 use axum::extract::Request;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_shared::{
     model::{
         ids::{ImportId, SiteId},
@@ -34,6 +34,11 @@ const KEPT: TimeDelta = TimeDelta::days(14);
 
 /// The most bytes of an upload that goes over the express queue.
 const SMALL_BYTES: u64 = 1_000_000;
+
+/// When an import that is made now goes if nobody does anything.
+pub(crate) fn expires_at() -> DateTime<Utc> {
+    Utc::now() + KEPT
+}
 
 /// Where a file goes, and within which limits.
 struct Target {
@@ -132,7 +137,7 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
             issues: Vec::new(),
         },
         created_by: target.account.id,
-        expires_at: Utc::now() + KEPT,
+        expires_at: expires_at(),
     }
 }
 

@@ -59,7 +59,7 @@ impl Wanted {
 }
 
 fn recipe(given: &mut Given) -> Option<Recipe> {
-    let names: Vec<_> = Recipe::VARIANTS.iter().map(|recipe| recipe.name()).collect();
+    let names: Vec<_> = Recipe::of_files().map(Recipe::name).collect();
     let Some(text) = given.text("recipe") else {
         given.fault(Fault::new("recipe", "missing-value", format!("Say what is wanted: one of {}.", names.join(", "))));
         return None;
@@ -90,7 +90,7 @@ fn kind(given: &mut Given, recipe: Recipe) -> Option<Kind> {
 }
 
 fn parse<T: std::str::FromStr>(given: &mut Given, name: &str, text: &str, names: &[&str]) -> Option<T> {
-    let parsed = text.parse().ok();
+    let parsed = text.parse().ok().filter(|_| names.contains(&text));
     if parsed.is_none() {
         let detail = format!("`{name}` is one of {}.", names.join(", "));
         given.fault(Fault::new(name, "unknown-value", detail).suggest(nearest(text, names.iter().copied())));

@@ -6,6 +6,7 @@ use muster_shared::{
         ids::ImportId,
         issue::{Code, FileIssue, IssueCounts},
         kind::Kind,
+        plan::Action,
         progress::Progress,
         reading::{Delimiter, Found},
         recipe::Recipe,
@@ -125,7 +126,7 @@ impl ImportView {
             progress: Some(progress(&import, sums, now)),
             waiting_since: None,
             actions: sums.actions,
-            outcomes: is_applied.then(|| outcomes(sums)),
+            outcomes: is_applied.then(|| outcomes(&import, sums)),
             effects: if is_applied { sums.effects } else { sums.planned_effects },
             issues: issues(sums.issues, &import.file.issues),
             failed: failed(&import),
@@ -174,10 +175,10 @@ impl From<FileIssue> for RejectedView {
 }
 
 /// Skips and rejects are in no batch of apply: what the preview said of them is what comes out.
-fn outcomes(sums: &Sums) -> Outcomes {
+fn outcomes(import: &Import, sums: &Sums) -> Outcomes {
     let mut outcomes = sums.outcomes;
-    outcomes.skipped += sums.actions.skip;
-    outcomes.rejected += sums.actions.reject;
+    outcomes.add(import.outcome_of(Action::Skip), sums.actions.skip);
+    outcomes.add(import.outcome_of(Action::Reject), sums.actions.reject);
     outcomes
 }
 

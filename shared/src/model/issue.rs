@@ -60,6 +60,7 @@ pub enum Code {
     UsernameChanged,
     NoCourse,
     EnrolmentSuspended,
+    EnrolmentKept,
     ExampleLine,
     Width,
     BadBytes,

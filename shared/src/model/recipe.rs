@@ -26,6 +26,8 @@ pub enum Recipe {
     CreateCourses,
     /// Whatever the settings say, for a kind that is given.
     Custom,
+    /// What another import did is taken back. It has no file.
+    Undo,
 }
 
 /// Which columns of its kind a recipe reads. Others are passed over, with a warning.
@@ -120,7 +122,22 @@ static CUSTOM: RecipeSpec = RecipeSpec {
     unknown_is_error: false,
 };
 
+static UNDO: RecipeSpec = RecipeSpec {
+    title: "Take back what an import did",
+    kind: None,
+    needs: &[],
+    reads: Reads::Only(&[]),
+    mode: None,
+    existing_details: None,
+    unknown_is_error: false,
+};
+
 impl Recipe {
+    /// Those that are there for files.
+    pub fn of_files() -> impl Iterator<Item = Self> {
+        Self::VARIANTS.iter().copied().filter(|recipe| *recipe != Self::Undo)
+    }
+
     /// The name as it is stored and shown.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -138,6 +155,7 @@ impl Recipe {
             Self::CreateSegments => &CREATE_SEGMENTS,
             Self::CreateCourses => &CREATE_COURSES,
             Self::Custom => &CUSTOM,
+            Self::Undo => &UNDO,
         }
     }
 

@@ -95,12 +95,18 @@ counts! {
         segments_created,
         /// Segments.
         segments_updated,
+        /// Segments.
+        segments_deleted,
         /// People in courses.
         enrolments_created,
         /// People in courses.
         enrolments_changed,
+        /// People in courses.
+        enrolments_removed,
         /// Roles of people in courses.
         course_roles_added,
+        /// Roles of people in courses.
+        course_roles_removed,
         /// Memberships.
         groups_joined,
         /// Course groups.
@@ -109,6 +115,8 @@ counts! {
         groupings_created,
         /// Course categories.
         categories_created,
+        /// Course categories.
+        categories_deleted,
         /// Roles of people in the site.
         site_roles_added,
         /// Roles of people in the site.
@@ -117,6 +125,8 @@ counts! {
         courses_created,
         /// Courses.
         courses_updated,
+        /// Courses.
+        courses_deleted,
     }
 }
 

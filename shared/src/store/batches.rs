@@ -139,14 +139,15 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
     }
     // What several batches name is made once, so no batch can count it ahead.
     let makes = sqlx::query!(
-        r#"SELECT import_no, count(*) AS "count!"
+        r#"SELECT import_no, count(*) FILTER (WHERE NOT removes) AS "made!", count(*) FILTER (WHERE removes) AS "removed!"
              FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
         &numbers,
     )
     .fetch_all(conn)
     .await?;
     for row in makes {
-        all.entry(ImportNo(row.import_no)).or_default().planned_effects.categories_created = row.count;
+        let effects = &mut all.entry(ImportNo(row.import_no)).or_default().planned_effects;
+        (effects.categories_created, effects.categories_deleted) = (row.made, row.removed);
     }
     Ok(all)
 }

@@ -5,6 +5,7 @@ use crate::model::{
     ids::{AccountId, ImportId, ImportNo, SiteId},
     issue::FileIssue,
     kind::Kind,
+    plan::{Action, Outcome},
     reading::{Delimiter, Found, Reading},
     recipe::Recipe,
     settings::Settings,
@@ -127,6 +128,17 @@ impl Import {
                 Request::Continue => is_left && self.applied_at.is_some() && self.undoes.is_none(),
                 _ => true,
             }
+    }
+}
+
+impl Import {
+    /// What comes out of an action when all goes as planned. An undo leaves alone what is no longer as the undone import left it.
+    #[must_use]
+    pub fn outcome_of(&self, action: Action) -> Outcome {
+        match (self.undoes, action) {
+            (Some(_), Action::Skip) => Outcome::Held,
+            _ => action.outcome(),
+        }
     }
 }
 

@@ -14,17 +14,17 @@ use muster_tests::harness::{Muster, Order};
 use serde_json::Value;
 
 /// An import's id.
-fn id(import: &Value) -> &str {
+pub(crate) fn id(import: &Value) -> &str {
     import["id"].as_str().expect("an id")
 }
 
 /// What an import counted: `actions | outcomes | effects`.
-fn summary(import: &Value) -> String {
+pub(crate) fn summary(import: &Value) -> String {
     [&import["actions"], &import["outcomes"], &import["effects"]].map(counts).join(" | ")
 }
 
 /// Two segments, two courses and three people, by hand as it were.
-async fn with_a_small_lms(muster: &Muster) {
+pub(crate) async fn with_a_small_lms(muster: &Muster) {
     muster.applied("create-segments", "idnumber,name\nsales,Sales\nhr,People\n").await;
     muster.applied("create-courses", "shortname,fullname\nc1,Course 1\nc2,Course 2\n").await;
     let people =
@@ -33,6 +33,6 @@ async fn with_a_small_lms(muster: &Muster) {
 }
 
 /// An order of the recipe `custom` for people.
-fn custom(file: &str, settings: &Value) -> Order {
+pub(crate) fn custom(file: &str, settings: &Value) -> Order {
     Order::new("custom", file).with("kind", "users").settings(settings)
 }

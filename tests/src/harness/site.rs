@@ -180,6 +180,20 @@ impl Site {
         let _ = self.post(&format!("/imports/{id}/cancel"), None).await.expect(202);
     }
 
+    /// Asks that what an import did be taken back; the undo, when its preview is complete.
+    pub async fn undo(&self, id: &str) -> Value {
+        let undo = self.post(&format!("/imports/{id}/undo"), None).await.expect(202).json();
+        self.wait_for(undo["id"].as_str().expect("an id"), "ready").await
+    }
+
+    /// Takes back what an import did; the undo, applied.
+    pub async fn undone(&self, id: &str) -> Value {
+        let undo = self.undo(id).await;
+        let id = undo["id"].as_str().expect("an id");
+        self.apply(id).await;
+        self.wait_for(id, "applied").await
+    }
+
     /// Asks for another preview; `with` has `settings`, `mapping` or both.
     pub async fn preview(&self, id: &str, with: &Value) {
         let _ = self.post(&format!("/imports/{id}/preview"), Some(with)).await.expect(202);

@@ -139,8 +139,9 @@ async fn batches(pool: &PgPool, no: i64) -> String {
 async fn plans(pool: &PgPool, no: i64, fields: &[String]) -> String {
     let names = names(pool).await;
     let plans = sqlx::query(
-        "SELECT p.line, p.action::text AS action, p.turn, p.mask, p.before, p.after, p.segments_joined, p.courses, p.course_roles, p.course_does, r.key
-           FROM muster.import_plans p LEFT JOIN muster.import_rows r USING (import_no, line) WHERE p.import_no = $1 ORDER BY p.line LIMIT $2",
+        "SELECT p.line, p.action::text AS action, p.turn, p.mask, p.before, p.after, p.segments_joined, p.segments_left, p.courses, p.course_roles, p.course_does, r.key
+           FROM muster.import_plans p JOIN muster.imports i ON i.no = p.import_no
+           LEFT JOIN muster.import_rows r ON r.import_no = coalesce(i.lines_of, i.no) AND r.line = p.line WHERE p.import_no = $1 ORDER BY p.line LIMIT $2",
     )
     .bind(no)
     .bind(LINES)
@@ -160,11 +161,22 @@ fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
     }
     let joined: Option<Vec<i64>> = plan.get("segments_joined");
     parts.extend(joined.unwrap_or_default().iter().map(|id| format!("joins {}", name(&names.segments, *id))));
+    let left: Option<Vec<i64>> = plan.get("segments_left");
+    parts.extend(left.unwrap_or_default().iter().map(|id| format!("leaves {}", name(&names.segments, *id))));
     let courses: Vec<i64> = plan.get::<Option<_>, _>("courses").unwrap_or_default();
     let roles: Vec<i32> = plan.get::<Option<_>, _>("course_roles").unwrap_or_default();
     let does: Vec<i16> = plan.get::<Option<_>, _>("course_does").unwrap_or_default();
     for ((course, role), does) in courses.iter().zip(roles).zip(does) {
-        let what = ["is", "enrols as", "adds", "enrols and adds"][usize::from(does.cast_unsigned() & 3)];
+        let what = match does {
+            0 => "is",
+            1 => "enrols as",
+            2 => "adds",
+            3 => "enrols and adds",
+            4 => "is no longer enrolled as",
+            8 => "loses",
+            12 => "is no longer enrolled and loses",
+            _ => "does something unknown as",
+        };
         parts.push(format!("{what} {} in {}", name(&names.roles, i64::from(role)), name(&names.courses, *course)));
     }
     parts.join("; ") + "\n"

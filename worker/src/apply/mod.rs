@@ -5,8 +5,9 @@ mod guard;
 mod outcomes;
 
 use crate::{
-    batches::{Batch, confirm, finish},
+    batches::{Batch, LAST, confirm, finish},
     context::Context,
+    crash,
     error::StageError,
     kinds::importer::{Contents, Importer, Piece},
 };
@@ -43,9 +44,13 @@ pub(crate) async fn run(
     let mut conn = context.lanes.acquire().await?;
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let (tally, effects) = if batch.number == 0 {
+    let (tally, effects) = if batch.is_shared() {
         sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-        (Tally::default(), importer.make_groundwork(&mut tx, import.no).await?)
+        let effects = match batch.number {
+            LAST => importer.remove_groundwork(&mut tx, import.no).await?,
+            _ => importer.make_groundwork(&mut tx, import.no).await?,
+        };
+        (Tally::default(), effects)
     } else {
         match execute(&mut tx, import, batch, importer, failing).await {
             Ok(done) => done,
@@ -53,11 +58,16 @@ pub(crate) async fn run(
             Err((_, other)) => return Err(other),
         }
     };
+    crash::point(batch.stage, "executed");
     finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    crash::point(batch.stage, "finished");
     match tx.commit().await.map_err(StageError::from) {
         Err(StageError::Data(error)) => Ok(Ended::Refused { turn: 1, error }),
         Err(other) => Err(other),
-        Ok(()) => Ok(Ended::Done),
+        Ok(()) => {
+            crash::point(batch.stage, "committed");
+            Ok(Ended::Done)
+        }
     }
 }
 
@@ -68,7 +78,7 @@ async fn execute(
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
 ) -> Result<(Tally, Effects), (i16, StageError)> {
-    let piece = Piece { import_no: import.no, site: import.site_id, low: batch.low, high: batch.high };
+    let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, low: batch.low, high: batch.high };
     let before_turns = |error: StageError| (1, error);
     let mut held = guard::check(conn, piece, importer).await.map_err(before_turns)?;
     let mut effects = Effects::default();
@@ -98,7 +108,7 @@ struct Turn {
 async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, StageError> {
     let rows = sqlx::query!(
         r#"SELECT turn AS "turn!", bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
-                  bool_or(segments_joined IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
+                  bool_or(action = 'd') AS "deletes!", bool_or(coalesce(segments_joined, segments_left) IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
              FROM muster.plans_of($1, $2, $3)
             WHERE action::text IN ('c', 'u', 'd')
             GROUP BY turn ORDER BY turn"#,
@@ -112,7 +122,13 @@ async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, Stage
         .into_iter()
         .map(|row| Turn {
             number: row.turn,
-            contents: Contents { creates: row.creates, updates: row.updates, segments: row.segments, courses: row.courses },
+            contents: Contents {
+                creates: row.creates,
+                updates: row.updates,
+                deletes: row.deletes,
+                segments: row.segments,
+                courses: row.courses,
+            },
         })
         .collect())
 }

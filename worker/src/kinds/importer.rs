@@ -36,10 +36,11 @@ pub(crate) struct StagedRow {
 pub(crate) struct Memberships {
     pub(crate) segments_joined: Vec<i64>,
     pub(crate) segments_there: Vec<i64>,
+    pub(crate) segments_left: Vec<i64>,
     /// One position for each course and role that the line names.
     pub(crate) courses: Vec<i64>,
     pub(crate) course_roles: Vec<i32>,
-    /// [`ENROLS`] and [`ADDS_ROLE`].
+    /// [`ENROLS`], [`ADDS_ROLE`], [`ENDS_ENROLMENT`], [`TAKES_ROLE`].
     pub(crate) course_does: Vec<i16>,
 }
 
@@ -47,11 +48,15 @@ pub(crate) struct Memberships {
 pub(crate) const ENROLS: i16 = 1;
 /// Bit of [`Memberships::course_does`]: the person gets the role.
 pub(crate) const ADDS_ROLE: i16 = 2;
+/// Bit of [`Memberships::course_does`]: the enrolment ends.
+pub(crate) const ENDS_ENROLMENT: i16 = 4;
+/// Bit of [`Memberships::course_does`]: the person loses the role.
+pub(crate) const TAKES_ROLE: i16 = 8;
 
 impl Memberships {
     /// Does any of them change?
     pub(crate) fn change(&self) -> bool {
-        !self.segments_joined.is_empty() || self.course_does.iter().any(|&does| does != 0)
+        !self.segments_joined.is_empty() || !self.segments_left.is_empty() || self.course_does.iter().any(|&does| does != 0)
     }
 }
 
@@ -74,6 +79,14 @@ impl Changes {
         self.mask |= 1 << i;
         self.before[i] = before.map(str::to_owned);
         self.after[i] = after.map(str::to_owned);
+    }
+
+    /// Does not write field `i`.
+    pub(crate) fn leave(&mut self, i: usize) {
+        if self.mask & (1 << i) != 0 {
+            self.mask &= !(1 << i);
+            (self.before[i], self.after[i]) = (None, None);
+        }
     }
 }
 
@@ -134,6 +147,8 @@ pub(crate) struct Planned {
 pub(crate) struct Piece {
     pub(crate) import_no: ImportNo,
     pub(crate) site: SiteId,
+    /// The import that it undoes.
+    pub(crate) undoes: Option<ImportNo>,
     /// Ids of subjects, `low..high`.
     pub(crate) low: i64,
     pub(crate) high: i64,
@@ -141,10 +156,11 @@ pub(crate) struct Piece {
 
 /// What the plans of one turn of a piece contain, so that needless statements are left out.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four questions with no order among them")]
+#[allow(clippy::struct_excessive_bools, reason = "questions with no order among them")]
 pub(crate) struct Contents {
     pub(crate) creates: bool,
     pub(crate) updates: bool,
+    pub(crate) deletes: bool,
     pub(crate) segments: bool,
     pub(crate) courses: bool,
 }
@@ -167,6 +183,14 @@ pub(crate) trait Importer: Send + Sync {
     /// created are taken from its sequence.
     async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError>;
 
+    /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete by subject and in the order of
+    /// subject and turn. Reads only.
+    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError>;
+
+    /// Apply of an undo: those of the subjects, which are to be deleted, on which something hangs that the undone import did not
+    /// bring. All are locked against new dependants until the transaction ends, in the order of their ids.
+    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError>;
+
     /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
     /// in the order of their ids, so that two imports queue up on one subject and never cross.
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;
@@ -183,6 +207,11 @@ pub(crate) trait Importer: Send + Sync {
 
     /// Apply, before all pieces: makes what the file names and lets Muster make. Most kinds have nothing of the sort.
     async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+        Ok(Effects::default())
+    }
+
+    /// Apply of an undo, after all pieces: takes away what the undone import made, unless something hangs on it.
+    async fn remove_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 }

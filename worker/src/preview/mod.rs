@@ -1,13 +1,15 @@
 //! Preview: a batch of slots becomes plans, in one transaction that sees the site as of one moment. It only reads the site.
+//! Of an undo it is a batch of subjects, and what is planned reverses the plans of the undone import.
 
 mod record;
 
 use crate::{
     batches::{Batch, confirm, finish},
     context::Context,
+    crash,
     error::StageError,
     kinds::importer::{Importer, Planned},
-    rows,
+    plans, rows,
 };
 use muster_shared::{
     model::{
@@ -29,16 +31,28 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, impor
         clear(&mut tx, import.no).await?;
         (Tally::default(), Effects::default())
     } else {
-        plan(&mut tx, batch, importer).await?
+        plan(&mut tx, import, batch, importer).await?
     };
     finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    crash::point(batch.stage, "finished");
     tx.commit().await?;
+    crash::point(batch.stage, "committed");
     Ok(())
 }
 
-async fn plan(conn: &mut PgConnection, batch: &Batch, importer: &mut dyn Importer) -> Result<(Tally, Effects), StageError> {
-    let rows = rows::of_slots(conn, batch.import_no, batch.low as i16, batch.high as i16).await?;
-    let planned = importer.plan(conn, &rows).await?;
+async fn plan(
+    conn: &mut PgConnection,
+    import: &Import,
+    batch: &Batch,
+    importer: &mut dyn Importer,
+) -> Result<(Tally, Effects), StageError> {
+    let planned = if let Some(undone) = import.undoes {
+        let done = plans::done(conn, undone, batch.low, batch.high, None).await?;
+        importer.reverse(conn, undone, &done).await?
+    } else {
+        let rows = rows::of_slots(conn, batch.import_no, batch.low as i16, batch.high as i16).await?;
+        importer.plan(conn, &rows).await?
+    };
     record::write(conn, batch.import_no, &planned.plans).await?;
     let effects = planned.effects;
     Ok((tally(planned), effects))

@@ -1,7 +1,7 @@
 //! Plans and issues on their way into the database. It must write all of a plan or nothing.
 
-use crate::{copy::CopyRows, error::StageError, kinds::importer::Plan};
-use muster_shared::model::{ids::ImportNo, issue::Issue};
+use crate::{copy::CopyRows, crash, error::StageError, kinds::importer::Plan};
+use muster_shared::model::{ids::ImportNo, issue::Issue, stage::Stage};
 use sqlx::PgConnection;
 
 /// Writes the plans of a batch and their issues.
@@ -9,7 +9,7 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
     let mut copy = conn
         .copy_in_raw(
             "COPY muster.import_plans (import_no, line, subject, turn, action, target_id, target_version, mask, before, after,
-                                       segments_joined, segments_there, courses, course_roles, course_does)
+                                       segments_joined, segments_there, segments_left, courses, course_roles, course_does)
              FROM STDIN (FORMAT binary)",
         )
         .await?;
@@ -18,6 +18,7 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
         put_plan(&mut rows, import, plan);
     }
     copy.send(rows.end()).await?;
+    crash::point(Stage::Preview, "copying");
     copy.finish().await?;
     if plans.iter().all(|plan| plan.issues.is_empty()) {
         return Ok(());
@@ -40,7 +41,7 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
 }
 
 fn put_plan(rows: &mut CopyRows, import: ImportNo, plan: &Plan) {
-    rows.row(15);
+    rows.row(16);
     rows.bigint(import.0);
     rows.integer(plan.line);
     rows.optional_bigint(plan.subject);
@@ -53,6 +54,7 @@ fn put_plan(rows: &mut CopyRows, import: ImportNo, plan: &Plan) {
     put_fields(rows, &plan.changes.after);
     rows.bigints(&plan.memberships.segments_joined);
     rows.bigints(&plan.memberships.segments_there);
+    rows.bigints(&plan.memberships.segments_left);
     rows.bigints(&plan.memberships.courses);
     rows.integers(&plan.memberships.course_roles);
     rows.smallints(&plan.memberships.course_does);

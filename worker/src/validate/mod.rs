@@ -10,6 +10,7 @@ mod stage;
 use crate::{
     batches::{self, Batch},
     context::Context,
+    crash,
     error::StageError,
     kinds, statistics,
 };
@@ -99,7 +100,9 @@ async fn complete(
     .await?;
     batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
     batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
+    crash::point(batch.stage, "finished");
     tx.commit().await?;
+    crash::point(batch.stage, "committed");
     tracing::info!(import.id = %import.id, stage = %Stage::Validate, lines = found.lines, "staged");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::{
     batches::{Batch, confirm, lengthen, record_progress},
     copy::CopyRows,
+    crash,
     error::StageError,
     kinds::importer::Identity,
 };
@@ -81,9 +82,12 @@ impl Chunk {
         for piece in all.chunks(SEND_BYTES) {
             copy.send(piece).await?;
         }
+        crash::point(batch.stage, "copying");
         copy.finish().await?;
         record_progress(&mut tx, batch, bytes_read, lines).await?;
+        crash::point(batch.stage, "staged");
         tx.commit().await?;
+        crash::point(batch.stage, "chunk-committed");
         Ok(())
     }
 }

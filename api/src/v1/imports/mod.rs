@@ -7,6 +7,7 @@ pub(crate) mod issues;
 pub(crate) mod list;
 pub(crate) mod preview;
 pub(crate) mod show;
+pub(crate) mod undo;
 
 use crate::{
     problem::Problem,
@@ -39,6 +40,16 @@ const LOOK_AGAIN: HeaderValue = HeaderValue::from_static("1");
 /// The import of that id in that site.
 pub(crate) async fn of_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Import, Problem> {
     imports::in_site(conn, site, id).await?.ok_or(Problem::NotFound(ImportId::ABSENT))
+}
+
+/// The answer that shows a new import, and says where it is.
+async fn made(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem> {
+    let mut response = answer(app, StatusCode::ACCEPTED, site, id).await?;
+    let location = format!("/api/v1/sites/{}/imports/{id}", site.slug);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
 }
 
 /// The answer that shows an import as it is now.

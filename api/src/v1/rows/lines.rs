@@ -21,7 +21,7 @@ pub(crate) async fn page(
     after: i32,
     limit: i64,
 ) -> Result<Vec<i32>, StoreError> {
-    let wanted = match wanted(filters.actions.as_deref(), filters.outcomes.as_deref(), import.applied_at.is_some()) {
+    let wanted = match wanted(import, filters) {
         Tried::Any => None,
         Tried::These(wanted) => Some(wanted),
         Tried::Nothing => return Ok(Vec::new()),
@@ -60,7 +60,18 @@ impl Wanted {
     }
 }
 
-fn wanted(actions: Option<&[Action]>, outcomes: Option<&[Option<Outcome>]>, is_applied: bool) -> Tried {
+fn wanted(import: &Import, filters: &Filters) -> Tried {
+    // The lines of an undo are those that it plans, of all that the undone import has.
+    let actions = filters.actions.as_deref().or(import.undoes.map(|_| Action::VARIANTS));
+    which(actions, filters.outcomes.as_deref(), import.applied_at.is_some(), |action| import.outcome_of(action))
+}
+
+fn which(
+    actions: Option<&[Action]>,
+    outcomes: Option<&[Option<Outcome>]>,
+    is_applied: bool,
+    outcome_of: impl Fn(Action) -> Outcome,
+) -> Tried {
     // Before apply was asked for, no line was ever tried.
     let outcomes = match outcomes {
         Some(outcomes) if !is_applied && !outcomes.contains(&None) => return Tried::Nothing,
@@ -77,7 +88,7 @@ fn wanted(actions: Option<&[Action]>, outcomes: Option<&[Option<Outcome>]>, is_a
             wanted.push(action, "any");
             continue;
         };
-        if outcomes.contains(&Some(action.outcome())) {
+        if outcomes.contains(&Some(outcome_of(action))) {
             wanted.push(action, "done");
         }
         if outcomes.contains(&None) && !matches!(action, Action::Skip | Action::Reject) {
@@ -219,7 +230,7 @@ async fn in_file(
             CROSS JOIN done
              LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
              LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
-            WHERE r.import_no = $1 AND r.line > $2
+            WHERE r.import_no = $12 AND r.line > $2
               AND ($4::smallint IS NULL OR r.slot = $4 AND r.key = $5)
               AND ($6::text IS NULL AND $7::"char" IS NULL
                    OR EXISTS (SELECT FROM muster.import_issues i
@@ -244,6 +255,7 @@ async fn in_file(
         wanted.map(|wanted| &wanted.states[..]),
         wanted.map(|wanted| &wanted.otherwise[..]),
         wanted.map(|wanted| &wanted.of[..]),
+        import.lines_of.0,
     )
     .fetch_all(conn)
     .await?)
@@ -266,15 +278,17 @@ mod tests {
 
     #[test]
     fn outcomes_become_actions_and_states() {
-        use Action::{Reject, Update};
+        use Action::{Reject, Skip, Update};
         use Outcome::{Held, Rejected, Updated};
         let (held, held_or_never) = ([Some(Held)], [Some(Held), None]);
-        assert_eq!(letters(&wanted(None, None, true)), "any");
-        assert_eq!(letters(&wanted(Some(&[Update, Reject]), None, false)), "u any, r any | ");
-        assert_eq!(letters(&wanted(None, Some(&held), false)), "nothing");
-        assert_eq!(letters(&wanted(None, Some(&held_or_never), false)), "any");
-        assert_eq!(letters(&wanted(None, Some(&[Some(Rejected), Some(Held)]), true)), "r done | rejected, held");
-        assert_eq!(letters(&wanted(Some(&[Update]), Some(&[Some(Updated), None]), true)), "u done, u open | updated");
-        assert_eq!(letters(&wanted(Some(&[Reject]), Some(&[None]), true)), " | ");
+        assert_eq!(letters(&which(None, None, true, Action::outcome)), "any");
+        assert_eq!(letters(&which(Some(&[Update, Reject]), None, false, Action::outcome)), "u any, r any | ");
+        assert_eq!(letters(&which(None, Some(&held), false, Action::outcome)), "nothing");
+        assert_eq!(letters(&which(None, Some(&held_or_never), false, Action::outcome)), "any");
+        assert_eq!(letters(&which(None, Some(&[Some(Rejected), Some(Held)]), true, Action::outcome)), "r done | rejected, held");
+        assert_eq!(letters(&which(Some(&[Update]), Some(&[Some(Updated), None]), true, Action::outcome)), "u done, u open | updated");
+        let in_an_undo = |action: Action| if action == Skip { Held } else { action.outcome() };
+        assert_eq!(letters(&which(None, Some(&held), true, in_an_undo)), "s done | held");
+        assert_eq!(letters(&which(Some(&[Reject]), Some(&[None]), true, Action::outcome)), " | ");
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
               SELECT line, key, cells, issues,
                      sum(pg_column_size(cells)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
                 FROM muster.import_rows
-               WHERE import_no = $1 AND line = ANY ($2))
+               WHERE import_no = $4 AND line = ANY ($2))
            SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
                   p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
                   o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"
@@ -84,6 +84,7 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         import.no.0,
         lines,
         PAGE_BYTES,
+        import.lines_of.0,
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -91,7 +92,7 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
     let page = found.into_iter().map(|row| {
         let action = row.action.as_deref().map(action).transpose()?;
         let other = row.outcome.as_deref().map(outcome).transpose()?;
-        let tried = action.filter(|_| import.applied_at.is_some() && row.is_done).map(Action::outcome);
+        let tried = action.filter(|_| import.applied_at.is_some() && row.is_done).map(|action| import.outcome_of(action));
         let mut issues = issues.remove(&row.line).unwrap_or_default();
         if let (None, Some(of_shape)) = (action, row.issues) {
             issues.extend(from_json::<Vec<Issue>>(of_shape, "import_rows.issues")?.into_iter().map(IssueView::from));

@@ -77,6 +77,16 @@ impl Categories {
         names.join(SEPARATOR)
     }
 
+    /// The plans, if the categories into which courses would go back are there.
+    pub(super) fn check(&self, plans: Vec<Plan>) -> Result<Vec<Plan>, Issue> {
+        let gone = |id: &&String| id.parse().is_ok_and(|id: i64| !self.names.contains_key(&id));
+        let written = plans.iter().filter(|plan| plan.changes.mask & (1 << CATEGORY_ID) != 0);
+        match written.filter_map(|plan| plan.changes.after[CATEGORY_ID].as_ref()).find(gone) {
+            Some(_) => Err(Issue::warning(Code::TargetChanged, "The category that it was in is gone.")),
+            None => Ok(plans),
+        }
+    }
+
     fn find(&self, path: &str) -> Option<i64> {
         path.split(SEPARATOR).try_fold(0, |parent, name| self.ids.get(&(parent, name.to_owned())).copied())
     }
@@ -182,4 +192,65 @@ pub(super) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo
         .await?;
     }
     Ok(made)
+}
+
+/// Plans that name the categories which an import made by their reserved ids, with those that they really have.
+pub(super) async fn with_actual_ids(conn: &mut PgConnection, import: ImportNo, plans: &[Plan]) -> Result<Vec<Plan>, StageError> {
+    let others = sqlx::query!(
+        r#"SELECT reserved_id, actual_id AS "actual_id!" FROM muster.import_makes
+            WHERE import_no = $1 AND what = 'category' AND actual_id <> reserved_id"#,
+        import.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    let actual: HashMap<String, String> = others.into_iter().map(|row| (row.reserved_id.to_string(), row.actual_id.to_string())).collect();
+    let mut plans = plans.to_vec();
+    let ids = plans.iter_mut().flat_map(|plan| [plan.changes.before.get_mut(CATEGORY_ID), plan.changes.after.get_mut(CATEGORY_ID)]);
+    for id in ids.flatten().flatten() {
+        if let Some(actual) = actual.get(id.as_str()) {
+            id.clone_from(actual);
+        }
+    }
+    Ok(plans)
+}
+
+/// Takes away the categories that the undone import made, the deepest first, but those that were renamed or on which something
+/// hangs; how many. They are locked against new courses and categories before anybody looks.
+pub(super) async fn remove(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
+    sqlx::query!(
+        "SELECT id FROM lms.categories
+          WHERE site_id = $2 AND id IN (SELECT reserved_id FROM muster.import_makes WHERE import_no = $1 AND removes)
+          ORDER BY id FOR UPDATE",
+        import.0,
+        site.0,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let depths = sqlx::query_scalar!(
+        "SELECT DISTINCT depth FROM muster.import_makes WHERE import_no = $1 AND removes ORDER BY depth DESC",
+        import.0
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut removed = 0;
+    for depth in depths {
+        let gone = sqlx::query!(
+            "WITH gone AS (
+                DELETE FROM lms.categories c
+                 USING muster.import_makes m
+                 WHERE m.import_no = $1 AND m.removes AND m.depth = $3 AND c.id = m.reserved_id AND c.site_id = $2 AND c.name = m.key
+                   AND NOT EXISTS (SELECT FROM lms.courses WHERE category_id = c.id)
+                   AND NOT EXISTS (SELECT FROM lms.categories WHERE parent_id = c.id)
+                RETURNING c.id)
+             UPDATE muster.import_makes m SET actual_id = m.reserved_id, is_ours = true
+               FROM gone WHERE m.import_no = $1 AND m.reserved_id = gone.id",
+            import.0,
+            site.0,
+            depth,
+        )
+        .execute(&mut *conn)
+        .await?;
+        removed += gone.rows_affected() as i64;
+    }
+    Ok(removed)
 }

@@ -7,7 +7,8 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
+    reversal,
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use muster_shared::{
     model::{
         ids::{ImportNo, SiteId},
         issue::Code,
+        kinds,
         plan::Action,
         recipe::Recipe,
         settings::Mode,
@@ -40,6 +42,12 @@ const ENDDATE: usize = 8;
 
 /// Where a course goes whose line names no category.
 const DEFAULT_CATEGORY: &str = "General";
+
+const REVERSED: reversal::Fields<'static> = reversal::Fields {
+    names: kinds::courses::SPEC.fields,
+    defaults: &[None, None, Some(""), Some(DEFAULT_CATEGORY), None, Some(""), Some("true"), None, None],
+    derived: &[CATEGORY_PATH],
+};
 
 /// Imports courses.
 pub(super) struct Courses {
@@ -97,6 +105,31 @@ impl Importer for Courses {
         Ok(planned)
     }
 
+    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
+        let categories = Categories::load(conn, self.site, self.import_no).await?;
+        let done = &categories::with_actual_ids(conn, undone, done).await?;
+        let ids = reversal::subjects(done);
+        let present = sql::of_ids(conn, self.site, &ids, &categories).await?;
+        let found = sql::find(conn, self.site, &reversal::returning(done, SHORTNAME), &categories).await?;
+        let used = sql::used(conn, &ids).await?.into_iter().collect();
+        let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
+        let records = reversal::Records { fields: REVERSED, present, holders, used };
+        let plans = reversal::of_all(done, |lines| categories.check(records.record(lines)?));
+        let count = |action: Action| plans.iter().filter(|plan| plan.action == action).count() as i64;
+        let effects = Effects {
+            courses_created: count(Action::Create),
+            courses_updated: count(Action::Update),
+            courses_deleted: count(Action::Delete),
+            ..Effects::default()
+        };
+        Ok(Planned { plans, effects, ..Planned::default() })
+    }
+
+    async fn depended_on(&self, conn: &mut PgConnection, _piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
+        sql::lock_whole(conn, self.site, subjects).await?;
+        sql::used(conn, subjects).await
+    }
+
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
         sql::versions(conn, self.site, subjects, lock).await
     }
@@ -113,6 +146,9 @@ impl Importer for Courses {
         if contents.updates {
             executed.effects.courses_updated = sql::update(conn, piece, turn, held).await?;
         }
+        if contents.deletes {
+            executed.effects.courses_deleted = sql::delete(conn, piece, turn, held).await?;
+        }
         if contents.creates {
             let (created, held) = sql::create(conn, piece, turn, held).await?;
             executed.effects.courses_created = created;
@@ -124,6 +160,11 @@ impl Importer for Courses {
     async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
         let made = categories::make(conn, self.site, import).await?;
         Ok(Effects { categories_created: made, ..Effects::default() })
+    }
+
+    async fn remove_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
+        let removed = categories::remove(conn, self.site, import).await?;
+        Ok(Effects { categories_deleted: removed, ..Effects::default() })
     }
 }
 

@@ -9,9 +9,41 @@ use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
+/// A course.
+struct Record {
+    id: i64,
+    version: i64,
+    shortname: String,
+    fullname: String,
+    idnumber: String,
+    category_id: i64,
+    summary: String,
+    visible: bool,
+    startdate: Option<chrono::NaiveDate>,
+    enddate: Option<chrono::NaiveDate>,
+}
+
+impl Record {
+    fn existing(self, categories: &Categories) -> Existing {
+        let fields = vec![
+            Some(self.shortname),
+            Some(self.fullname),
+            Some(self.idnumber),
+            Some(categories.path(self.category_id)),
+            Some(self.category_id.to_string()),
+            Some(self.summary),
+            Some(self.visible.to_string()),
+            self.startdate.map(|date| date.to_string()),
+            self.enddate.map(|date| date.to_string()),
+        ];
+        Existing { id: self.id, version: Some(self.version), fields, turns: 0 }
+    }
+}
+
 /// The courses of these keys.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String], categories: &Categories) -> Result<Found, StageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Record,
         "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
            FROM lms.courses WHERE site_id = $1 AND shortname = ANY ($2)",
         site.0,
@@ -19,21 +51,65 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String],
     )
     .fetch_all(conn)
     .await?;
-    let found = rows.into_iter().map(|row| {
-        let fields = vec![
-            Some(row.shortname.clone()),
-            Some(row.fullname),
-            Some(row.idnumber),
-            Some(categories.path(row.category_id)),
-            Some(row.category_id.to_string()),
-            Some(row.summary),
-            Some(row.visible.to_string()),
-            row.startdate.map(|date| date.to_string()),
-            row.enddate.map(|date| date.to_string()),
-        ];
-        (row.shortname, Existing { id: row.id, version: Some(row.version), fields, turns: 0 })
-    });
-    Ok(found.collect())
+    Ok(rows.into_iter().map(|row| (row.shortname.clone(), row.existing(categories))).collect())
+}
+
+/// The courses of these ids.
+pub(super) async fn of_ids(
+    conn: &mut PgConnection,
+    site: SiteId,
+    ids: &[i64],
+    categories: &Categories,
+) -> Result<HashMap<i64, Existing>, StageError> {
+    let rows = sqlx::query_as!(
+        Record,
+        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
+           FROM lms.courses WHERE id = ANY ($2) AND site_id = $1",
+        site.0,
+        ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.existing(categories))).collect())
+}
+
+/// Those of the courses in which somebody is.
+pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT c.id FROM lms.courses c
+          WHERE c.id = ANY ($1)
+            AND (EXISTS (SELECT FROM lms.enrolments e WHERE e.course_id = c.id)
+                 OR EXISTS (SELECT FROM lms.role_assignments r WHERE r.course_id = c.id))",
+        ids,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Locks courses against new people until the transaction ends.
+pub(super) async fn lock_whole(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
+    sqlx::query!("SELECT id FROM lms.courses WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE", site.0, ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes courses for good; how many. That nobody is in them was looked at under their locks.
+pub(super) async fn delete(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let deleted = sqlx::query!(
+        "DELETE FROM lms.courses c
+          USING muster.plans_of($1, $3, $4) p
+          WHERE p.turn = $5 AND p.action::text = 'd' AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id + 0 = $2",
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
 }
 
 /// The versions of courses that are still there, locked in the order of their ids if wanted.

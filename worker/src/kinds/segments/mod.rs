@@ -6,12 +6,21 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
+    reversal,
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
 use muster_shared::{
-    model::{ids::SiteId, issue::Code, plan::Action, recipe::Recipe, settings::Mode},
+    model::{
+        ids::{ImportNo, SiteId},
+        issue::Code,
+        kinds,
+        plan::Action,
+        recipe::Recipe,
+        settings::Mode,
+        tally::Effects,
+    },
     store::imports::Import,
 };
 use sqlx::PgConnection;
@@ -23,6 +32,9 @@ const IDNUMBER: usize = 0;
 const NAME: usize = 1;
 const DESCRIPTION: usize = 2;
 const VISIBLE: usize = 3;
+
+const REVERSED: reversal::Fields<'static> =
+    reversal::Fields { names: kinds::segments::SPEC.fields, defaults: &[None, None, Some(""), Some("true")], derived: &[] };
 
 /// Imports segments.
 pub(super) struct Segments {
@@ -74,6 +86,29 @@ impl Importer for Segments {
         Ok(planned)
     }
 
+    async fn reverse(&mut self, conn: &mut PgConnection, _undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
+        let ids = reversal::subjects(done);
+        let present = sql::of_ids(conn, self.site, &ids).await?;
+        let found = sql::find(conn, self.site, &reversal::returning(done, IDNUMBER)).await?;
+        let used = sql::used(conn, &ids).await?.into_iter().collect();
+        let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
+        let records = reversal::Records { fields: REVERSED, present, holders, used };
+        let plans = reversal::of_all(done, |lines| records.record(lines));
+        let count = |action: Action| plans.iter().filter(|plan| plan.action == action).count() as i64;
+        let effects = Effects {
+            segments_created: count(Action::Create),
+            segments_updated: count(Action::Update),
+            segments_deleted: count(Action::Delete),
+            ..Effects::default()
+        };
+        Ok(Planned { plans, effects, ..Planned::default() })
+    }
+
+    async fn depended_on(&self, conn: &mut PgConnection, _piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
+        sql::lock_whole(conn, self.site, subjects).await?;
+        sql::used(conn, subjects).await
+    }
+
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
         sql::versions(conn, self.site, subjects, lock).await
     }
@@ -89,6 +124,9 @@ impl Importer for Segments {
         let mut executed = Executed::default();
         if contents.updates {
             executed.effects.segments_updated = sql::update(conn, piece, turn, held).await?;
+        }
+        if contents.deletes {
+            executed.effects.segments_deleted = sql::delete(conn, piece, turn, held).await?;
         }
         if contents.creates {
             let (created, held) = sql::create(conn, piece, turn, held).await?;

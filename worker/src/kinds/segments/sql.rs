@@ -9,22 +9,84 @@ use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
+/// A segment.
+struct Record {
+    id: i64,
+    version: i64,
+    idnumber: String,
+    name: String,
+    description: String,
+    visible: bool,
+}
+
+impl From<Record> for Existing {
+    fn from(row: Record) -> Self {
+        let fields = vec![Some(row.idnumber), Some(row.name), Some(row.description), Some(row.visible.to_string())];
+        Self { id: row.id, version: Some(row.version), fields, turns: 0 }
+    }
+}
+
 /// The segments of these keys.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Found, StageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Record,
         "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE site_id = $1 AND idnumber = ANY ($2)",
         site.0,
         keys,
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let fields = vec![Some(row.idnumber.clone()), Some(row.name), Some(row.description), Some(row.visible.to_string())];
-            (row.idnumber, Existing { id: row.id, version: Some(row.version), fields, turns: 0 })
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| (row.idnumber.clone(), row.into())).collect())
+}
+
+/// The segments of these ids.
+pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+    let rows = sqlx::query_as!(
+        Record,
+        "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE id = ANY ($2) AND site_id = $1",
+        site.0,
+        ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+}
+
+/// Those of the segments that have members.
+pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT s.id FROM lms.segments s
+          WHERE s.id = ANY ($1) AND EXISTS (SELECT FROM lms.segment_members m WHERE m.segment_id = s.id)",
+        ids,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Locks segments against new members until the transaction ends.
+pub(super) async fn lock_whole(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
+    sqlx::query!("SELECT id FROM lms.segments WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE", site.0, ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes segments for good; how many. That they have no members was looked at under their locks.
+pub(super) async fn delete(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
+    let deleted = sqlx::query!(
+        "DELETE FROM lms.segments s
+          USING muster.plans_of($1, $3, $4) p
+          WHERE p.turn = $5 AND p.action::text = 'd' AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id + 0 = $2",
+        piece.import_no.0,
+        piece.site.0,
+        piece.low,
+        piece.high,
+        turn,
+        held,
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
 }
 
 /// The versions of segments that are still there, locked in the order of their ids if wanted.

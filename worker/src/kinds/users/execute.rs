@@ -1,6 +1,7 @@
 //! Executing plans about people: one statement for each kind of writing, since statements inside one statement do not see each
 //! other. People are locked first, in the order of their ids, so that two imports queue up on one person and never cross.
 
+use super::take::{self, Turn};
 use crate::{
     error::StageError,
     kinds::importer::{Contents, Executed, Piece},
@@ -29,7 +30,7 @@ pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[
     Ok(rows.into_iter().collect())
 }
 
-/// Executes one turn: details, then new people, then what they belong to.
+/// Executes one turn: what people leave, details, people who go, new people, then what they join. Only an undo takes away.
 pub(super) async fn turn(
     conn: &mut PgConnection,
     piece: Piece,
@@ -39,8 +40,14 @@ pub(super) async fn turn(
 ) -> Result<Executed, StageError> {
     let mut executed = Executed::default();
     let mut held = held.to_vec();
+    if piece.undoes.is_some() {
+        take::away(conn, Turn { piece, number: turn, held: &held }, contents, &mut executed.effects).await?;
+    }
     if contents.updates {
         update(conn, piece, turn, &held).await?;
+    }
+    if contents.deletes {
+        executed.effects.users_deleted = take::people(conn, Turn { piece, number: turn, held: &held }).await?;
     }
     if contents.creates {
         let (created, taken) = create(conn, piece, turn, &held).await?;
@@ -52,7 +59,10 @@ pub(super) async fn turn(
         executed.effects.segments_joined = join_segments(conn, piece, turn, &held).await?;
     }
     if contents.courses {
-        executed.effects.enrolments_created = enrol(conn, piece, turn, &held).await?;
+        executed.effects.enrolments_created = match piece.undoes {
+            Some(_) => take::enrol_again(conn, Turn { piece, number: turn, held: &held }).await?,
+            None => enrol(conn, piece, turn, &held).await?,
+        };
         executed.effects.course_roles_added = add_roles(conn, piece, turn, &held).await?;
     }
     Ok(executed)

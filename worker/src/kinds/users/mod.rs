@@ -5,17 +5,19 @@ mod execute;
 mod find;
 mod plan;
 mod row;
+mod take;
+mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Contents, Executed, Identity, Importer, Piece, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
 use directory::Directory;
 use muster_shared::{
     model::{
-        ids::SiteId,
+        ids::{ImportNo, SiteId},
         kinds::users::standard_username,
         recipe::Recipe,
         settings::{ExistingDetails, Mode},
@@ -98,6 +100,14 @@ impl Importer for Users {
         let read: Vec<_> = rows.iter().map(|row| row::read(row, &Cells::new(&self.header, &row.cells), &self.columns, directory)).collect();
         let site = find::find(conn, self.site, self.rules, &read).await?;
         Ok(plan::plan(self.rules, &read, site))
+    }
+
+    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
+        undo::plan(conn, self.site, undone, done).await
+    }
+
+    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
+        take::depended_on(conn, piece, subjects).await
     }
 
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {

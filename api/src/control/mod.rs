@@ -1,6 +1,8 @@
-//! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel it. Each is one transaction that locks the
+//! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel, undo it. Each is one transaction that locks the
 //! import, looks whether its status allows it, and moves it; then a worker is rung. The api only asks: it completes alone only what
 //! ends where nothing runs.
+
+mod undo;
 
 use crate::{
     auth::Account,
@@ -24,6 +26,8 @@ use muster_shared::{
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgTransaction};
 use std::collections::BTreeMap;
+
+pub(crate) use undo::undo;
 
 /// Which import, for whom.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,102 @@
+//! Undoing an undo brings the changes back; undoing twice is refused, or the same.
+
+use super::{by_hand, lms};
+use crate::journeys::{id, summary, with_a_small_lms};
+use muster_tests::harness::{Muster, Order};
+use serde_json::json;
+
+/// The LMS without who brought what.
+async fn content(muster: &Muster) -> String {
+    let lms = lms(muster).await;
+    let word_before = |words: &[&str], i: usize| i.checked_sub(1).map_or("", |i| words.get(i).copied().unwrap_or_default()).to_owned();
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let kept = (0..words.len()).filter(|&i| {
+            let is_by = words[i] == "by" && words.get(i + 1) == Some(&"import");
+            let is_import = words[i] == "import" && word_before(&words, i) == "by";
+            let is_number = word_before(&words, i) == "import" && word_before(&words, i.saturating_sub(1)) == "by";
+            !(is_by || is_import || is_number)
+        });
+        kept.map(|i| words[i]).collect::<Vec<_>>().join(" ") + "\n"
+    };
+    lms.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn an_undo_of_an_undo_brings_the_changes_back() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let settings = json!({"mode": "create-and-update"});
+    let courses = "shortname,fullname,category_path\nc1,First,Science / Physics\nc9,Ninth,Science / Waves\n";
+    let people = "username,firstname,lastname,email,city,cohort1,cohort2,course1,role1\n\
+                  dora,Dora,Dale,dora@example.com,,sales,,c2,teacher\n\
+                  anna,Anne,,,Oslo,sales,hr,c1,\n\
+                  dora,,,,Bergen,hr,,,\n";
+    let orders = [
+        Order::new("custom", "idnumber,name\nsales,Sellers\nnew,New\n").with("kind", "segments").settings(&settings),
+        Order::new("custom", courses).with("kind", "courses").settings(&settings),
+        Order::new("create-or-update-users", people),
+    ];
+    for order in orders {
+        let before = content(&muster).await;
+        let import = muster.applied_order(order).await;
+        let after = content(&muster).await;
+        let undo = muster.undone(id(&import)).await;
+        assert_eq!(content(&muster).await, before);
+        let again = muster.undone(id(&undo)).await;
+        assert_eq!(content(&muster).await, after, "{}", muster.story(id(&again)).await);
+        let back = muster.undone(id(&again)).await;
+        assert_eq!(content(&muster).await, before, "{}", muster.story(id(&back)).await);
+        let forth = muster.undone(id(&back)).await;
+        assert_eq!(content(&muster).await, after, "{}", muster.story(id(&forth)).await);
+    }
+}
+
+#[tokio::test]
+async fn enrolments_come_back_as_they_were() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let import = muster.applied("enrol-in-courses", "username,course1\nanna,c1\n").await;
+    by_hand(&muster, "UPDATE lms.enrolments SET status = 1, starts_at = '2026-01-02', ends_at = '2027-01-02'").await;
+    let undo = muster.undone(id(&import)).await;
+    let again = muster.undone(id(&undo)).await;
+    let expected = "1 2026-01-02 2027-01-02";
+    let found: String = sqlx::query_scalar("SELECT format('%s %s %s', status, starts_at::date, ends_at::date) FROM lms.enrolments")
+        .fetch_one(muster.sql())
+        .await
+        .expect("an enrolment");
+    assert_eq!(found, expected, "{}", summary(&again));
+}
+
+#[tokio::test]
+async fn asking_again() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let import = muster.applied("add-to-segments", "username,cohort1\nanna,sales\n").await;
+    let path = format!("/imports/{}/undo", id(&import));
+    let undo = muster.undo(id(&import)).await;
+    let same = muster.post(&path, None).await.expect(202);
+    assert_eq!(same.header("location"), Some(muster.path(&format!("/imports/{}", id(&undo))).as_str()), "it is under way already");
+    muster.cancel(id(&undo)).await;
+    let undo = muster.undone(id(&import)).await;
+    let problem = muster.post(&path, None).await.expect(409).json();
+    assert_eq!(problem["code"], "already-undone");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(id(&undo))), "{problem}");
+    muster.undone(id(&undo)).await;
+    let _ = muster.post(&path, None).await.expect(409);
+}
+
+#[tokio::test]
+async fn what_was_held_can_be_taken_back_later() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let before = lms(&muster).await;
+    let import = muster.applied("create-or-update-users", "username,city\nanna,Oslo\nbo,Oslo\n").await;
+    by_hand(&muster, "UPDATE lms.users SET city = 'Bergen' WHERE username = 'anna'").await;
+    let undo = muster.undone(id(&import)).await;
+    assert_eq!(summary(&undo), "skip 1, update 1 | held 1, updated 1 | ");
+    by_hand(&muster, "UPDATE lms.users SET city = 'Oslo' WHERE username = 'anna'").await;
+    let undo = muster.undone(id(&import)).await;
+    assert_eq!(summary(&undo), "unchanged 1, update 1 | unchanged 1, updated 1 | ", "who is back already is left");
+    assert_eq!(lms(&muster).await, before);
+}

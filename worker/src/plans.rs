@@ -1,0 +1,104 @@
+//! Plans, read back: those that apply finds out of date, and those that an undo reverses.
+
+use crate::{
+    error::StageError,
+    kinds::importer::{Changes, Memberships, Piece, Plan},
+};
+use muster_shared::model::{ids::ImportNo, plan::Action};
+use sqlx::PgConnection;
+
+/// The plans of some subjects of a piece.
+pub(crate) async fn of_subjects(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<Plan>, StageError> {
+    let stored = sqlx::query_as!(
+        Stored,
+        r#"SELECT line AS "line!", subject, turn AS "turn!", action AS "action!: i8", target_version, mask AS "mask!",
+                  before AS "before: Vec<Option<String>>", after AS "after: Vec<Option<String>>",
+                  segments_joined, segments_there, segments_left, courses, course_roles, course_does
+             FROM muster.plans_of($1, $2, $3)
+            WHERE subject = ANY ($4)"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+        subjects,
+    )
+    .fetch_all(conn)
+    .await?;
+    stored.into_iter().map(Plan::try_from).collect()
+}
+
+/// What was really done of the plans about the subjects `low..high`, in the order of subject and turn. `subjects`: only about these.
+pub(crate) async fn done(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    low: i64,
+    high: i64,
+    subjects: Option<&[i64]>,
+) -> Result<Vec<Plan>, StageError> {
+    let stored = sqlx::query_as!(
+        Stored,
+        r#"SELECT line AS "line!", subject, turn AS "turn!", action AS "action!: i8", target_version, mask AS "mask!",
+                  before AS "before: Vec<Option<String>>", after AS "after: Vec<Option<String>>",
+                  segments_joined, segments_there, segments_left, courses, course_roles, course_does
+             FROM muster.plans_of($1, $2, $3) p
+            WHERE action::text IN ('c', 'u', 'd') AND ($4::bigint[] IS NULL OR subject = ANY ($4))
+              AND NOT EXISTS (SELECT FROM muster.import_outcomes o
+                               WHERE o.import_no = $1 AND o.line = p.line AND o.outcome IN ('held', 'failed'))
+            ORDER BY subject, turn"#,
+        import.0,
+        low,
+        high,
+        subjects,
+    )
+    .fetch_all(conn)
+    .await?;
+    stored.into_iter().map(Plan::try_from).collect()
+}
+
+/// A row of `muster.import_plans`.
+struct Stored {
+    line: i32,
+    subject: Option<i64>,
+    turn: i16,
+    action: i8,
+    target_version: Option<i64>,
+    mask: i64,
+    before: Option<Vec<Option<String>>>,
+    after: Option<Vec<Option<String>>>,
+    segments_joined: Option<Vec<i64>>,
+    segments_there: Option<Vec<i64>>,
+    segments_left: Option<Vec<i64>>,
+    courses: Option<Vec<i64>>,
+    course_roles: Option<Vec<i32>>,
+    course_does: Option<Vec<i16>>,
+}
+
+impl TryFrom<Stored> for Plan {
+    type Error = StageError;
+
+    fn try_from(row: Stored) -> Result<Self, StageError> {
+        let action = Action::of_letter(row.action as u8)
+            .ok_or(StageError::Fail { code: "defect", detail: "import_plans.action is not known".to_owned() })?;
+        // Values that were all absent are stored as nothing.
+        let (mut before, mut after) = (row.before.unwrap_or_default(), row.after.unwrap_or_default());
+        let fields = before.len().max(after.len());
+        before.resize(fields, None);
+        after.resize(fields, None);
+        Ok(Self {
+            line: row.line,
+            subject: row.subject,
+            turn: row.turn,
+            action,
+            target_version: row.target_version,
+            changes: Changes { mask: row.mask, before, after },
+            memberships: Memberships {
+                segments_joined: row.segments_joined.unwrap_or_default(),
+                segments_there: row.segments_there.unwrap_or_default(),
+                segments_left: row.segments_left.unwrap_or_default(),
+                courses: row.courses.unwrap_or_default(),
+                course_roles: row.course_roles.unwrap_or_default(),
+                course_does: row.course_does.unwrap_or_default(),
+            },
+            issues: Vec::new(),
+        })
+    }
+}
