@@ -3,6 +3,7 @@
 mod bad_input;
 mod command_line;
 mod counts;
+mod crash;
 mod crowd;
 mod isolation;
 mod journeys;

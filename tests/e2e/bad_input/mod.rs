@@ -4,4 +4,5 @@ mod control;
 mod door;
 mod header;
 mod lines;
+mod statuses;
 mod uploads;

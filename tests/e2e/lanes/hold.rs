@@ -5,39 +5,39 @@ use sqlx::{AssertSqlSafe, PgTransaction};
 
 /// A transaction of the test; what it locks is free again when it is released or dropped.
 #[must_use = "it lets go when it is dropped"]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     tx: PgTransaction<'static>,
 }
 
 impl Hold {
     /// Whoever writes into the table waits; whoever reads it does not.
-    pub(super) async fn writers(muster: &Muster, table: &str) -> Self {
+    pub(crate) async fn writers(muster: &Muster, table: &str) -> Self {
         Self::take(muster, &format!("LOCK TABLE {table} IN SHARE MODE")).await
     }
 
     /// Whoever looks at the table waits.
-    pub(super) async fn readers(muster: &Muster, table: &str) -> Self {
+    pub(crate) async fn readers(muster: &Muster, table: &str) -> Self {
         Self::take(muster, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await
     }
 
     /// Whoever claims a batch of the import, settles it or moves it waits.
-    pub(super) async fn import(muster: &Muster, id: &str) -> Self {
+    pub(crate) async fn import(muster: &Muster, id: &str) -> Self {
         Self::take(muster, &format!("SELECT FROM muster.imports WHERE id = '{id}' FOR NO KEY UPDATE")).await
     }
 
     /// No rescuer looks: what lanes forget stays forgotten.
-    pub(super) async fn rescuers(muster: &Muster) -> Self {
+    pub(crate) async fn rescuers(muster: &Muster) -> Self {
         Self::take(muster, "SELECT pg_advisory_xact_lock(hashtext('muster.rescuer'))").await
     }
 
     /// Whoever stages this line of the import waits, in the middle of COPY, to learn whether it is there already.
-    pub(super) async fn staged_line(muster: &Muster, id: &str, line: i32) -> Self {
+    pub(crate) async fn staged_line(muster: &Muster, id: &str, line: i32) -> Self {
         let no = number(muster, id).await;
         Self::take(muster, &format!("INSERT INTO muster.import_rows (import_no, line, slot, cells) VALUES ({no}, {line}, 0, '{{}}')")).await
     }
 
     /// Whoever plans one of the first lines of the import waits in the same way; they are spread over all batches.
-    pub(super) async fn planned_lines(muster: &Muster, id: &str, lines: i32) -> Self {
+    pub(crate) async fn planned_lines(muster: &Muster, id: &str, lines: i32) -> Self {
         let no = number(muster, id).await;
         let statement = format!(
             "INSERT INTO muster.import_plans (import_no, line, action) SELECT {no}, line, 's' FROM generate_series(2, {lines} + 1) line"
@@ -46,7 +46,7 @@ impl Hold {
     }
 
     /// Lets everybody go on; nothing of the test's own stays.
-    pub(super) async fn release(self) {
+    pub(crate) async fn release(self) {
         self.tx.rollback().await.expect("the test's own transaction");
     }
 

@@ -8,11 +8,11 @@
 mod cancelled;
 mod copy;
 mod files;
-mod hold;
+pub(crate) mod hold;
 mod killed;
 mod last;
 mod ledger;
 mod limit;
 mod outcome;
-mod sessions;
+pub(crate) mod sessions;
 mod stopped;

@@ -123,10 +123,24 @@ impl Muster {
         self.worker(nth)
     }
 
+    /// Starts one more worker, which dies when it comes to that point (see `worker/src/crash.rs`).
+    #[must_use]
+    pub fn start_doomed_worker(&self, crash_at: &str) -> Worker<'_> {
+        let nth = self.first.parts().start_doomed_worker(crash_at);
+        self.worker(nth)
+    }
+
     /// A worker, by the order in which they were started.
     #[must_use]
     pub fn worker(&self, nth: usize) -> Worker<'_> {
         Worker { workers: &self.first.parts().workers, nth }
+    }
+
+    /// The worker that was started last.
+    #[must_use]
+    pub fn newest_worker(&self) -> Worker<'_> {
+        let workers = held(&self.first.parts().workers).len();
+        self.worker(workers - 1)
     }
 
     /// The api's process.
@@ -225,6 +239,16 @@ impl Parts {
             eprintln!("{name} did not start:\n{}", worker.log());
         }
         panic!("no worker starts");
+    }
+
+    /// It may die before anybody could see that it is ready.
+    fn start_doomed_worker(&self, crash_at: &str) -> usize {
+        let mut workers = held(&self.workers);
+        let name = format!("worker-{}", workers.len());
+        let mut command = program("muster-worker", &self.settings);
+        command.env("MUSTER_WORKER_NAME", &name).env("MUSTER_TEST_CRASH_AT", crash_at);
+        workers.push(Process::start(&name, command, self.folder.path()));
+        workers.len() - 1
     }
 
     fn print_logs(&self) {
