@@ -12,9 +12,12 @@ ALTER TABLE muster.imports
   ADD COLUMN served_at    timestamptz,
   ADD COLUMN pruned_at    timestamptz,
   ADD COLUMN emptied_at   timestamptz,
+  ADD COLUMN carries      text[],
+  ADD CONSTRAINT imports_carries CHECK (carries IS NULL OR parent_id IS NOT NULL AND file_key IS NULL),
   ADD CONSTRAINT imports_emptied CHECK (emptied_at IS NULL OR pruned_at IS NOT NULL);
 COMMENT ON COLUMN muster.imports.file_key IS 'NULL: it has no file of its own, but the lines of another import.';
 COMMENT ON COLUMN muster.imports.parent_id IS 'The import whose lines this one goes on with.';
+COMMENT ON COLUMN muster.imports.carries IS 'Outcomes of the parent''s lines that it goes on with, ''none'' among them: never tried. NULL: it has a file.';
 COMMENT ON COLUMN muster.imports.undoes_no IS 'The import whose plans this one reverses.';
 COMMENT ON COLUMN muster.imports.lines_of IS 'Under whose number import_rows has the lines of an undo; NULL: under its own.';
 COMMENT ON COLUMN muster.imports.same_file_as IS 'The newest import before it of the same file, recipe and settings.';

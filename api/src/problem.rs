@@ -61,6 +61,8 @@ pub(crate) enum Problem {
     AlreadyUndone(ImportId),
     /// The file would have to be read again and is deleted.
     FileGone,
+    /// No line of the import is one of those that are to go on.
+    NothingToContinue,
     /// A site of that slug is there.
     SlugTaken,
     /// Something we need is away for the moment.
@@ -211,6 +213,12 @@ impl Problem {
                 "file-gone",
                 "The file is deleted",
                 "It would have to be read again. Upload it again as a new import.",
+            ),
+            Self::NothingToContinue => with(
+                StatusCode::CONFLICT,
+                "nothing-to-continue",
+                "There is nothing to go on with",
+                "No line of this import came out as one of these outcomes. Name others, or send a corrected file.",
             ),
             Self::SlugTaken => with(StatusCode::CONFLICT, "slug-taken", "There is a site with this slug", "Choose another slug."),
             Self::Unavailable(what, _) => (

@@ -50,6 +50,7 @@ fn slow() -> Router<App> {
     Router::new()
         .route("/api/v1/sites/{site}/imports", get(imports::list::list).post(imports::create::create))
         .route("/api/v1/sites/{site}/imports/{import}", get(imports::show::show))
+        .route("/api/v1/sites/{site}/imports/{import}/continue", post(imports::proceed::proceed))
         .route("/api/v1/sites/{site}/imports/{import}/report.csv", get(report::download))
         .layer(DefaultBodyLimit::disable())
 }

@@ -66,6 +66,13 @@ impl CopyRows {
         self.value(value.as_bytes());
     }
 
+    pub(crate) fn optional_integer(&mut self, value: Option<i32>) {
+        match value {
+            Some(value) => self.integer(value),
+            None => self.null(),
+        }
+    }
+
     pub(crate) fn optional_bigint(&mut self, value: Option<i64>) {
         match value {
             Some(value) => self.bigint(value),

@@ -18,7 +18,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use muster_shared::model::site::Limits;
+use muster_shared::{model::site::Limits, store::imports::Import};
 use std::{error::Error, time::Duration};
 use tokio::time::timeout;
 
@@ -42,11 +42,11 @@ pub(super) enum Form {
     /// The body is the file.
     Raw { wanted: Box<Wanted>, body: Body },
     /// The file is a part of the body.
-    Parts { form: Box<Multipart>, allowance: Allowance },
+    Parts { form: Box<Multipart>, allowance: Allowance, parent: Option<Box<Import>> },
 }
 
-/// Refuses what can be refused without the body.
-pub(super) async fn open(request: Request, limits: &Limits) -> Result<Form, Problem> {
+/// Refuses what can be refused without the body. With a parent it is the one that says what is wanted.
+pub(super) async fn open(request: Request, limits: &Limits, parent: Option<Import>) -> Result<Form, Problem> {
     let (parts, body) = request.into_parts();
     let given = pairs(&parts);
     let (media_type, charset) = media_type(&parts.headers);
@@ -56,7 +56,7 @@ pub(super) async fn open(request: Request, limits: &Limits) -> Result<Form, Prob
         let (body, allowance) = paced(body, FORM_BYTES);
         let form = Multipart::from_request(Request::from_parts(parts, body), &()).await;
         let form = form.map_err(|_| Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}")))?;
-        return Ok(Form::Parts { form: Box::new(form), allowance });
+        return Ok(Form::Parts { form: Box::new(form), allowance, parent: parent.map(Box::new) });
     }
     if !TYPES.contains(&media_type.as_str()) {
         return Err(Problem::UnsupportedMediaType(HINT.to_owned()));
@@ -64,7 +64,7 @@ pub(super) async fn open(request: Request, limits: &Limits) -> Result<Form, Prob
     check_encoding(&parts.headers)?;
     check_length(&parts.headers, limits.file_bytes, limits.file_bytes)?;
     let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
-    let wanted = Wanted::read(Given::new(&known, given), charset.as_deref(), None)?;
+    let wanted = Wanted::read(Given::new(&known, given), charset.as_deref(), None, parent.as_ref())?;
     Ok(Form::Raw { wanted: Box::new(wanted), body })
 }
 
@@ -76,15 +76,20 @@ impl Form {
                 let stored = store(target, body.into_data_stream(), &wanted).await?;
                 Ok((*wanted, stored))
             }
-            Self::Parts { form, allowance } => {
-                let taken = take_parts(target, *form, &allowance).await;
+            Self::Parts { form, allowance, parent } => {
+                let taken = take_parts(target, *form, &allowance, parent.as_deref()).await;
                 if allowance.is_used_up() { Err(too_much_around()) } else { taken }
             }
         }
     }
 }
 
-async fn take_parts(target: &Target, mut form: Multipart, allowance: &Allowance) -> Result<(Wanted, Stored), Problem> {
+async fn take_parts(
+    target: &Target,
+    mut form: Multipart,
+    allowance: &Allowance,
+    parent: Option<&Import>,
+) -> Result<(Wanted, Stored), Problem> {
     let mut pairs = Vec::new();
     let (wanted, stored) = loop {
         let Some(field) = next(&mut form).await? else {
@@ -92,7 +97,7 @@ async fn take_parts(target: &Target, mut form: Multipart, allowance: &Allowance)
         };
         if field.name() == Some("file") {
             let charset = field.content_type().and_then(charset);
-            let wanted = Wanted::read(Given::new(FIELDS, pairs), charset.as_deref(), field.file_name())?;
+            let wanted = Wanted::read(Given::new(FIELDS, pairs), charset.as_deref(), field.file_name(), parent)?;
             allowance.lift();
             let stored = store(target, field, &wanted).await?;
             allowance.set(FORM_BYTES);
@@ -226,7 +231,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        open(request.body(Body::empty()).unwrap(), &Limits { file_bytes: 1000, ..Limits::default() }).await
+        open(request.body(Body::empty()).unwrap(), &Limits { file_bytes: 1000, ..Limits::default() }, None).await
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! What can be refused without the body is refused before it is read. An import is there for good when the 202 is sent; a file that
 //! becomes no import is left nowhere.
 
+mod carried;
 mod expand;
 mod form;
 mod paced;
@@ -20,13 +21,14 @@ use muster_shared::{
     },
     store::{
         batches,
-        imports::{self, File, NewImport},
+        imports::{self, File, Import, NewImport},
     },
 };
 use tracing::Instrument;
 use upload::Stored;
 use wanted::Wanted;
 
+pub(crate) use carried::carry;
 pub(crate) use wanted::read_mapping;
 
 /// How long an import waits for somebody before its file goes.
@@ -47,14 +49,16 @@ struct Target {
     account: Account,
     import: ImportId,
     file_key: String,
+    parent: Option<ImportId>,
 }
 
-/// Takes an upload in. Goes on to its end even when the client goes away: what is stored is either an import or taken back.
-pub(crate) async fn accept(app: &App, account: Account, site: Site, request: Request) -> Result<ImportId, Problem> {
-    let form = form::open(request, &site.settings.limits).await?;
+/// Takes an upload in, as a file of its own or to go on with what its `parent` left. Goes on to its end even when the client goes away: what is stored is either an import or taken back.
+pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Option<Import>, request: Request) -> Result<ImportId, Problem> {
+    let parent_id = parent.as_ref().map(|parent| parent.id);
+    let form = form::open(request, &site.settings.limits, parent).await?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
-    let target = Target { app: app.clone(), site, account, import, file_key };
+    let target = Target { app: app.clone(), site, account, import, file_key, parent: parent_id };
     let taking = async move {
         let (wanted, stored) = form.take(&target).await?;
         keep(&target, wanted, stored).await
@@ -123,7 +127,8 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
         settings: wanted.settings,
         mapping: wanted.mapping,
         is_small,
-        parent: None,
+        parent: target.parent,
+        carries: None,
         file: File {
             name: wanted.file_name,
             key: Some(target.file_key.clone()),

@@ -4,7 +4,10 @@ use crate::{
     problem::{Fault, Problem, pointer_token},
     request::{body::has_nul, query::Given},
 };
-use muster_shared::model::{kind::Kind, recipe::Recipe, settings::Settings, suggest::nearest};
+use muster_shared::{
+    model::{kind::Kind, recipe::Recipe, settings::Settings, suggest::nearest},
+    store::imports::Import,
+};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use strum::VariantArray;
@@ -29,38 +32,52 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// From what is given, or everything that is wrong with it. `charset` is the one of the file's `Content-Type`.
-    pub(super) fn read(mut given: Given, charset: Option<&str>, file_name: Option<&str>) -> Result<Self, Problem> {
-        let recipe = recipe(&mut given);
-        let kind = recipe.and_then(|recipe| kind(&mut given, recipe));
-        let settings = object(&mut given, "settings");
+    /// From what is given, or everything that is wrong with it. `charset` is the one of the file's `Content-Type`. What is not
+    /// given is as in the import whose lines the file goes on with.
+    pub(super) fn read(mut given: Given, charset: Option<&str>, file_name: Option<&str>, parent: Option<&Import>) -> Result<Self, Problem> {
+        let recipe = recipe(&mut given, parent);
+        let kind = recipe.and_then(|recipe| kind(&mut given, recipe, parent));
+        let settings = object(&mut given, "settings").unwrap_or_default();
         let mapping = object(&mut given, "mapping");
         let file_name = given.text("filename").or_else(|| file_name.map(str::to_owned));
         let (Some(recipe), Some(kind)) = (recipe, kind) else {
             return Err(given.finish().err().unwrap_or_else(|| Problem::Internal("no recipe and no fault".to_owned())));
         };
-        let settings = match complete(recipe, kind, settings, charset) {
+        // How a file is to be read is said of that file: a report is UTF-8, whatever the file was that it reports on.
+        let begun = parent.map_or_else(
+            || Settings::defaults(recipe, kind),
+            |parent| Settings { delimiter: None, encoding: None, ..parent.settings.clone() },
+        );
+        let settings = match complete(recipe, kind, &begun, settings, charset) {
             Ok(settings) => settings,
             Err(faults) => {
                 given.faults(faults);
-                Settings::defaults(recipe, kind)
+                begun
             }
         };
-        let mapping = match read_mapping(kind, "mapping", "", &mapping) {
-            Ok(mapping) => mapping,
-            Err(faults) => {
-                given.faults(faults);
-                BTreeMap::new()
-            }
+        let mapping = match (mapping, parent) {
+            (None, Some(parent)) => Ok(parent.mapping.clone()),
+            (mapping, _) => read_mapping(kind, "mapping", "", &mapping.unwrap_or_default()),
         };
+        let mapping = mapping.unwrap_or_else(|faults| {
+            given.faults(faults);
+            BTreeMap::new()
+        });
         given.finish()?;
         Ok(Self { recipe, kind, settings, mapping, file_name: file_name.as_deref().and_then(safe_name) })
     }
 }
 
-fn recipe(given: &mut Given) -> Option<Recipe> {
+fn recipe(given: &mut Given, parent: Option<&Import>) -> Option<Recipe> {
     let names: Vec<_> = Recipe::of_files().map(Recipe::name).collect();
-    let Some(text) = given.text("recipe") else {
+    let text = given.text("recipe");
+    if let Some(parent) = parent {
+        if let Some(text) = text.filter(|text| text != parent.recipe.name()) {
+            given.fault(not_as_in_parent("recipe", &text, parent.recipe.name(), &names));
+        }
+        return Some(parent.recipe);
+    }
+    let Some(text) = text else {
         given.fault(Fault::new("recipe", "missing-value", format!("Say what is wanted: one of {}.", names.join(", "))));
         return None;
     };
@@ -68,9 +85,15 @@ fn recipe(given: &mut Given) -> Option<Recipe> {
 }
 
 /// The kind of the recipe; one whose recipe leaves it open is given.
-fn kind(given: &mut Given, recipe: Recipe) -> Option<Kind> {
+fn kind(given: &mut Given, recipe: Recipe, parent: Option<&Import>) -> Option<Kind> {
     let names: Vec<_> = Kind::VARIANTS.iter().map(|kind| kind.name()).collect();
     let text = given.text("kind");
+    if let Some(parent) = parent {
+        if let Some(text) = text.filter(|text| text != parent.kind.name()) {
+            given.fault(not_as_in_parent("kind", &text, parent.kind.name(), &names));
+        }
+        return Some(parent.kind);
+    }
     match (text, recipe.spec().kind) {
         (None, Some(kind)) => Some(kind),
         (None, None) => {
@@ -89,6 +112,13 @@ fn kind(given: &mut Given, recipe: Recipe) -> Option<Kind> {
     }
 }
 
+/// A recipe or kind that is given beside a parent, and is no name or another's.
+fn not_as_in_parent(name: &str, text: &str, of_parent: &str, names: &[&str]) -> Fault {
+    let code = if names.contains(&text) { "fixed-value" } else { "unknown-value" };
+    let detail = format!("The import that this file goes on with has the {name} `{of_parent}`. Leave `{name}` out, or make a new import.");
+    Fault::new(name, code, detail).suggest(Some(of_parent))
+}
+
 fn parse<T: std::str::FromStr>(given: &mut Given, name: &str, text: &str, names: &[&str]) -> Option<T> {
     let parsed = text.parse().ok().filter(|_| names.contains(&text));
     if parsed.is_none() {
@@ -98,21 +128,27 @@ fn parse<T: std::str::FromStr>(given: &mut Given, name: &str, text: &str, names:
     parsed
 }
 
-/// A JSON object; nothing is an empty one.
-fn object(given: &mut Given, name: &str) -> Map<String, Value> {
-    let Some(text) = given.text(name) else { return Map::new() };
+/// A JSON object, if it is given.
+fn object(given: &mut Given, name: &str) -> Option<Map<String, Value>> {
+    let text = given.text(name)?;
     let fault = match serde_json::from_str::<Value>(&text) {
         Ok(value) if has_nul(&value) => Fault::new(name, "invalid-value", "It holds a NUL character."),
-        Ok(Value::Object(members)) => return members,
+        Ok(Value::Object(members)) => return Some(members),
         Ok(_) => Fault::new(name, "invalid-value", "It is a JSON object, such as {}."),
         Err(error) => Fault::new(name, "invalid-json", format!("It is no JSON: {error}.")),
     };
     given.fault(fault.at(""));
-    Map::new()
+    None
 }
 
-/// The recipe's settings with those that are given put over them. A charset counts as the encoding if they say none.
-fn complete(recipe: Recipe, kind: Kind, mut given: Map<String, Value>, charset: Option<&str>) -> Result<Settings, Vec<Fault>> {
+/// Settings with those that are given put over them. A charset counts as the encoding if they say none.
+fn complete(
+    recipe: Recipe,
+    kind: Kind,
+    begun: &Settings,
+    mut given: Map<String, Value>,
+    charset: Option<&str>,
+) -> Result<Settings, Vec<Fault>> {
     let mut charset_fault = None;
     if let Some(charset) = charset.filter(|_| !given.contains_key("encoding")) {
         if encoding_rs::Encoding::for_label(charset.as_bytes()).is_some() {
@@ -122,7 +158,7 @@ fn complete(recipe: Recipe, kind: Kind, mut given: Map<String, Value>, charset: 
             charset_fault = Some(Fault::new("Content-Type", "unknown-value", detail));
         }
     }
-    let settings = Settings::defaults(recipe, kind).with(recipe, kind, &given);
+    let settings = begun.with(recipe, kind, &given);
     let mut faults = match settings {
         Ok(settings) if charset_fault.is_none() => return Ok(settings),
         Ok(_) => Vec::new(),
@@ -185,7 +221,7 @@ mod tests {
     fn wanted(pairs: &[(&str, &str)], charset: Option<&str>) -> Result<Wanted, Vec<(String, String, &'static str)>> {
         let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
         let given = Given::new(&known, pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Wanted::read(given, charset, None).map_err(|problem| match problem {
+        Wanted::read(given, charset, None, None).map_err(|problem| match problem {
             Problem::InvalidRequest(faults) => {
                 faults.into_iter().map(|fault| (fault.parameter, fault.pointer.unwrap_or_default(), fault.code)).collect()
             }

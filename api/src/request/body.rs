@@ -40,7 +40,8 @@ impl<S: Sync> FromRequest<S> for Body {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Does the request say that its body is JSON?
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     name == "application/json" || name == "application/merge-patch+json"

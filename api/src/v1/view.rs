@@ -283,6 +283,7 @@ mod tests {
             expires_at: at,
             pruned_at: None,
             parent: None,
+            carries: None,
             undoes: None,
             lines_of: ImportNo(1),
             same_file_as: None,

@@ -1,6 +1,7 @@
 //! What a line would do, and what it did.
 
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// What a line would do.
@@ -90,5 +91,47 @@ impl Outcome {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
+    }
+}
+
+/// What became of a line, as filters and requests name it; `None`: apply never came to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Became(pub Option<Outcome>);
+
+impl Became {
+    /// The word for lines to which apply never came.
+    pub const NEVER: &'static str = "none";
+
+    /// All words there are, in the order of [`Outcome`].
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        Outcome::VARIANTS.iter().map(|outcome| outcome.name()).chain([Self::NEVER]).collect()
+    }
+}
+
+impl FromStr for Became {
+    type Err = strum::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == Self::NEVER { Ok(Self(None)) } else { text.parse().map(|outcome| Self(Some(outcome))) }
+    }
+}
+
+impl fmt::Display for Became {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.map_or(Self::NEVER, Outcome::name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_a_line_is_read_as_it_is_written() {
+        for name in Became::names() {
+            assert_eq!(name.parse::<Became>().expect("a word").to_string(), name);
+        }
+        assert!("never".parse::<Became>().is_err());
     }
 }

@@ -32,7 +32,8 @@ pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<
 pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, bytes: i64, again: bool) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
     let pieces = ((lines + BATCH_LINES - 1) / BATCH_LINES).max(bytes / BATCH_BYTES);
-    let pieces = pieces.clamp(1, i64::from(SLOTS));
+    // A few lines that are carried on from a large file are no reason for many batches.
+    let pieces = pieces.min(lines).clamp(1, i64::from(SLOTS));
     // Slots are filled evenly by a hash, so equal ranges of them are about equally many lines; the sum is made exact.
     sqlx::query!(
         "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)

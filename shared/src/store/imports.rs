@@ -5,7 +5,7 @@ use crate::model::{
     ids::{AccountId, ImportId, ImportNo, SiteId},
     issue::FileIssue,
     kind::Kind,
-    plan::{Action, Outcome},
+    plan::{Action, Became, Outcome},
     reading::{Delimiter, Found, Reading},
     recipe::Recipe,
     settings::Settings,
@@ -77,6 +77,8 @@ pub struct Import {
     pub pruned_at: Option<DateTime<Utc>>,
     /// The import whose lines this one goes on with.
     pub parent: Option<ImportId>,
+    /// What became there of the lines that are carried on; `None`: it has a file of its own.
+    pub carries: Option<Vec<Became>>,
     /// The import whose plans this one reverses.
     pub undoes: Option<ImportNo>,
     /// Under whose number the lines are: its own, but in an undo.
@@ -172,7 +174,9 @@ pub struct NewImport {
     pub is_small: bool,
     /// The import whose lines it goes on with.
     pub parent: Option<ImportId>,
-    /// The stored file.
+    /// What became there of the lines that are carried on; `None`: it has a file of its own.
+    pub carries: Option<Vec<Became>>,
+    /// The stored file, or the parent's.
     pub file: File,
     /// Who uploaded it.
     pub created_by: AccountId,
@@ -183,11 +187,12 @@ pub struct NewImport {
 /// Writes a new import, `validating`, with its first history.
 pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo, StoreError> {
     let fields: Vec<String> = new.kind.spec().fields.iter().map(|&field| field.to_owned()).collect();
+    let carries: Option<Vec<String>> = new.carries.as_ref().map(|carries| carries.iter().map(ToString::to_string).collect());
     let no = sqlx::query_scalar!(
         "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_key,
                                      file_bytes, file_expanded_bytes, file_sha256, file_compression, file_reading,
-                                     created_by, created_at, stage_started_at, expires_at, parent_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17, $18)
+                                     created_by, created_at, stage_started_at, expires_at, parent_id, carries)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17, $18, $19)
          RETURNING no",
         new.id.0,
         new.site_id.0,
@@ -207,6 +212,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
         new.created_by.0,
         new.expires_at,
         new.parent.map(|parent| parent.0),
+        carries.as_deref(),
     )
     .fetch_one(&mut *conn)
     .await?;
@@ -358,6 +364,7 @@ struct Stored {
     settled_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     parent_id: Option<uuid::Uuid>,
+    carries: Option<Vec<String>>,
     undoes_no: Option<i64>,
     lines_of: Option<i64>,
     same_file_as: Option<uuid::Uuid>,
@@ -412,6 +419,7 @@ impl TryFrom<Stored> for Import {
             expires_at: row.expires_at,
             pruned_at: row.pruned_at,
             parent: row.parent_id.map(ImportId),
+            carries: row.carries.map(|carries| carries.iter().map(|became| word(became, "imports.carries")).collect()).transpose()?,
             undoes: row.undoes_no.map(ImportNo),
             lines_of: ImportNo(row.lines_of.unwrap_or(row.no)),
             same_file_as: row.same_file_as.map(ImportId),

@@ -1,6 +1,7 @@
 //! Files from upload to applied: every count, and the exact state of the LMS afterwards.
 
 mod again;
+mod going_on;
 mod lists;
 mod outcomes;
 mod people;

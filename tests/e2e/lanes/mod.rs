@@ -6,6 +6,7 @@
 //! leaves it to the rescuer. So a state that is waited for comes again and again until the test acts on it.
 
 mod cancelled;
+mod carried;
 mod copy;
 mod files;
 pub(crate) mod hold;

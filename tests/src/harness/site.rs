@@ -3,6 +3,7 @@
 use super::{muster::Parts, patience::within, story};
 use crate::client::{Answer, Client, Upload};
 use muster_shared::model::access::Role;
+use reqwest::{Method, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -28,6 +29,11 @@ impl Order {
     pub fn new(recipe: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let query = vec![("recipe", recipe.to_owned())];
         Self { query, content_type: "text/csv", bytes: bytes.into() }
+    }
+
+    /// The file alone, to go on with an import that says the rest.
+    pub fn corrected(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { query: Vec::new(), content_type: "text/csv", bytes: bytes.into() }
     }
 
     /// With another parameter: `kind`, `mapping`, `filename`.
@@ -112,6 +118,20 @@ impl Site {
         let Order { query, content_type, bytes } = order;
         let upload = Upload { query, content_type, length: Some(bytes.len() as u64), body: bytes.into() };
         self.client.upload(&self.slug, upload).await.expect("the api is up")
+    }
+
+    /// Goes on with what an import left, in a corrected file; whatever the answer is.
+    pub async fn send_corrected(&self, parent: &str, order: Order) -> Answer {
+        let Order { query, content_type, bytes } = order;
+        let path = self.path(&format!("/imports/{parent}/continue"));
+        let request = self.client.request(Method::POST, &path).query(&query).header(header::CONTENT_TYPE, content_type).body(bytes);
+        self.client.send(request).await.expect("the api is up")
+    }
+
+    /// Goes on with lines that an import left, as they are; the id of the import in which they do.
+    pub async fn carry_on(&self, parent: &str, outcomes: &[&str]) -> String {
+        let body = json!({ "outcomes": outcomes });
+        id_of(&self.post(&format!("/imports/{parent}/continue"), Some(&body)).await.expect(202).json())
     }
 
     /// Uploads a file that is accepted; its import's id.

@@ -11,7 +11,9 @@ use muster_shared::model::{
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Columns that Muster's own reports add. A file that has them comes from a report.
-const OF_REPORTS: &[&str] = &["_line", "_action", "_outcome", "_issues"];
+const OF_REPORTS: &[&str] = &[LINE, "_action", "_outcome", "_issues"];
+/// The one by which a report is known: the lines of the import that it reports on.
+const LINE: &str = "_line";
 
 /// What a column is mapped to when it shall be passed over.
 const IGNORE: &str = "ignore";
@@ -37,6 +39,11 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Where the report that the file comes from has its lines. The report of a report has its own behind those of the other.
+    pub(crate) fn lines_of_report(&self) -> Option<usize> {
+        self.headings.iter().rposition(|heading| heading == LINE)
+    }
+
     /// Where the plain column of that name is.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.meanings.iter().position(|meaning| meaning.is_some_and(|m| m.spec.name == name && m.number.is_none()))
@@ -68,7 +75,7 @@ pub(crate) fn understand(headings: &[String], line: i32, expect: Expect<'_>) -> 
     if headings.len() as u64 > expect.limits.columns {
         reading.fault(Code::Limit, "", &format!("The file has {} columns; at most {} are allowed.", headings.len(), expect.limits.columns));
     }
-    let is_report = headings.iter().any(|heading| heading == "_line");
+    let is_report = headings.iter().any(|heading| heading == LINE);
     let meanings: Vec<_> = headings.iter().enumerate().map(|(i, heading)| reading.column(i, heading, is_report)).collect();
     reading.check_whole();
     if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(reading.faults) }

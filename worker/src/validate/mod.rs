@@ -1,6 +1,7 @@
-//! Validate: the file becomes rows, in one streaming pass by one lane. Every chunk is a transaction of its own that begins by
+//! Validate: the file, or what another import left, becomes rows, in one streaming pass by one lane. Every chunk is a transaction of its own that begins by
 //! confirming the claim; a lane that takes over goes on after the last staged line.
 
+mod carry;
 pub(crate) mod decode;
 pub(crate) mod header;
 mod pass;
@@ -14,14 +15,15 @@ use crate::{
     error::StageError,
     kinds, statistics,
 };
+use carry::carry;
 use muster_shared::{
-    model::{issue::FileIssue, stage::Stage, tally::Effects, tally::Tally},
+    model::{ids::ImportNo, issue::FileIssue, stage::Stage, status::Status, tally::Effects, tally::Tally},
     store::{imports::Import, imports::to_json, sites},
 };
 use pass::Pass;
 use sqlx::Connection;
 
-/// How a pass over the file ended.
+/// How a pass over the file, or over the lines of another import, ended.
 enum Ended {
     /// Everything is read and staged.
     Whole(Found),
@@ -39,14 +41,17 @@ struct Found {
     lines: i32,
 }
 
-/// Reads the file and stages its rows. `false`: it was stopped between two chunks.
+/// Reads what there is and stages it. `false`: it was stopped between two chunks.
 pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
     let mut conn = context.lanes.acquire().await?;
     let site = sites::of_id(&mut conn, import.site_id).await?;
     let resume_after = stage::begin(&mut conn, batch, context.config.lease_seconds).await?;
     let limits = &site.settings.limits;
-    let pass = Pass::open(context, import, limits, resume_after).await?;
-    match pass.read(context, &mut conn, batch).await? {
+    let ended = match &import.carries {
+        Some(became) => carry(context, &mut conn, import, batch, became, resume_after).await?,
+        None => Pass::open(context, import, limits, resume_after).await?.read(context, &mut conn, batch).await?,
+    };
+    match ended {
         Ended::Stopped => return Ok(false),
         Ended::Rejected(issues) => reject(context, &mut conn, batch, &issues).await?,
         Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
@@ -67,6 +72,12 @@ async fn reject(context: &Context, conn: &mut sqlx::PgConnection, batch: &Batch,
     batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Has nobody asked to cancel?
+async fn is_wanted(conn: &mut sqlx::PgConnection, import: ImportNo) -> Result<bool, StageError> {
+    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(conn).await?;
+    Ok(status == Status::Validating.name())
 }
 
 /// What only the whole file shows, and the end of the stage.

@@ -5,6 +5,7 @@ use super::{
     Ended, Found,
     decode::Text,
     header::{Expect, Header, understand},
+    is_wanted,
     records::{Item, Records},
     stage::{CHUNK_LINES, Chunk},
 };
@@ -16,10 +17,8 @@ use crate::{
 };
 use muster_shared::{
     model::{
-        ids::ImportNo,
         issue::{Code, FileIssue, Issue},
         site::Limits,
-        status::Status,
     },
     store::imports::Import,
 };
@@ -48,6 +47,8 @@ pub(super) struct Pass {
     is_utf8: bool,
     header: Option<Header>,
     importer: Option<Box<dyn Importer>>,
+    /// Where the lines of the parent are, of which this file says what they should have been.
+    parent_lines: Option<usize>,
     resume_after: i32,
     warnings: Vec<FileIssue>,
     sample: Vec<Vec<String>>,
@@ -73,6 +74,7 @@ impl Pass {
             limits: limits.clone(),
             header: None,
             importer: None,
+            parent_lines: None,
             resume_after,
             warnings: Vec::new(),
             sample: Vec::new(),
@@ -154,7 +156,9 @@ impl Pass {
         }
         let Some(importer) = &self.importer else { return Ok(()) };
         let identity = importer.identify(&kinds::cells::Cells::new(header, &cells));
-        chunk.push(line, identity, &cells, &issues);
+        // A record of a wrong shape may have anything in that place.
+        let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells[i]));
+        chunk.push(line, parent_line, identity, &cells, &issues);
         Ok(())
     }
 
@@ -173,6 +177,7 @@ impl Pass {
         let expect = Expect { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits: &self.limits };
         let (header, warnings) = understand(cells, line, expect)?;
         self.importer = Some(kinds::importer(import, header.clone(), &self.control));
+        self.parent_lines = import.parent.and_then(|_| header.lines_of_report());
         self.header = Some(header);
         self.warnings = warnings;
         Ok(())
@@ -211,10 +216,9 @@ impl Pass {
     }
 }
 
-/// Has nobody asked to cancel?
-async fn is_wanted(conn: &mut PgConnection, import: ImportNo) -> Result<bool, StageError> {
-    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(conn).await?;
-    Ok(status == Status::Validating.name())
+/// The line of the parent that a cell names: the header is line 1.
+fn line_of_parent(cell: &str) -> Option<i32> {
+    cell.trim().parse().ok().filter(|&line| line > 1)
 }
 
 fn limit(line: i32, message: String) -> FileIssue {
@@ -244,6 +248,16 @@ fn fit(cells: &mut Vec<String>, width: usize) -> Option<Issue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_the_parent_is_a_whole_number_behind_the_header() {
+        for (cell, line) in
+            [("7", Some(7)), (" 12 ", Some(12)), ("1", None), ("0", None), ("-3", None), ("7.0", None), ("", None), ("x", None)]
+        {
+            assert_eq!(line_of_parent(cell), line, "{cell}");
+        }
+        assert_eq!(line_of_parent("99999999999"), None);
+    }
 
     #[test]
     fn only_a_surplus_of_empty_cells_is_forgiven() {

@@ -42,10 +42,10 @@ impl Chunk {
     }
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
-    pub(super) fn push(&mut self, line: i32, identity: Identity, cells: &[String], issues: &[Issue]) {
+    pub(super) fn push(&mut self, line: i32, parent_line: Option<i32>, identity: Identity, cells: &[String], issues: &[Issue]) {
         let key = identity.key.filter(|key| key.len() <= 400);
         let rows = &mut self.rows;
-        rows.row(7);
+        rows.row(8);
         rows.bigint(self.import_no.0);
         rows.integer(line);
         rows.smallint(key.as_deref().map_or_else(|| slot::of_line(line), slot::of_key));
@@ -61,6 +61,7 @@ impl Chunk {
         } else {
             rows.jsonb(&to_json(&issues));
         }
+        rows.optional_integer(parent_line);
         self.lines += 1;
     }
 
@@ -76,7 +77,9 @@ impl Chunk {
         let mut tx = conn.begin().await?;
         confirm(&mut tx, batch, lease_seconds).await?;
         let mut copy = tx
-            .copy_in_raw("COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues) FROM STDIN (FORMAT binary)")
+            .copy_in_raw(
+                "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line) FROM STDIN (FORMAT binary)",
+            )
             .await?;
         let all = self.rows.end();
         for piece in all.chunks(SEND_BYTES) {

@@ -6,6 +6,7 @@ pub(crate) mod create;
 pub(crate) mod issues;
 pub(crate) mod list;
 pub(crate) mod preview;
+pub(crate) mod proceed;
 pub(crate) mod show;
 pub(crate) mod undo;
 

@@ -4,6 +4,7 @@ use crate::v1::rows::{IssueView, Line};
 use axum::http::HeaderValue;
 use csv::{Terminator, Writer, WriterBuilder};
 use muster_shared::model::reading::Delimiter;
+use std::borrow::Cow;
 
 /// By which a spreadsheet knows that it is UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -11,22 +12,33 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 /// What is added to the file's own columns.
 const ADDED: [&str; 4] = ["_line", "_action", "_outcome", "_issues"];
 
+/// What a cell that is more than text begins with.
+const RUN: [char; 7] = ['=', '+', '-', '@', '\'', '\t', '\r'];
+
 /// Writes pages of a report.
 #[derive(Debug)]
 pub(super) struct Report {
     delimiter: u8,
+    /// The file's own columns and where they are.
+    columns: Vec<(usize, String)>,
+    /// The file is a report itself, whose cells are guarded already.
+    is_guarded: bool,
 }
 
 impl Report {
-    pub(super) fn new(delimiter: Delimiter) -> Self {
-        Self { delimiter: delimiter.byte() }
+    /// On a file with these columns. What an earlier report added to them is left out.
+    pub(super) fn new(delimiter: Delimiter, columns: &[String]) -> Self {
+        let is_guarded = columns.iter().any(|column| column == ADDED[0]);
+        let is_own = |column: &str| !(is_guarded && ADDED.contains(&column.to_lowercase().as_str()));
+        let columns = columns.iter().cloned().enumerate().filter(|(_, column)| is_own(column)).collect();
+        Self { delimiter: delimiter.byte(), columns, is_guarded }
     }
 
     /// Mark and header.
-    pub(super) fn header(&self, columns: &[String]) -> Vec<u8> {
+    pub(super) fn header(&self) -> Vec<u8> {
         let mut writer = self.writer(MARK.to_vec());
-        for column in columns {
-            put(&mut writer, &guarded(column));
+        for (_, column) in &self.columns {
+            put(&mut writer, &self.guarded(column));
         }
         for added in ADDED {
             put(&mut writer, added);
@@ -35,12 +47,12 @@ impl Report {
         written(writer)
     }
 
-    /// Lines of a file with so many columns. A record that was wider is cut to them: its issue says so.
-    pub(super) fn lines(&self, columns: usize, lines: &[Line]) -> Vec<u8> {
+    /// Lines. A record that was wider than the header is cut to it: its issue says so.
+    pub(super) fn lines(&self, lines: &[Line]) -> Vec<u8> {
         let mut writer = self.writer(Vec::new());
         for line in lines {
-            for i in 0..columns {
-                put(&mut writer, &guarded(line.cells.get(i).map_or("", String::as_str)));
+            for &(i, _) in &self.columns {
+                put(&mut writer, &self.guarded(line.cells.get(i).map_or("", String::as_str)));
             }
             put(&mut writer, &line.number.to_string());
             put(&mut writer, line.action.map_or("", |action| action.name()));
@@ -49,6 +61,12 @@ impl Report {
             end(&mut writer);
         }
         written(writer)
+    }
+
+    /// A cell of the file, with one apostrophe more if a spreadsheet would run it, and none more than that.
+    fn guarded<'a>(&self, cell: &'a str) -> Cow<'a, str> {
+        let stays = self.is_guarded && cell.strip_prefix('\'').is_some_and(|rest| rest.starts_with(RUN));
+        if stays { cell.into() } else { guarded(cell) }
     }
 
     fn writer(&self, begun: Vec<u8>) -> Writer<Vec<u8>> {
@@ -71,8 +89,8 @@ fn written(writer: Writer<Vec<u8>>) -> Vec<u8> {
 }
 
 /// A cell that a spreadsheet shows and does not run.
-fn guarded(cell: &str) -> std::borrow::Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
+fn guarded(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(RUN) { format!("'{cell}").into() } else { cell.into() }
 }
 
 fn told(issues: &[IssueView]) -> String {
@@ -114,7 +132,6 @@ mod tests {
 
     #[test]
     fn a_report_is_the_file_and_four_columns() {
-        let report = Report::new(Delimiter::Semicolon);
         let issue = |message: &str, suggestion: Option<&str>| IssueView {
             code: "segment-not-found".to_owned(),
             severity: Severity::Error,
@@ -123,14 +140,28 @@ mod tests {
             message: message.to_owned(),
             suggestion: suggestion.map(str::to_owned),
         };
-        let columns = ["username".to_owned(), "=x".to_owned()];
-        let mut text = report.header(&columns);
+        let report = Report::new(Delimiter::Semicolon, &["username".to_owned(), "=x".to_owned()]);
+        let mut text = report.header();
         let issues = vec![issue("None; such.", Some("sales")), issue("Nor this.", None)];
-        text.extend(report.lines(2, &[line(&["anna", "-1"], issues), line(&["b;\"c", "", "beyond"], vec![]), line(&[], vec![])]));
+        text.extend(report.lines(&[line(&["anna", "-1"], issues), line(&["b;\"c", "", "beyond"], vec![]), line(&[], vec![])]));
         let expected = "\u{feff}username;'=x;_line;_action;_outcome;_issues\r\n\
                         anna;'-1;7;reject;rejected;\"segment-not-found: None; such. (did you mean sales?); segment-not-found: Nor this.\"\r\n\
                         \"b;\"\"c\";;7;reject;rejected;\r\n\
                         ;;7;reject;rejected;\r\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_report_on_a_report_adds_nothing_twice() {
+        let columns = ["username", "city", "_line", "_action", "_outcome", "_issues"].map(str::to_owned);
+        let report = Report::new(Delimiter::Comma, &columns);
+        let mut text = report.header();
+        let corrected = ["anna", "'-1", "3", "reject", "rejected", "'=x"];
+        text.extend(report.lines(&[line(&corrected, vec![]), line(&["bo", "-1", "4"], vec![]), line(&["cy", "'x"], vec![])]));
+        let expected = "\u{feff}username,city,_line,_action,_outcome,_issues\r\n\
+                        anna,'-1,7,reject,rejected,\r\n\
+                        bo,'-1,7,reject,rejected,\r\n\
+                        cy,''x,7,reject,rejected,\r\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn download(
         return Err(Problem::wrong_status(Asked::Report, &import));
     }
     let disposition = csv::disposition(import.file.name.as_deref());
-    let report = Report::new(import.file.reading(&import.settings).delimiter.value);
+    let report = Report::new(import.file.reading(&import.settings).delimiter.value, &import.file.columns);
     let mut pages = Pages { app, import, filters, after: 0, report };
     // The first page is read before anything is answered, so that a failure is a problem and not a torn body.
     let first = pages.first().await?;
@@ -77,9 +77,7 @@ impl Pages {
     /// The header and the first lines.
     async fn first(&mut self) -> Result<Bytes, StoreError> {
         let lines = self.lines().await?;
-        let header = self.report.header(&self.import.file.columns);
-        let lines = self.report.lines(self.import.file.columns.len(), &lines);
-        Ok([header, lines].concat().into())
+        Ok([self.report.header(), self.report.lines(&lines)].concat().into())
     }
 
     async fn patient_next(&mut self) -> Result<Option<Bytes>, StoreError> {
@@ -101,7 +99,7 @@ impl Pages {
         if lines.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.report.lines(self.import.file.columns.len(), &lines).into()))
+        Ok(Some(self.report.lines(&lines).into()))
     }
 
     /// The next lines, over a connection that is given back at once.

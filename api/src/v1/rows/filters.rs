@@ -3,21 +3,17 @@
 use crate::request::query::{Given, Parameters};
 use muster_shared::model::{
     issue::{Code, Severity},
-    plan::{Action, Outcome},
+    plan::{Action, Became},
 };
-use std::str::FromStr;
 use strum::{VariantArray, VariantNames};
-
-/// The word for lines to which apply never came.
-const NEVER: &str = "none";
 
 /// Which lines are wanted; what is not said does not matter.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     /// By what they would do.
     pub(crate) actions: Option<Vec<Action>>,
-    /// By what they did; `None` among them: never tried.
-    pub(crate) outcomes: Option<Vec<Option<Outcome>>>,
+    /// By what became of them.
+    pub(crate) outcomes: Option<Vec<Became>>,
     /// With an issue as bad as this.
     pub(crate) severity: Option<Severity>,
     /// With this issue.
@@ -26,25 +22,13 @@ pub(crate) struct Filters {
     pub(crate) key: Option<String>,
 }
 
-/// An outcome as a filter names it.
-struct Word(Option<Outcome>);
-
-impl FromStr for Word {
-    type Err = strum::ParseError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == NEVER { Ok(Self(None)) } else { text.parse().map(|outcome| Self(Some(outcome))) }
-    }
-}
-
 fn actions(given: &mut Given) -> Option<Vec<Action>> {
     let names: Vec<_> = Action::VARIANTS.iter().map(|action| action.name()).collect();
     given.words("action", &names)
 }
 
-fn outcomes(given: &mut Given) -> Option<Vec<Option<Outcome>>> {
-    let names: Vec<_> = Outcome::VARIANTS.iter().map(|outcome| outcome.name()).chain([NEVER]).collect();
-    let words = given.words::<Word>("outcome", &names)?;
-    Some(words.into_iter().map(|word| word.0).collect())
+fn outcomes(given: &mut Given) -> Option<Vec<Became>> {
+    given.words("outcome", &Became::names())
 }
 
 impl Parameters for Filters {

@@ -1,5 +1,6 @@
 //! `GET …/imports/{id}/rows?action=&outcome=&severity=&code=&key=`: lines, in the order of the file.
 
+mod continued;
 mod filters;
 mod lines;
 mod names;
@@ -40,11 +41,13 @@ pub(crate) async fn list(
         next = rows.last().map(|row| row.number);
     }
     let mut plans = plans::read(&mut connection, &import, &found[..rows.len()]).await?;
+    let mut continued = continued::read(&mut connection, &import, &found[..rows.len()]).await?;
     let names = Names::of(&mut connection, access.site.id, &plans).await?;
     drop(connection);
     let view = |row: Line| {
         let plan = plans.remove(&row.number).unwrap_or_default();
-        RowView::new(&import, &names, row, &plan)
+        let continued = continued.remove(&row.number);
+        RowView::new(&import, &names, row, &plan, continued)
     };
     let views: Vec<_> = rows.into_iter().map(view).collect();
     Ok(page.answer("rows", &views, next.as_ref()))

@@ -131,11 +131,11 @@ async fn issues(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Resu
     Ok(issues)
 }
 
-fn action(letter: &str) -> Result<Action, StoreError> {
+pub(super) fn action(letter: &str) -> Result<Action, StoreError> {
     let found = letter.bytes().next().and_then(Action::of_letter);
     found.ok_or_else(|| StoreError::inconsistent("import_plans.action", letter))
 }
 
-fn outcome(word: &str) -> Result<Outcome, StoreError> {
+pub(super) fn outcome(word: &str) -> Result<Outcome, StoreError> {
     word.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", word))
 }

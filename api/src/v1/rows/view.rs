@@ -1,6 +1,7 @@
 //! What a line looks like on the wire: its plan told as changes and memberships.
 
 use super::{
+    continued::Continued,
     names::{Name, Names},
     page::{IssueView, Line},
     plans::Plan,
@@ -25,6 +26,8 @@ pub(crate) struct RowView {
     changes: Vec<Change>,
     memberships: Vec<Membership>,
     issues: Vec<IssueView>,
+    /// In an import that goes on with it.
+    continued: Option<Continued>,
     cells: Cells,
 }
 
@@ -54,7 +57,7 @@ const ADDS_ROLE: i16 = 2;
 
 impl RowView {
     /// Of a line of that import.
-    pub(super) fn new(import: &Import, names: &Names, line: Line, plan: &Plan) -> Self {
+    pub(super) fn new(import: &Import, names: &Names, line: Line, plan: &Plan, continued: Option<Continued>) -> Self {
         let spec = import.kind.spec();
         let subject = format!("{}_id", spec.subject);
         // What is skipped or rejected does nothing, whatever preview had worked out before it came to that.
@@ -67,6 +70,7 @@ impl RowView {
             changes: changes(&import.fields, spec.derived, line.action, done),
             memberships: memberships(names, done),
             issues: line.issues,
+            continued,
             cells: Cells::new(&import.file.columns, line.cells),
             line: line.number,
             key: line.key,

@@ -1,0 +1,69 @@
+//! A child without a file of its own: lines of another import that go on in it. A worker copies them.
+
+use super::{Problem, expires_at};
+use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
+use muster_shared::{
+    model::{
+        ids::{ImportId, ImportNo, SiteId},
+        plan::Became,
+        status::Request,
+    },
+    store::{
+        StoreError,
+        batches::{self, BATCH_LINES},
+        imports::{self, File, Import, NewImport},
+        lines::{never_tried, that_became},
+    },
+};
+use sqlx::PgConnection;
+
+/// Makes an import of those lines of another of which that became.
+pub(crate) async fn carry(app: &App, account: Account, site: SiteId, parent: ImportId, became: Vec<Became>) -> Result<ImportId, Problem> {
+    let absent = || Problem::NotFound(ImportId::ABSENT);
+    let mut tx = app.pool.begin().await?;
+    imports::in_site(&mut tx, site, parent).await?.ok_or_else(absent)?;
+    // Locked, so that its lines are not swept away before anybody can see that they are needed.
+    let parent = imports::lock(&mut tx, parent).await?.ok_or_else(absent)?;
+    if !parent.allows(Request::Continue) {
+        return Err(Problem::wrong_status(Asked::Request(Request::Continue), &parent));
+    }
+    let lines = about_how_many(&mut tx, parent.no, &became).await?;
+    if lines == 0 {
+        return Err(Problem::NothingToContinue);
+    }
+    let is_small = parent.is_small || lines <= BATCH_LINES;
+    let new = child(parent, account, became, is_small);
+    let no = imports::insert(&mut tx, &new).await?;
+    batches::make_validate(&mut tx, no).await?;
+    tx.commit().await?;
+    app.ring(new.id, is_small);
+    tracing::info!(import.parent = %new.parent.unwrap_or(new.id), recipe = new.recipe.name(), "an import goes on with lines of another");
+    Ok(new.id)
+}
+
+/// How many lines became that; past a batch it is not counted exactly.
+async fn about_how_many(conn: &mut PgConnection, import: ImportNo, became: &[Became]) -> Result<i64, StoreError> {
+    // Looked for line by line those that were never tried may lie behind all that were.
+    let (never, tried): (Vec<Became>, Vec<Became>) = became.iter().partition(|became| became.0.is_none());
+    let untried = if never.is_empty() { 0 } else { never_tried(conn, import).await? };
+    let tried = that_became(conn, import, &tried, 0, i32::MAX, BATCH_LINES + 1).await?;
+    Ok(untried + tried.len() as i64)
+}
+
+/// Like its parent, but for the file, of which it has the facts only.
+fn child(parent: Import, account: Account, became: Vec<Became>, is_small: bool) -> NewImport {
+    NewImport {
+        id: ImportId::fresh(),
+        site_id: parent.site_id,
+        recipe: parent.recipe,
+        kind: parent.kind,
+        settings: parent.settings,
+        mapping: parent.mapping,
+        is_small,
+        parent: Some(parent.id),
+        carries: Some(became),
+        file: File { key: None, compression: None, ..parent.file },
+        created_by: account.id,
+        expires_at: expires_at(),
+    }
+}
