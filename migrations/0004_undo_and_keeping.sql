@@ -86,3 +86,36 @@ BEGIN
 END $$;
 
 SELECT muster.make_partitions();
+
+-- Who has or had a username? Deleted people keep theirs; what a rename or a deletion for good takes away is kept here, whoever does it.
+
+CREATE INDEX users_of_the_deleted ON lms.users (site_id, username) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE lms.former_usernames (
+  site_id  integer NOT NULL,
+  username text COLLATE "C" NOT NULL,
+  user_id  bigint NOT NULL,
+  until    timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT former_usernames_pk PRIMARY KEY (site_id, username, user_id)
+);
+COMMENT ON TABLE lms.former_usernames IS 'Usernames that people had before they were renamed or deleted for good. No foreign keys: the row it came from had them.';
+
+CREATE FUNCTION lms.remember_renamed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO lms.former_usernames (site_id, username, user_id) VALUES (OLD.site_id, OLD.username, OLD.id)
+      ON CONFLICT ON CONSTRAINT former_usernames_pk DO UPDATE SET until = EXCLUDED.until;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION lms.remember_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO lms.former_usernames (site_id, username, user_id) SELECT site_id, username, id FROM gone
+      ON CONFLICT ON CONSTRAINT former_usernames_pk DO UPDATE SET until = EXCLUDED.until;
+  RETURN NULL;
+END $$;
+
+-- Not even looked at by an update that does not set the username. A statement may delete a million people: one insert for all of them.
+CREATE TRIGGER users_renamed AFTER UPDATE OF username ON lms.users
+  FOR EACH ROW WHEN (OLD.username IS DISTINCT FROM NEW.username) EXECUTE FUNCTION lms.remember_renamed();
+CREATE TRIGGER users_deleted AFTER DELETE ON lms.users
+  REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION lms.remember_deleted();
