@@ -41,6 +41,7 @@ fn quick() -> Router<App> {
         .route("/api/v1/sites/{site}/imports/{import}/undo", post(imports::undo::undo))
         .route("/api/v1/sites/{site}/users", get(users::list::list))
         .route("/api/v1/sites/{site}/users/{username}", get(users::show::show))
+        .route("/api/v1/sites/{site}/users/{username}/history", get(users::history::list))
         .route("/api/v1/sites/{site}/segments", get(segments::list))
         .route("/api/v1/sites/{site}/courses", get(courses::list))
 }

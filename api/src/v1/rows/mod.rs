@@ -17,12 +17,14 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use muster_shared::model::ids::ImportId;
-use names::Names;
 use view::RowView;
 
 pub(crate) use filters::{Filters, OfReport};
 pub(crate) use lines::page as lines;
+pub(crate) use names::Names;
 pub(crate) use page::{IssueView, Line, read};
+pub(crate) use plans::{Plan, of_targets};
+pub(crate) use view::{Change, Membership, changes, memberships};
 
 /// A page of lines.
 pub(crate) async fn list(
@@ -42,7 +44,7 @@ pub(crate) async fn list(
     }
     let mut plans = plans::read(&mut connection, &import, &found[..rows.len()]).await?;
     let mut continued = continued::read(&mut connection, &import, &found[..rows.len()]).await?;
-    let names = Names::of(&mut connection, access.site.id, &plans).await?;
+    let names = Names::of(&mut connection, access.site.id, plans.values()).await?;
     drop(connection);
     let view = |row: Line| {
         let plan = plans.remove(&row.number).unwrap_or_default();

@@ -24,9 +24,14 @@ pub(crate) struct Names {
 
 impl Names {
     /// Looks them up; nothing is asked for that no plan names.
-    pub(super) async fn of(conn: &mut PgConnection, site: SiteId, plans: &HashMap<i32, Plan>) -> Result<Self, StoreError> {
-        let segments = distinct(plans.values().flat_map(|plan| plan.segments_joined.iter().chain(&plan.segments_there)));
-        let courses = distinct(plans.values().flat_map(|plan| &plan.courses));
+    pub(crate) async fn of<'a>(
+        conn: &mut PgConnection,
+        site: SiteId,
+        plans: impl Iterator<Item = &'a Plan> + Clone,
+    ) -> Result<Self, StoreError> {
+        let segments = |plan: &'a Plan| plan.segments_joined.iter().chain(&plan.segments_there).chain(&plan.segments_left);
+        let segments = distinct(plans.clone().flat_map(segments));
+        let courses = distinct(plans.flat_map(|plan| &plan.courses));
         let mut names = Self::default();
         if !segments.is_empty() {
             let found = sqlx::query!("SELECT id, idnumber, name FROM lms.segments WHERE id = ANY ($1) AND site_id = $2", &segments, site.0)

@@ -33,7 +33,7 @@ pub(crate) struct RowView {
 
 /// A field that is written.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Change {
+pub(crate) struct Change {
     field: String,
     before: Option<String>,
     after: Option<String>,
@@ -41,7 +41,7 @@ struct Change {
 
 /// Something that the subject belongs to, and what happens to that.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Membership {
+pub(crate) struct Membership {
     what: &'static str,
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,8 @@ struct Membership {
 /// Bits of `import_plans.course_does`.
 const ENROLS: i16 = 1;
 const ADDS_ROLE: i16 = 2;
+const ENDS: i16 = 4;
+const REMOVES_ROLE: i16 = 8;
 
 impl RowView {
     /// Of a line of that import.
@@ -84,31 +86,39 @@ fn target(plan: &Plan, action: Option<Action>, outcome: Option<Outcome>) -> Opti
     plan.target_id.filter(|_| is_there)
 }
 
-fn changes(fields: &[String], derived: &[&str], action: Option<Action>, plan: &Plan) -> Vec<Change> {
+/// The fields that a plan of that action writes: all that a new record has, all that a deleted one had.
+pub(crate) fn changes(fields: &[String], derived: &[&str], action: Option<Action>, plan: &Plan) -> Vec<Change> {
     let is_new = action == Some(Action::Create);
+    let is_gone = action == Some(Action::Delete);
     let at = |values: &[Option<String>], i: usize| values.get(i).cloned().flatten();
     let shown = fields.iter().enumerate().filter(|(_, field)| !derived.contains(&field.as_str()));
     let changes = shown.filter_map(|(i, field)| {
         let (before, after) = (at(&plan.before, i), at(&plan.after, i));
-        let is_written = if is_new { after.is_some() } else { i < 64 && plan.mask >> i & 1 == 1 };
-        is_written.then(|| Change { field: field.clone(), before: before.filter(|_| !is_new), after })
+        let is_written = match action {
+            Some(Action::Create) => after.is_some(),
+            Some(Action::Delete) => before.is_some(),
+            _ => i < 64 && plan.mask >> i & 1 == 1,
+        };
+        is_written.then(|| Change { field: field.clone(), before: before.filter(|_| !is_new), after: after.filter(|_| !is_gone) })
     });
     changes.collect()
 }
 
-fn memberships(names: &Names, plan: &Plan) -> Vec<Membership> {
+/// All that a plan says about what its subject belongs to.
+pub(crate) fn memberships(names: &Names, plan: &Plan) -> Vec<Membership> {
     let joined = plan.segments_joined.iter().map(|id| segment(names, *id, "join"));
+    let left = plan.segments_left.iter().map(|id| segment(names, *id, "leave"));
     let there = plan.segments_there.iter().map(|id| segment(names, *id, "already"));
-    let mut memberships: Vec<_> = joined.chain(there).collect();
+    let mut memberships: Vec<_> = joined.chain(left).chain(there).collect();
     // A course has a position for each of its roles; it is told once, before them.
     let mut told: Vec<i64> = Vec::new();
     for (i, &course) in plan.courses.iter().enumerate() {
         if !told.contains(&course) {
             told.push(course);
-            let enrols = does(plan, course).any(|does| does & ENROLS != 0);
-            memberships.push(enrolment(names, course, enrols));
+            let does = does(plan, course).fold(0, |all, does| all | does);
+            memberships.push(enrolment(names, course, word(does, (ENROLS, "join"), (ENDS, "remove"))));
             for (role, does) in roles(plan, course, i) {
-                memberships.push(course_role(names, course, role, does & ADDS_ROLE != 0));
+                memberships.push(course_role(names, course, role, word(does, (ADDS_ROLE, "add"), (REMOVES_ROLE, "remove"))));
             }
         }
     }
@@ -124,19 +134,24 @@ fn roles(plan: &Plan, course: i64, from: usize) -> impl Iterator<Item = (i32, i1
     positions.filter(move |((id, _), _)| **id == course).map(|((_, role), does)| (*role, *does))
 }
 
+/// What happens, by which bit is set.
+fn word(does: i16, gives: (i16, &'static str), takes: (i16, &'static str)) -> &'static str {
+    let said = [gives, takes].into_iter().find(|(bit, _)| does & bit != 0);
+    said.map_or("already", |(_, word)| word)
+}
+
 fn segment(names: &Names, id: i64, does: &'static str) -> Membership {
     let Name { key, name } = named(names.segments.get(&id), id);
     Membership { what: "segment", key, name: Some(name), role: None, does }
 }
 
-fn enrolment(names: &Names, id: i64, enrols: bool) -> Membership {
+fn enrolment(names: &Names, id: i64, does: &'static str) -> Membership {
     let Name { key, name } = named(names.courses.get(&id), id);
-    Membership { what: "enrolment", key, name: Some(name), role: None, does: if enrols { "join" } else { "already" } }
+    Membership { what: "enrolment", key, name: Some(name), role: None, does }
 }
 
-fn course_role(names: &Names, id: i64, role: i32, adds: bool) -> Membership {
+fn course_role(names: &Names, id: i64, role: i32, does: &'static str) -> Membership {
     let role = names.roles.get(&role).cloned().unwrap_or_else(|| role.to_string());
-    let does = if adds { "add" } else { "already" };
     Membership { what: "course_role", key: named(names.courses.get(&id), id).key, name: None, role: Some(role), does }
 }
 
@@ -213,6 +228,24 @@ mod tests {
     }
 
     #[test]
+    fn a_delete_shows_all_that_there_was() {
+        let fields = ["username", "email_key", "city"].map(str::to_owned);
+        let text = |text: &str| Some(text.to_owned());
+        let plan = Plan { before: vec![text("anna"), text("a@x.no"), None], target_id: Some(5), ..Plan::default() };
+        let delete = Some(Action::Delete);
+        assert_eq!(
+            changes(&fields, &["email_key"], delete, &plan),
+            [Change { field: "username".to_owned(), before: text("anna"), after: None }]
+        );
+        assert_eq!(target(&plan, delete, Some(Outcome::Deleted)), Some(5));
+    }
+
+    fn told(plan: &Plan) -> Vec<String> {
+        let told = memberships(&names(), plan).into_iter();
+        told.map(|m| format!("{} {}{} {}", m.what, m.key, m.role.map(|role| format!(" {role}")).unwrap_or_default(), m.does)).collect()
+    }
+
+    #[test]
     fn memberships_are_told_one_by_one() {
         let plan = Plan {
             segments_joined: vec![1],
@@ -222,10 +255,6 @@ mod tests {
             course_does: vec![ENROLS | ADDS_ROLE, 0, ADDS_ROLE, ADDS_ROLE],
             ..Plan::default()
         };
-        let told: Vec<_> = memberships(&names(), &plan)
-            .into_iter()
-            .map(|m| format!("{} {}{} {}", m.what, m.key, m.role.map(|role| format!(" {role}")).unwrap_or_default(), m.does))
-            .collect();
         let expected = [
             "segment sales join",
             "segment it already",
@@ -237,7 +266,29 @@ mod tests {
             "enrolment 9 already",
             "course_role 9 student add",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(told(&plan), expected);
+    }
+
+    #[test]
+    fn what_an_undo_takes_away_is_told_too() {
+        let plan = Plan {
+            segments_joined: vec![2],
+            segments_left: vec![1],
+            courses: vec![7, 7, 8],
+            course_roles: vec![1, 2, 2],
+            course_does: vec![ENDS | REMOVES_ROLE, REMOVES_ROLE, REMOVES_ROLE],
+            ..Plan::default()
+        };
+        let expected = [
+            "segment it join",
+            "segment sales leave",
+            "enrolment c007 remove",
+            "course_role c007 student remove",
+            "course_role c007 teacher remove",
+            "enrolment c008 already",
+            "course_role c008 teacher remove",
+        ];
+        assert_eq!(told(&plan), expected);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! People of the LMS.
 
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod show;
 

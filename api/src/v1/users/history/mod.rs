@@ -1,0 +1,83 @@
+//! `GET …/users/{username}/history`: what was done to everyone who has or had that name, newest first.
+//!
+//! It is read from the plans that were executed, so it reaches back as far as these are kept: an import that is pruned does not show
+//! any more. What somebody changes by hand leaves no plan; only that a person was made by hand can be told.
+
+mod find;
+
+use crate::{
+    auth::{Access, Viewer},
+    problem::Problem,
+    request::{Named, path::Username},
+    state::App,
+    v1::{
+        paging::Page,
+        rows::{Change, Membership, Names, Plan, changes, memberships, of_targets},
+    },
+};
+use axum::{extract::State, response::Response};
+use chrono::{DateTime, Utc};
+use find::{Entry, People, Place};
+use muster_shared::model::{ids::ImportId, plan::Outcome};
+use serde::Serialize;
+
+/// What is said when nobody ever had the name.
+const ABSENT: &str = "Nobody in this site has or had this username.";
+
+/// Something that was done to a person.
+#[derive(Debug, Serialize)]
+struct EntryView {
+    user_id: i64,
+    /// `None`: by hand.
+    import: Option<ImportId>,
+    line: Option<i32>,
+    outcome: Outcome,
+    changes: Vec<Change>,
+    memberships: Vec<Membership>,
+    /// Who asked for it, by e-mail address.
+    by: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// A page of what was done.
+pub(crate) async fn list(
+    access: Access<Viewer>,
+    Named(Username(username)): Named<Username>,
+    State(app): State<App>,
+    page: Page<(), Place>,
+) -> Result<Response, Problem> {
+    let mut connection = app.connection().await?;
+    let site = access.site.id;
+    let people = People::of_name(&mut connection, site, &username).await?.ok_or(Problem::NotFound(ABSENT))?;
+    let mut entries = people.entries(&mut connection, page.after, page.look_for()).await?;
+    let next = page.cut(&mut entries, |last| (last.at, last.no, last.line, last.user_id));
+    let mut imports: Vec<_> = entries.iter().map(|entry| entry.no).collect();
+    imports.sort_unstable();
+    imports.dedup();
+    let mut plans = of_targets(&mut connection, &imports, &people.ids).await?;
+    let names = Names::of(&mut connection, site, plans.values()).await?;
+    drop(connection);
+    let view = |entry: Entry| {
+        let plan = plans.remove(&(entry.no, entry.line)).unwrap_or_default();
+        EntryView::new(&names, entry, &plan)
+    };
+    let views: Vec<_> = entries.into_iter().map(view).collect();
+    Ok(page.answer("history", &views, next.as_ref()))
+}
+
+impl EntryView {
+    fn new(names: &Names, entry: Entry, plan: &Plan) -> Self {
+        let origin = entry.import.as_ref();
+        let changes = origin.map(|origin| changes(&origin.fields, origin.kind.spec().derived, Some(origin.action), plan));
+        Self {
+            user_id: entry.user_id,
+            line: origin.map(|_| entry.line),
+            import: entry.import.map(|origin| origin.id),
+            outcome: entry.outcome,
+            changes: changes.unwrap_or_default(),
+            memberships: memberships(names, plan),
+            by: entry.by,
+            at: entry.at,
+        }
+    }
+}
