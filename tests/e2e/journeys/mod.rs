@@ -2,6 +2,7 @@
 
 mod again;
 mod going_on;
+mod history;
 mod lists;
 mod outcomes;
 mod people;
