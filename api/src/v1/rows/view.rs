@@ -95,8 +95,8 @@ pub(crate) fn changes(fields: &[String], derived: &[&str], action: Option<Action
     let changes = shown.filter_map(|(i, field)| {
         let (before, after) = (at(&plan.before, i), at(&plan.after, i));
         let is_written = match action {
-            Some(Action::Create) => after.is_some(),
-            Some(Action::Delete) => before.is_some(),
+            Some(Action::Create) => after.as_ref().is_some_and(|value| !value.is_empty()),
+            Some(Action::Delete) => before.as_ref().is_some_and(|value| !value.is_empty()),
             _ => i < 64 && plan.mask >> i & 1 == 1,
         };
         is_written.then(|| Change { field: field.clone(), before: before.filter(|_| !is_new), after: after.filter(|_| !is_gone) })
@@ -231,7 +231,7 @@ mod tests {
     fn a_delete_shows_all_that_there_was() {
         let fields = ["username", "email_key", "city"].map(str::to_owned);
         let text = |text: &str| Some(text.to_owned());
-        let plan = Plan { before: vec![text("anna"), text("a@x.no"), None], target_id: Some(5), ..Plan::default() };
+        let plan = Plan { before: vec![text("anna"), text("a@x.no"), text("")], target_id: Some(5), ..Plan::default() };
         let delete = Some(Action::Delete);
         assert_eq!(
             changes(&fields, &["email_key"], delete, &plan),

@@ -15,8 +15,9 @@ use strum::VariantArray;
 /// What the subjects of the kinds are called whose lines are about people.
 const PERSON: &str = "user";
 
-/// Where a page ended: when, in which import, at which line, whom; of what was done by hand import and line are 0.
-pub(super) type Place = (DateTime<Utc>, i64, i32, i64);
+/// Where a page ended: when, in which import, in which turn, whom; of what was done by hand import and turn are 0. Not the line: an
+/// undo does the last line of a person first.
+pub(super) type Place = (DateTime<Utc>, i64, i16, i64);
 
 /// Everyone in a site who has or had a name.
 pub(super) struct People {
@@ -30,6 +31,7 @@ pub(super) struct People {
 /// Something that was done, without what it did.
 pub(super) struct Entry {
     pub(super) no: i64,
+    pub(super) turn: i16,
     pub(super) line: i32,
     pub(super) user_id: i64,
     /// `None`: by hand.
@@ -77,16 +79,16 @@ impl People {
     pub(super) async fn entries(&self, conn: &mut PgConnection, after: Option<Place>, limit: i64) -> Result<Vec<Entry>, StoreError> {
         let kinds = Kind::VARIANTS.iter().filter(|kind| kind.spec().subject == PERSON);
         let kinds: Vec<_> = kinds.map(|kind| kind.name().to_owned()).collect();
-        let (at, no, line, user) = after.map_or((None, 0, 0, 0), |(at, no, line, user)| (Some(at), no, line, user));
+        let (at, no, turn, user) = after.map_or((None, 0, 0, 0), |(at, no, turn, user)| (Some(at), no, turn, user));
         // OFFSET 0 keeps the planner from going the other way round: it would look for these people in all plans that there are.
         let rows = sqlx::query!(
-            r#"SELECT no AS "no!", line AS "line!", user_id AS "user_id!", import, kind, fields, action, outcome AS "outcome!", at AS "at!",
+            r#"SELECT no AS "no!", turn AS "turn!", line AS "line!", user_id AS "user_id!", import, kind, fields, action, outcome AS "outcome!", at AS "at!",
                       (SELECT a.email FROM muster.accounts a WHERE a.id = found.applied_by) AS by
-                 FROM (SELECT i.no, p.line, p.target_id AS user_id, i.id AS import, i.kind, i.fields, p.action, p.outcome, i.applied_by,
+                 FROM (SELECT i.no, p.turn, p.line, p.target_id AS user_id, i.id AS import, i.kind, i.fields, p.action, p.outcome, i.applied_by,
                               coalesce(b.done_at, i.settled_at, i.applied_at) AS at
                          FROM muster.imports i
                         CROSS JOIN LATERAL (
-                           SELECT line, subject, target_id, action::text AS action,
+                           SELECT turn, line, subject, target_id, action::text AS action,
                                   coalesce((SELECT o.outcome FROM muster.import_outcomes o WHERE o.import_no = i.no AND o.line = p.line),
                                            CASE action WHEN 'c' THEN 'created' WHEN 'u' THEN 'updated' ELSE 'deleted' END) AS outcome
                              FROM muster.import_plans p
@@ -101,9 +103,9 @@ impl People {
                         WHERE i.site_id = $1 AND i.kind = ANY ($3) AND i.applied_at IS NOT NULL AND i.pruned_at IS NULL
                           AND p.outcome IN ('created', 'updated', 'deleted')
                         UNION ALL
-                       SELECT 0, 0, id, NULL, NULL, NULL, NULL, 'created', NULL, at FROM unnest($4::bigint[], $5::timestamptz[]) AS made (id, at)) found
-                WHERE $6::timestamptz IS NULL OR (at, no, line, user_id) < ($6, $7::bigint, $8::integer, $9::bigint)
-                ORDER BY at DESC, no DESC, line DESC, user_id DESC
+                       SELECT 0, 0::smallint, 0, id, NULL, NULL, NULL, NULL, 'created', NULL, at FROM unnest($4::bigint[], $5::timestamptz[]) AS made (id, at)) found
+                WHERE $6::timestamptz IS NULL OR (at, no, turn, user_id) < ($6, $7::bigint, $8::smallint, $9::bigint)
+                ORDER BY at DESC, no DESC, turn DESC, user_id DESC
                 LIMIT $10"#,
             self.site.0,
             &self.ids,
@@ -112,7 +114,7 @@ impl People {
             &self.made_at,
             at,
             no,
-            line,
+            turn,
             user,
             limit,
         )
@@ -123,7 +125,7 @@ impl People {
                 let import = row.import.zip(row.kind).zip(row.fields).zip(row.action);
                 let import = import.map(|(((id, kind), fields), action)| Origin::new(ImportId(id), &kind, fields, &action)).transpose()?;
                 let outcome = row.outcome.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", &row.outcome))?;
-                Ok(Entry { no: row.no, line: row.line, user_id: row.user_id, import, outcome, by: row.by, at: row.at })
+                Ok(Entry { no: row.no, turn: row.turn, line: row.line, user_id: row.user_id, import, outcome, by: row.by, at: row.at })
             })
             .collect()
     }
