@@ -37,9 +37,29 @@ CREATE INDEX imports_expiring ON muster.imports (expires_at) WHERE pruned_at IS 
 CREATE INDEX imports_to_empty ON muster.imports (no) WHERE pruned_at IS NOT NULL AND emptied_at IS NULL;
 CREATE INDEX imports_applied ON muster.imports (site_id, no DESC) WHERE applied_at IS NOT NULL;
 
-ALTER TABLE muster.import_batches ADD COLUMN done_at timestamptz;
+ALTER TABLE muster.import_batches ADD COLUMN done_at timestamptz, ADD COLUMN not_before timestamptz;
+COMMENT ON COLUMN muster.import_batches.not_before IS 'Put off until then, since the system was in the way.';
 COMMENT ON COLUMN muster.import_batches.number IS '0 comes before all others: preview clears what an earlier try left, apply makes what the file names and lets it make. 2147483647 comes after all others: an undo takes away what the undone import made.';
 CREATE INDEX import_batches_claimed ON muster.import_batches (import_no) WHERE state = 'claimed';
+
+CREATE VIEW muster.imports_at_work AS
+SELECT i.id, i.no, i.site_id, i.is_small, i.status, i.stage_started_at, i.served_at, i.rung_at,
+       (SELECT count(*) FROM muster.import_batches b
+         WHERE b.import_no = i.no AND b.state = 'claimed' AND b.expires_at > clock_timestamp()) AS claimed,
+       EXISTS (SELECT FROM muster.import_batches b
+         WHERE b.import_no = i.no AND b.state <> 'done'
+           AND b.stage = CASE i.status WHEN 'validating' THEN 'validate' WHEN 'previewing' THEN 'preview' WHEN 'applying' THEN 'apply' END
+           AND (b.state = 'waiting' AND coalesce(b.not_before <= clock_timestamp(), true)
+                OR b.state = 'claimed' AND b.expires_at <= clock_timestamp())
+           AND (b.number = 0 OR NOT EXISTS (
+                SELECT FROM muster.import_batches f
+                 WHERE f.import_no = b.import_no AND f.stage = b.stage AND f.state <> 'done' AND f.number = 0))
+           AND (b.number < 2147483647 OR NOT EXISTS (
+                SELECT FROM muster.import_batches f
+                 WHERE f.import_no = b.import_no AND f.stage = b.stage AND f.state <> 'done' AND f.number < 2147483647))) AS has_batch
+  FROM muster.imports i
+ WHERE i.status IN ('validating', 'previewing', 'applying', 'pausing', 'cancelling');
+COMMENT ON VIEW muster.imports_at_work IS 'claimed: how many lanes hold a batch of it; has_batch: one can be claimed now, or taken over.';
 
 ALTER TABLE muster.import_rows ADD COLUMN parent_line integer;
 COMMENT ON COLUMN muster.import_rows.parent_line IS 'The line of the parent import that this one goes on with.';

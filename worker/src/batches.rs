@@ -14,6 +14,7 @@ use muster_shared::{
     store::imports::{self, Import, to_json},
 };
 use sqlx::{Connection, PgConnection};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A batch is tried so often, then it is stuck. A lane that dies counts, one that gives back in good order does not.
@@ -83,6 +84,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
           WHERE (import_no, stage, number) = (
                 SELECT import_no, stage, number FROM muster.import_batches
                  WHERE import_no = $1 AND stage = $2 AND state = 'waiting' AND (number = 0 OR NOT $5) AND (number < $7 OR NOT $6)
+                   AND coalesce(not_before <= clock_timestamp(), true)
                  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
           RETURNING number, low, high, progress, attempts",
         import.no.0,
@@ -105,6 +107,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
         tx.commit().await?;
         return Ok(Claimed::Nothing);
     }
+    sqlx::query!("UPDATE muster.imports SET served_at = clock_timestamp() WHERE no = $1", import.no.0).execute(&mut *tx).await?;
     tx.commit().await?;
     let is_first = row.number > 0 && held.claimed == 0 && held.done == 0;
     Ok(Claimed::Batch { import: Box::new(import), batch, is_first, waiting: held.waiting - 1 })
@@ -199,11 +202,13 @@ pub(crate) async fn record_progress(conn: &mut PgConnection, batch: &Batch, byte
     Ok(())
 }
 
-/// Gives the claim back in good order: the attempt does not count.
+/// Gives the claim back in good order: the attempt does not count, and the import has been served until now.
 pub(crate) async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
     sqlx::query!(
-        "UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0)
-          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
+        "WITH back AS (
+            UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0)
+             WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 RETURNING import_no)
+         UPDATE muster.imports SET served_at = clock_timestamp() FROM back WHERE no = import_no",
         batch.import_no.0,
         batch.stage.name(),
         batch.number,
@@ -214,24 +219,31 @@ pub(crate) async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<
     Ok(())
 }
 
-/// Gives the claim back because the system was in the way. Past a ceiling the batch is stuck.
-pub(crate) async fn put_off(conn: &mut PgConnection, batch: &Batch, reason: &str) -> Result<(), StageError> {
-    let put_off = sqlx::query!(
-        "UPDATE muster.import_batches
-            SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0), retries = retries + 1
-          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 AND retries < $5",
+/// Gives the claim back because the system was in the way, to be taken again after a pause, which grows from 0.2 s to half a minute:
+/// all retries together take some six minutes. Past a ceiling the batch is stuck, and there is no pause.
+pub(crate) async fn put_off(conn: &mut PgConnection, batch: &Batch, reason: &str) -> Result<Option<Duration>, StageError> {
+    let pause = sqlx::query_scalar!(
+        r#"WITH pause AS (
+                SELECT retries, make_interval(secs => (0.5 + random()) * least(0.2 * 2 ^ retries, 30)) AS pause FROM muster.import_batches
+                 WHERE import_no = $1 AND stage = $2 AND number = $3)
+           UPDATE muster.import_batches b
+              SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0), retries = b.retries + 1,
+                  not_before = clock_timestamp() + pause
+             FROM pause
+            WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4 AND b.retries < $5
+            RETURNING extract(epoch FROM pause)::float8 AS "pause!""#,
         batch.import_no.0,
         batch.stage.name(),
         batch.number,
         batch.token,
         MAX_RETRIES,
     )
-    .execute(&mut *conn)
+    .fetch_optional(&mut *conn)
     .await?;
-    if put_off.rows_affected() == 0 {
+    if pause.is_none() {
         stick(conn, batch, "gave-up", reason).await?;
     }
-    Ok(())
+    Ok(pause.map(Duration::from_secs_f64))
 }
 
 /// The batch will not succeed: it is taken out, and the import will fail once the others are through. One statement, since an

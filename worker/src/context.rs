@@ -5,7 +5,6 @@ use muster_shared::{
     files::Files,
     model::ids::ImportId,
     queue::{Bell, Lane, Wake},
-    store::imports::Import,
 };
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -15,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
+    /// Whose imports are served. The two share neither lanes nor connections.
+    pub(crate) queue: Lane,
     /// Short transactions: claims, settling, things made ahead.
     pub(crate) control: PgPool,
     /// The transactions of batches, with the time-outs that a claim rests on.
@@ -26,12 +27,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Wakes up to `lanes` further lanes for an import. A bell that does not ring is no harm: the rescuer looks after it.
-    pub(crate) async fn ring(&self, import: &Import, lanes: i64) {
-        let lane = if import.is_small { Lane::Express } else { Lane::Bulk };
+    /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A bell that does not ring is no harm: the rescuer
+    /// looks after it.
+    pub(crate) async fn ring(&self, import: ImportId, queue: Lane, lanes: i64) {
         for _ in 0..lanes {
-            if let Err(error) = self.bell.ring(&Wake::new(import.id), lane).await {
-                tracing::warn!(import.id = %import.id, %error, "the bell did not ring");
+            if let Err(error) = self.bell.ring(&Wake::new(import), queue).await {
+                tracing::warn!(import.id = %import, %error, "the bell did not ring");
                 return;
             }
         }

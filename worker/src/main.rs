@@ -2,6 +2,7 @@
 
 mod apply;
 mod batches;
+mod choice;
 mod config;
 mod context;
 mod copy;
@@ -30,6 +31,7 @@ use muster_shared::{
     queue::{self, Bell},
     store::pool,
 };
+use sqlx::PgPool;
 use std::sync::Arc;
 use wakeups::{Consume, Pulse};
 
@@ -56,14 +58,15 @@ const CONTROL_SETTINGS: &[(&str, &str)] =
 async fn main() -> anyhow::Result<()> {
     let env = Env::read()?;
     telemetry::start(&env)?;
-    let context = context(Config::read(&env)?)?;
-    rescuer::make_partitions(&context).await;
+    let express = context(Config::read(&env)?)?;
+    let bulk = on_its_own(&express)?;
+    rescuer::make_partitions(&express).await;
     let pulses = [Pulse::new(), Pulse::new()];
-    let health = context.config.health_bind.map(|bind| tokio::spawn(health::serve(bind, pulses.to_vec(), context.stop.clone())));
+    let health = express.config.health_bind.map(|bind| tokio::spawn(health::serve(bind, pulses.to_vec(), express.stop.clone())));
     tokio::join!(
-        consume(&context, queue::Lane::Express, context.config.express_lanes, pulses[0].clone()),
-        consume(&context, queue::Lane::Bulk, context.config.lanes, pulses[1].clone()),
-        rescuer::run(&context),
+        consume(&express, express.config.express_lanes, pulses[0].clone()),
+        consume(&bulk, bulk.config.lanes, pulses[1].clone()),
+        rescuer::run(&express),
     );
     if let Some(health) = health {
         health.await??;
@@ -72,6 +75,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The context of the express queue, and of the rescuer.
 fn context(config: Config) -> anyhow::Result<Context> {
     tracing::info!(
         worker.name = config.name,
@@ -82,10 +86,10 @@ fn context(config: Config) -> anyhow::Result<Context> {
         express_lanes = config.express_lanes,
         "starting"
     );
-    let all_lanes = (config.lanes + config.express_lanes) as u32;
     Ok(Context {
-        control: pool::connect(&config.database_url, "muster-worker", all_lanes + 2, CONTROL_SETTINGS)?,
-        lanes: pool::connect(&config.database_url, "muster-worker lane", all_lanes, LANE_SETTINGS)?,
+        queue: queue::Lane::Express,
+        control: control(&config, config.express_lanes + rescuer::CONNECTIONS)?,
+        lanes: lanes(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
         bell: Bell::connect(&config.redis_url)?,
         stop: shutdown::on_signal()?,
@@ -93,9 +97,25 @@ fn context(config: Config) -> anyhow::Result<Context> {
     })
 }
 
-/// Consumes one queue: each wake is a lane that works on its import.
-async fn consume(context: &Context, lane: queue::Lane, concurrency: usize, pulse: Pulse) {
-    let settings = Consume { redis_url: context.config.redis_url.clone(), lane, concurrency };
+/// The context of the queue of large imports, with connections of its own: express lanes never wait for one that these hold.
+fn on_its_own(express: &Context) -> anyhow::Result<Context> {
+    let config = &express.config;
+    let connections = (control(config, config.lanes)?, lanes(config, config.lanes)?);
+    Ok(Context { queue: queue::Lane::Bulk, control: connections.0, lanes: connections.1, ..express.clone() })
+}
+
+/// One connection more than there are lanes: that of a statement that was given up is busy until the server has ended it.
+fn control(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
+    pool::connect(&config.database_url, "muster-worker", lanes as u32 + 1, CONTROL_SETTINGS)
+}
+
+fn lanes(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
+    pool::connect(&config.database_url, "muster-worker lane", lanes as u32 + 1, LANE_SETTINGS)
+}
+
+/// Consumes the context's queue: each wake is a lane that serves its imports.
+async fn consume(context: &Context, concurrency: usize, pulse: Pulse) {
+    let settings = Consume { redis_url: context.config.redis_url.clone(), lane: context.queue, concurrency };
     let handler = {
         let context = context.clone();
         move |wake: queue::Wake| {

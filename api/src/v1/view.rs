@@ -124,7 +124,7 @@ impl ImportView {
             at_rest: import.status.is_at_rest(),
             can: import.can(),
             progress: Some(progress(&import, sums, now)),
-            waiting_since: None,
+            waiting_since: sums.waiting_since,
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
             effects: if is_applied { sums.effects } else { sums.planned_effects },

@@ -6,8 +6,9 @@ use apalis_redis::queries::push_tasks;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How many wakes may wait in one queue. At 8 000 that are due, Redis refuses to hand any out and the queue is locked up for good.
-pub const BOUND: usize = 500;
+/// How many wakes may wait in one queue. More wake nobody: a wake is only a bell, and a lane that is awake asks for itself whom to serve
+/// next. At 8 000 that are due, Redis refuses to hand any out and the queue is locked up for good.
+pub const BOUND: usize = 100;
 
 /// How long one ring or notice may take; the rescuer makes up for it, so no request should wait longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);

@@ -9,6 +9,7 @@ use crate::model::{
     stage::Stage,
     tally::{Actions, Effects, Outcomes},
 };
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
@@ -84,6 +85,8 @@ pub struct Sums {
     pub planned_effects: Effects,
     /// What the executed lines brought about.
     pub effects: Effects,
+    /// Since when a batch waits and no lane holds any.
+    pub waiting_since: Option<DateTime<Utc>>,
 }
 
 /// Sums up the batches of an import.
@@ -137,6 +140,17 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
         if let Some(count) = count {
             *count += row.count;
         }
+    }
+    let unserved = sqlx::query!(
+        r#"SELECT no AS "no!", greatest(served_at, stage_started_at) AS "since!" FROM muster.imports_at_work w
+            WHERE no = ANY ($1) AND claimed = 0 AND status IN ('validating', 'previewing', 'applying')
+              AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = w.no AND b.state = 'waiting')"#,
+        &numbers,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in unserved {
+        all.entry(ImportNo(row.no)).or_default().waiting_since = Some(row.since);
     }
     // What several batches name is made once, so no batch can count it ahead.
     let makes = sqlx::query!(

@@ -11,19 +11,24 @@ use super::{
 };
 use crate::{
     batches::Batch,
+    choice,
     context::Context,
     error::StageError,
     kinds::{self, importer::Importer},
 };
 use muster_shared::{
     model::{
+        ids::SiteId,
         issue::{Code, FileIssue, Issue},
         site::Limits,
     },
     store::imports::Import,
 };
 use sqlx::{PgConnection, PgPool};
+use std::time::{Duration, Instant};
 
+/// A lane reads on for so long before it looks whether another site waits: whoever goes on reads from the beginning.
+const READS_ON: Duration = Duration::from_secs(10);
 /// Records shown to the admin.
 const SAMPLE_RECORDS: usize = 5;
 
@@ -53,6 +58,8 @@ pub(super) struct Pass {
     warnings: Vec<FileIssue>,
     sample: Vec<Vec<String>>,
     lines: i32,
+    /// When the first new line of this pass was staged: what others staged before is read through first, and does not count.
+    since: Option<Instant>,
 }
 
 impl Pass {
@@ -79,6 +86,7 @@ impl Pass {
             warnings: Vec::new(),
             sample: Vec::new(),
             lines: 0,
+            since: None,
         })
     }
 
@@ -90,6 +98,9 @@ impl Pass {
             if let Filled::Rejected(issues) = filled {
                 return Ok(Ended::Rejected(issues));
             }
+            if chunk.lines > 0 {
+                self.since.get_or_insert_with(Instant::now);
+            }
             // A chunk of nothing but lines that are staged already renews the claim.
             chunk.stage(conn, batch, context.config.lease_seconds, self.text.bytes_read, self.lines).await?;
             if matches!(filled, Filled::ToTheEnd) {
@@ -97,7 +108,10 @@ impl Pass {
                 return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
             }
             context.tell(self.import.id).await;
-            if context.stop.is_cancelled() || !is_wanted(conn, self.import.no).await? {
+            if context.stop.is_cancelled()
+                || !is_wanted(conn, self.import.no).await?
+                || must_leave(context, self.since, self.import.site_id).await?
+            {
                 return Ok(Ended::Stopped);
             }
         }
@@ -219,6 +233,11 @@ impl Pass {
 /// The line of the parent that a cell names: the header is line 1.
 fn line_of_parent(cell: &str) -> Option<i32> {
     cell.trim().parse().ok().filter(|&line| line > 1)
+}
+
+/// Has this lane read for a while, and another site waits for one?
+async fn must_leave(context: &Context, since: Option<Instant>, site: SiteId) -> Result<bool, StageError> {
+    Ok(since.is_some_and(|since| since.elapsed() >= READS_ON) && choice::another_site_waits(context, site).await?)
 }
 
 fn limit(line: i32, message: String) -> FileIssue {
