@@ -8,6 +8,7 @@
 mod cancelled;
 mod carried;
 mod copy;
+mod fair;
 mod files;
 pub(crate) mod hold;
 mod killed;
