@@ -38,10 +38,13 @@ impl Context {
         }
     }
 
-    /// Tells whoever watches that an import changed.
-    pub(crate) async fn tell(&self, import: ImportId) {
-        if let Err(error) = self.bell.tell(import).await {
-            tracing::debug!(import.id = %import, %error, "nobody was told");
-        }
+    /// Tells whoever watches that an import changed. Nobody waits for it: a Redis that hangs would hold each batch up for seconds.
+    pub(crate) fn tell(&self, import: ImportId) {
+        let bell = self.bell.clone();
+        tokio::spawn(async move {
+            if let Err(error) = bell.tell(import).await {
+                tracing::debug!(import.id = %import, %error, "nobody was told");
+            }
+        });
     }
 }

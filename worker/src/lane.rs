@@ -28,8 +28,8 @@ const SHARE_OF_LEASE: f64 = 0.75;
 const SHORT: Duration = Duration::from_secs(1);
 /// So many imports may turn a lane away, each since another lane was faster, before it leaves.
 const MAX_PASSED_OVER: usize = 8;
-/// So many importers a lane keeps: lanes go from import to import with every batch, and what an importer has looked up is worth
-/// keeping (some 10 000 segments: 30 ms to load, 5 MB).
+/// So many importers a lane keeps: lanes go from import to import with every batch, and what an importer has looked up (all
+/// segments or courses of a site) is not to be looked up with every batch.
 const KEPT_IMPORTERS: usize = 8;
 
 /// What a lane keeps from batch to batch.
@@ -96,7 +96,7 @@ async fn step(context: &Context, id: ImportId, kept: &mut Kept) -> Result<bool, 
 /// Moves an import on if nothing runs any more. `false`: it stays.
 pub(crate) async fn settle_and_tell(context: &Context, id: ImportId) -> Result<bool, StageError> {
     let moved = settle(context, id).await?;
-    context.tell(id).await;
+    context.tell(id);
     if let Some(status) = moved {
         tracing::info!(import.id = %id, %status, "moved");
     }

@@ -107,7 +107,7 @@ impl Pass {
                 let headings = self.header.map(|header| header.headings).unwrap_or_default();
                 return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
             }
-            context.tell(self.import.id).await;
+            context.tell(self.import.id);
             if context.stop.is_cancelled()
                 || !is_wanted(conn, self.import.no).await?
                 || must_leave(context, self.since, self.import.site_id).await?
