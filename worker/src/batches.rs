@@ -13,14 +13,12 @@ use muster_shared::{
     },
     store::imports::{self, Import, to_json},
 };
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
 
 /// A batch is tried so often, then it is stuck. A lane that dies counts, one that gives back in good order does not.
 const MAX_ATTEMPTS: i16 = 5;
-/// For work on a whole import: ten million lines take a minute or two.
-const LONG_LEASE_SECONDS: f64 = 900.0;
 /// The number of the batch of apply that comes after all others.
 pub(crate) const LAST: i32 = i32::MAX;
 /// So often the system may be in the way of one batch.
@@ -152,14 +150,6 @@ pub(crate) async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_second
         Err(error) if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("40001")) => Err(StageError::Lost),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Renews the claim for a piece of work that takes long and cannot renew it on the way, in a transaction of its own.
-pub(crate) async fn lengthen(conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
-    let mut tx = conn.begin().await?;
-    confirm(&mut tx, batch, LONG_LEASE_SECONDS).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Marks the batch done, as the last statement of the transaction that did it.

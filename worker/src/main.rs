@@ -44,6 +44,8 @@ const LANE_SETTINGS: &[(&str, &str)] = &[
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "20s"),
+    // A statement of a worker that is gone ends, and what it locks is free.
+    ("client_connection_check_interval", "1s"),
     ("jit", "off"),
     ("plan_cache_mode", "force_custom_plan"),
     ("enable_seqscan", "off"),

@@ -108,7 +108,8 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
     Ok(Some(Found { ended, unserved }))
 }
 
-/// A claim that is expired and whose row is locked: its transaction is open and does not move on. Neither a time-out nor a
+/// A claim that is expired, whose row is locked and whose session waits for its client: it does not move on. A statement that takes
+/// long does, and is bounded by its own time-out. Neither a time-out nor a
 /// cancellation ends a session that waits for its client in the middle of COPY; this does.
 async fn end_stalled(conn: &mut PgConnection) -> Result<(), StageError> {
     let ended = sqlx::query_scalar!(
@@ -122,7 +123,8 @@ async fn end_stalled(conn: &mut PgConnection) -> Result<(), StageError> {
            SELECT pg_terminate_backend(a.pid) AS "ended!"
              FROM expired e
              JOIN pg_stat_activity a ON a.application_name = 'muster ' || e.token AND a.datname = current_database()
-            WHERE NOT EXISTS (SELECT FROM free f WHERE (f.import_no, f.stage, f.number) = (e.import_no, e.stage, e.number))"#
+            WHERE NOT EXISTS (SELECT FROM free f WHERE (f.import_no, f.stage, f.number) = (e.import_no, e.stage, e.number))
+              AND (a.state <> 'active' OR a.wait_event_type = 'Client') AND a.state_change < clock_timestamp() - interval '1 s'"#
     )
     .fetch_all(conn)
     .await?;

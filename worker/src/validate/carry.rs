@@ -43,7 +43,7 @@ pub(super) async fn carry(
             let found = Found { headings: of_parent.columns, warnings: of_parent.issues, sample: of_parent.sample, lines: staged.lines };
             return Ok(Ended::Whole(found));
         }
-        context.tell(import.id).await;
+        context.tell(import.id);
         if context.stop.is_cancelled() || !is_wanted(conn, import.no).await? {
             return Ok(Ended::Stopped);
         }

@@ -61,7 +61,6 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Re
 
 /// Nothing stays staged of a file that cannot be taken.
 async fn reject(context: &Context, conn: &mut sqlx::PgConnection, batch: &Batch, issues: &[FileIssue]) -> Result<(), StageError> {
-    batches::lengthen(conn, batch).await?;
     let mut tx = conn.begin().await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
@@ -89,7 +88,6 @@ async fn complete(
     found: &Found,
     most_lines: u64,
 ) -> Result<(), StageError> {
-    batches::lengthen(conn, batch).await?;
     statistics::of_rows(conn, batch.import_no, found.lines.into()).await?;
     let mut tx = conn.begin().await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;

@@ -1,7 +1,7 @@
 //! Staging: what validate asks the database.
 
 use crate::{
-    batches::{Batch, confirm, lengthen, record_progress},
+    batches::{Batch, confirm, record_progress},
     copy::CopyRows,
     crash,
     error::StageError,
@@ -104,7 +104,6 @@ pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds:
             .await?;
         return Ok(last.unwrap_or(0));
     }
-    lengthen(conn, batch).await?;
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, lease_seconds).await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
