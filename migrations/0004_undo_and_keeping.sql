@@ -28,11 +28,13 @@ COMMENT ON COLUMN muster.imports.served_at IS 'When a lane last took a batch of 
 COMMENT ON COLUMN muster.imports.expires_at IS 'From when on its file, lines and plans may be swept away; put forward when it comes to its end, so that it can be undone.';
 COMMENT ON COLUMN muster.imports.pruned_at IS 'From then on nothing but this row is shown of it.';
 COMMENT ON COLUMN muster.imports.emptied_at IS 'When the last of its file, lines and plans was gone.';
+COMMENT ON COLUMN muster.imports.file_issues IS 'Issues of the file as a whole: that it was uploaded before, and what its header gave rise to.';
 CREATE UNIQUE INDEX imports_one_undo ON muster.imports (undoes_no)
   WHERE undoes_no IS NOT NULL AND status NOT IN ('rejected', 'cancelled', 'applied');
 CREATE INDEX imports_undoing ON muster.imports (undoes_no) WHERE undoes_no IS NOT NULL;
 CREATE INDEX imports_children ON muster.imports (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX imports_of_file ON muster.imports (site_id, file_sha256);
+CREATE INDEX imports_open ON muster.imports (site_id) WHERE status NOT IN ('applied', 'cancelled', 'rejected') AND undoes_no IS NULL;
 CREATE INDEX imports_expiring ON muster.imports (expires_at) WHERE pruned_at IS NULL;
 CREATE INDEX imports_to_empty ON muster.imports (no) WHERE pruned_at IS NOT NULL AND emptied_at IS NULL;
 CREATE INDEX imports_applied ON muster.imports (site_id, no DESC) WHERE applied_at IS NOT NULL;

@@ -1,7 +1,7 @@
 //! Waiting for an import to come to rest, over the process's one subscription to notices. A notice may be lost, so a waiter looks
 //! at Postgres every second in any case; it must never hold a connection while it waits.
 
-use crate::{problem::Problem, state::App};
+use crate::{problem::Problem, server::in_time, state::App};
 use muster_shared::{
     model::ids::{ImportId, SiteId},
     queue::Notices,
@@ -35,7 +35,7 @@ impl Live {
         // Subscribed before the first look, so that nothing happens in between.
         let mut notices = self.notices.subscribe();
         loop {
-            let import = look(app, site, id).await?;
+            let import = in_time(look(app, site, id)).await?;
             let is_over = self.stop.is_cancelled() || Instant::now() >= end;
             if is_over || import.as_ref().is_none_or(|import| import.status.is_at_rest()) {
                 return Ok(import);

@@ -49,7 +49,7 @@ fn quick() -> Router<App> {
 /// What may take as long as a file does, or as somebody cares to wait.
 fn slow() -> Router<App> {
     Router::new()
-        .route("/api/v1/sites/{site}/imports", get(imports::list::list).post(imports::create::create))
+        .route("/api/v1/sites/{site}/imports", get(imports::list::list).layer(from_fn(patience)).post(imports::create::create))
         .route("/api/v1/sites/{site}/imports/{import}", get(imports::show::show))
         .route("/api/v1/sites/{site}/imports/{import}/continue", post(imports::proceed::proceed))
         .route("/api/v1/sites/{site}/imports/{import}/report.csv", get(report::download))

@@ -13,20 +13,29 @@ use std::{
     any::Any,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field::Empty};
 
-/// How long an ordinary request may take; statements end before that.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an ordinary request may take; statements end before that, unless Postgres is frozen or cut off.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long requests may go on after the process was told to end. Shorter than the grace of any orchestrator.
 const GRACE: Duration = Duration::from_secs(25);
 
+/// What the system sends to a process that writes past its file-size limit; the same number on all systems but old MIPS.
+const SIGXFSZ: i32 = 25;
+
 /// Answers requests until told to stop, then finishes those that are under way.
 pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::Result<()> {
     let app = App::new(config, stop.clone())?;
+    // Once somebody listens for it, a file that grows too large fails its upload and does not end the process.
+    let _listening = signal(SignalKind::from_raw(SIGXFSZ))?;
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("MUSTER_BIND cannot be used: {}", config.bind))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let serving = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -56,10 +65,13 @@ pub(crate) fn router(app: App) -> Router {
 
 /// Bounds a request that has no business taking long. Uploads, reports and those who wait have bounds of their own.
 pub(crate) async fn patience(request: Request, next: Next) -> Response {
-    match timeout(PATIENCE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::Unavailable("Something that is needed", "a request took too long".to_owned()).into_response(),
-    }
+    in_time(async { Ok(next.run(request).await) }).await.into_response()
+}
+
+/// The same for a part of a request that may take longer.
+pub(crate) async fn in_time<T>(part: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = || Err(Problem::Unavailable("Something that is needed", "a request took too long".to_owned()));
+    timeout(PATIENCE, part).await.unwrap_or_else(|_| late())
 }
 
 /// What is answered is for the one who asked, and is what it says it is.

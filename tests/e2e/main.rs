@@ -10,5 +10,6 @@ mod journeys;
 mod lanes;
 mod lost;
 mod moodle;
+mod pressure;
 mod together;
 mod undo;

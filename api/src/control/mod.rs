@@ -6,7 +6,7 @@ mod undo;
 
 use crate::{
     auth::Account,
-    intake::read_mapping,
+    intake::{read_mapping, take_room},
     problem::{Asked, Fault, Problem},
     request::{body::unknown_members, if_match::IfMatch, path::PathName},
     state::App,
@@ -90,6 +90,9 @@ pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body:
     let reads_anew = import.status == Status::Rejected || import.mapping != mapping || import.settings.reads_differently(&settings);
     let to = if reads_anew { Status::Validating } else { Status::Previewing };
     store_wish(&mut tx, &import, &settings, &mapping, to).await?;
+    if import.status == Status::Rejected {
+        take_room(&mut tx, import.site_id).await?;
+    }
     if reads_anew {
         has_file(app, &import).await?;
         batches::make_validate(&mut tx, import.no).await?;

@@ -1,6 +1,6 @@
 //! A child without a file of its own: lines of another import that go on in it. A worker copies them.
 
-use super::{Problem, expires_at};
+use super::{Problem, expires_at, room};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
 use muster_shared::{
     model::{
@@ -31,6 +31,7 @@ pub(crate) async fn carry(app: &App, account: Account, site: SiteId, parent: Imp
     if lines == 0 {
         return Err(Problem::NothingToContinue);
     }
+    room::take(&mut tx, site).await?;
     let is_small = parent.is_small || lines <= BATCH_LINES;
     let new = child(parent, account, became, is_small);
     let no = imports::insert(&mut tx, &new).await?;
@@ -62,7 +63,8 @@ fn child(parent: Import, account: Account, became: Vec<Became>, is_small: bool) 
         is_small,
         parent: Some(parent.id),
         carries: Some(became),
-        file: File { key: None, compression: None, ..parent.file },
+        same_file_as: None,
+        file: File { key: None, compression: None, issues: Vec::new(), ..parent.file },
         created_by: account.id,
         expires_at: expires_at(),
     }

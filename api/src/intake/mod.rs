@@ -7,11 +7,13 @@ mod carried;
 mod expand;
 mod form;
 mod paced;
+mod room;
+mod same;
 mod sniff;
 mod upload;
 mod wanted;
 
-use crate::{auth::Account, problem::Problem, state::App};
+use crate::{auth::Account, problem::Problem, server::in_time, state::App};
 use axum::extract::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_shared::{
@@ -24,11 +26,13 @@ use muster_shared::{
         imports::{self, File, Import, NewImport},
     },
 };
+use sqlx::PgTransaction;
 use tracing::Instrument;
 use upload::Stored;
 use wanted::Wanted;
 
 pub(crate) use carried::carry;
+pub(crate) use room::take as take_room;
 pub(crate) use wanted::read_mapping;
 
 /// How long an import waits for somebody before its file goes.
@@ -56,10 +60,13 @@ struct Target {
 pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Option<Import>, request: Request) -> Result<ImportId, Problem> {
     let parent_id = parent.as_ref().map(|parent| parent.id);
     let form = form::open(request, &site.settings.limits, parent).await?;
+    room::look(app, &site).await?;
+    let place = app.uploads.clone().try_acquire_owned().map_err(|_| Problem::TooManyUploads)?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
     let target = Target { app: app.clone(), site, account, import, file_key, parent: parent_id };
     let taking = async move {
+        let _place = place;
         let (wanted, stored) = form.take(&target).await?;
         keep(&target, wanted, stored).await
     };
@@ -70,8 +77,8 @@ pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Opti
 /// Makes an import of a stored file.
 async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportId, Problem> {
     let is_small = stored.bytes <= SMALL_BYTES;
-    let new = new_import(target, wanted, stored, is_small);
-    match insert(&target.app, &new).await {
+    let mut new = new_import(target, wanted, stored, is_small);
+    match insert(target, &mut new).await {
         Ok(()) => {}
         Err(Failure::Nothing(problem)) => {
             target.discard().await;
@@ -94,27 +101,37 @@ enum Failure {
     Unknown(Problem),
 }
 
-async fn insert(app: &App, new: &NewImport) -> Result<(), Failure> {
-    let nothing = |error: sqlx::Error| Failure::Nothing(error.into());
-    let mut tx = app.pool.begin().await.map_err(nothing)?;
-    let no = imports::insert(&mut tx, new).await.map_err(|error| Failure::Nothing(error.into()))?;
-    batches::make_validate(&mut tx, no).await.map_err(|error| Failure::Nothing(error.into()))?;
-    match tx.commit().await {
+async fn insert(target: &Target, new: &mut NewImport) -> Result<(), Failure> {
+    let app = &target.app;
+    let tx = in_time(write(target, new)).await.map_err(Failure::Nothing)?;
+    match in_time(async { Ok(tx.commit().await?) }).await {
         Ok(()) => Ok(()),
-        Err(error) => settle_doubt(app, new.site_id, new.id, error).await,
+        Err(problem) => settle_doubt(app, new.site_id, new.id, problem).await,
     }
 }
 
-/// Looks whether a commit whose answer was lost has happened.
-async fn settle_doubt(app: &App, site: SiteId, id: ImportId, error: sqlx::Error) -> Result<(), Failure> {
+/// Writes the import and what belongs to it; it is there when this is committed.
+async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'static>, Problem> {
+    let mut tx = target.app.pool.begin().await?;
+    room::take(&mut tx, new.site_id).await?;
+    same::mark(&mut tx, new, target.site.settings.time_zone).await?;
+    let no = imports::insert(&mut tx, new).await?;
+    batches::make_validate(&mut tx, no).await?;
+    Ok(tx)
+}
+
+/// Looks whether a commit whose answer was lost has happened. Its transaction may still be at its end in the server, and holds the
+/// site's lock until then.
+async fn settle_doubt(app: &App, site: SiteId, id: ImportId, problem: Problem) -> Result<(), Failure> {
     let look = async {
-        let mut connection = app.connection().await?;
-        imports::in_site(&mut connection, site, id).await
+        let mut tx = app.pool.begin().await?;
+        room::lock(&mut tx, site).await?;
+        Ok(imports::in_site(&mut tx, site, id).await?)
     };
-    match look.await {
+    match in_time(look).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(Failure::Nothing(error.into())),
-        Err(_) => Err(Failure::Unknown(error.into())),
+        Ok(None) => Err(Failure::Nothing(problem)),
+        Err(_) => Err(Failure::Unknown(problem)),
     }
 }
 
@@ -129,6 +146,7 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
         is_small,
         parent: target.parent,
         carries: None,
+        same_file_as: None,
         file: File {
             name: wanted.file_name,
             key: Some(target.file_key.clone()),

@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
-use std::sync::Arc;
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    path::PathBuf,
+    sync::Arc,
+};
 use url::Url;
 
 mod upload;
@@ -15,6 +20,8 @@ pub use upload::Upload;
 pub struct Files {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// Of a local store.
+    folder: Option<PathBuf>,
 }
 
 /// The file store cannot do what was asked.
@@ -26,6 +33,9 @@ pub enum FilesError {
     /// There is no such file.
     #[error("the file is not there")]
     Gone,
+    /// There is no room in the store, or for a file of that size.
+    #[error("the file store is full: {0}")]
+    Full(object_store::Error),
     /// The store refused or is away.
     #[error("the file store failed: {0}")]
     Store(object_store::Error),
@@ -35,9 +45,17 @@ impl From<object_store::Error> for FilesError {
     fn from(error: object_store::Error) -> Self {
         match error {
             object_store::Error::NotFound { .. } => Self::Gone,
+            full if is_full(&full) => Self::Full(full),
             other => Self::Store(other),
         }
     }
+}
+
+/// Does an error of the system behind this one say that there is no room: on the disk, in a quota, under a limit of the process?
+fn is_full(error: &object_store::Error) -> bool {
+    std::iter::successors(Some(error as &dyn Error), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge))
 }
 
 impl Files {
@@ -48,18 +66,21 @@ impl Files {
             let folder = url.to_file_path().map_err(|()| FilesError::Address("it is no absolute path".to_owned()))?;
             std::fs::create_dir_all(&folder).map_err(|error| FilesError::Address(format!("{}: {error}", folder.display())))?;
             // An accepted upload must survive a power cut: sync before the 202.
-            let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-            return Ok(Self { store: Arc::new(store), prefix: Path::default() });
+            let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true);
+            return Ok(Self { store: Arc::new(store), prefix: Path::default(), folder: Some(folder) });
         }
         let (store, prefix) =
             object_store::parse_url_opts(&url, std::env::vars()).map_err(|error| FilesError::Address(error.to_string()))?;
-        Ok(Self { store: Arc::from(store), prefix })
+        Ok(Self { store: Arc::from(store), prefix, folder: None })
     }
 
     /// Begins to store a file under `key`. Nothing is to be seen of it before [`Upload::finish`].
     pub async fn upload(&self, key: &str) -> Result<Upload, FilesError> {
-        let parts = self.store.put_multipart(&self.path(key)).await?;
-        Ok(Upload::new(parts))
+        let path = self.path(key);
+        let parts = self.store.put_multipart(&path).await?;
+        // A key is used once, so this is the first name that the local store tries for what is not whole yet.
+        let half = self.folder.as_ref().map(|folder| folder.join(format!("{path}#1")));
+        Ok(Upload::new(parts, half))
     }
 
     /// The bytes of a file, from its beginning, in pieces.

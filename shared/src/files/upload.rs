@@ -3,6 +3,7 @@
 use super::FilesError;
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, PutPayload};
+use std::path::PathBuf;
 
 /// Bytes of one part. S3 takes no part but the last below 5 MiB.
 const PART_BYTES: usize = 5 << 20;
@@ -12,11 +13,13 @@ const PART_BYTES: usize = 5 << 20;
 pub struct Upload {
     parts: Box<dyn MultipartUpload>,
     part: BytesMut,
+    /// Where a local store keeps what is not whole yet.
+    half: Option<PathBuf>,
 }
 
 impl Upload {
-    pub(super) fn new(parts: Box<dyn MultipartUpload>) -> Self {
-        Self { parts, part: BytesMut::new() }
+    pub(super) fn new(parts: Box<dyn MultipartUpload>, half: Option<PathBuf>) -> Self {
+        Self { parts, part: BytesMut::new(), half }
     }
 
     /// Adds bytes at the end. At most one part is held in memory.
@@ -34,6 +37,10 @@ impl Upload {
         if finished.is_err() {
             // What cannot be finished must not stay in parts either; the first error says more than one of the clean-up.
             let _ = self.parts.abort().await;
+            // The local store forgets its half when it begins to finish: a disk that is full only when it is synced would keep it.
+            if let Some(half) = self.half {
+                let _ = tokio::fs::remove_file(half).await;
+            }
         }
         finished
     }
@@ -54,5 +61,27 @@ impl Upload {
     async fn send_part(&mut self) -> Result<(), FilesError> {
         let part = self.part.split().freeze();
         Ok(self.parts.put_part(PutPayload::from(part)).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::files::Files;
+    use bytes::Bytes;
+
+    #[tokio::test]
+    async fn what_cannot_be_finished_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(&format!("file://{}", folder.path().display())).expect("an address");
+        // A file cannot take the place of a folder that is not empty.
+        let in_the_way = folder.path().join("1/a");
+        std::fs::create_dir_all(in_the_way.join("b")).expect("a folder");
+        let mut upload = files.upload("1/a").await.expect("a disk");
+        upload.write(&Bytes::from_static(b"text")).await.expect("a disk");
+        assert!(folder.path().join("1/a#1").exists(), "the local store calls its halves otherwise now");
+        assert!(upload.finish().await.is_err());
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path().join("1")).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+        assert_eq!(left, [in_the_way]);
     }
 }

@@ -69,6 +69,7 @@ pub enum Code {
     TargetChanged,
     NotApplied,
     // of the file
+    SameFile,
     IgnoredColumn,
     IgnoredByDetails,
     UnknownColumn,

@@ -23,7 +23,7 @@ pub struct Site {
 pub struct SiteSettings {
     /// Where a day begins: a new enrolment starts at 00:00 of the day of the preview.
     pub time_zone: Tz,
-    /// How large files may be.
+    /// How large files may be, and how many imports open.
     pub limits: Limits,
 }
 
@@ -33,7 +33,7 @@ impl Default for SiteSettings {
     }
 }
 
-/// How large a file may be, in every dimension.
+/// How large a file may be, in every dimension, and how many imports may be open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -53,6 +53,8 @@ pub struct Limits {
     pub record_bytes: u64,
     /// Lines about one subject.
     pub lines_of_one_subject: u64,
+    /// Imports that are neither applied, cancelled nor rejected. Those that undo another are neither refused nor counted.
+    pub open_imports: u64,
 }
 
 impl Default for Limits {
@@ -66,6 +68,7 @@ impl Default for Limits {
             numbered_columns: 100,
             record_bytes: 1 << 20,
             lines_of_one_subject: 1_000,
+            open_imports: 100,
         }
     }
 }

@@ -176,6 +176,8 @@ pub struct NewImport {
     pub parent: Option<ImportId>,
     /// What became there of the lines that are carried on; `None`: it has a file of its own.
     pub carries: Option<Vec<Became>>,
+    /// The newest import before it of the same file, recipe and settings.
+    pub same_file_as: Option<ImportId>,
     /// The stored file, or the parent's.
     pub file: File,
     /// Who uploaded it.
@@ -191,8 +193,9 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
     let no = sqlx::query_scalar!(
         "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_key,
                                      file_bytes, file_expanded_bytes, file_sha256, file_compression, file_reading,
-                                     created_by, created_at, stage_started_at, expires_at, parent_id, carries)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17, $18, $19)
+                                     created_by, created_at, stage_started_at, expires_at, parent_id, carries, same_file_as,
+                                     file_issues)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'validating', $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now(), $17, $18, $19, $20, $21)
          RETURNING no",
         new.id.0,
         new.site_id.0,
@@ -213,6 +216,8 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
         new.expires_at,
         new.parent.map(|parent| parent.0),
         carries.as_deref(),
+        new.same_file_as.map(|earlier| earlier.0),
+        to_json(&new.file.issues),
     )
     .fetch_one(&mut *conn)
     .await?;

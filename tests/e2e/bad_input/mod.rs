@@ -6,4 +6,4 @@ mod door;
 mod header;
 mod lines;
 mod statuses;
-mod uploads;
+pub(crate) mod uploads;

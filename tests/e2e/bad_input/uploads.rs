@@ -11,7 +11,7 @@ use std::{
 const PEOPLE: &str = "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\n";
 
 /// The files that Muster stores, half-stored ones included.
-fn stored(muster: &Muster) -> Vec<String> {
+pub(crate) fn stored(muster: &Muster) -> Vec<String> {
     let mut folders = vec![muster.files()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -31,11 +31,6 @@ impl Database {
     pub(super) fn url(&self) -> String {
         address(&self.name)
     }
-
-    /// Connections to it for the test itself.
-    pub(super) async fn pool(&self) -> PgPool {
-        PgPoolOptions::new().max_connections(4).connect(&self.url()).await.expect("a database that was just made")
-    }
 }
 
 impl Drop for Database {
@@ -55,6 +50,11 @@ impl Drop for Database {
             eprintln!("a test's database stays behind");
         }
     }
+}
+
+/// Connections to a database for the test itself.
+pub(super) async fn pool(url: &str) -> PgPool {
+    PgPoolOptions::new().max_connections(4).connect(url).await.expect("a database that was just made")
 }
 
 /// The server on which tests may make databases.
@@ -121,7 +121,8 @@ async fn template() -> String {
     name
 }
 
-fn migrate(url: &str) {
+/// Brings a database up to this version.
+pub(super) fn migrate(url: &str) {
     let output = std::process::Command::new(binaries::folder().join("muster-api"))
         .arg("migrate")
         .env("MUSTER_DATABASE_URL", url)

@@ -7,12 +7,14 @@
 //! Needs `MUSTER_TEST_DATABASE_URL`, a server on which databases may be created, and `redis-server` on the `PATH` (or in
 //! `MUSTER_TEST_REDIS_SERVER`). `deploy/local.sh test` provides both.
 
+mod base;
 mod binaries;
 mod database;
 mod files;
 mod muster;
 mod patience;
 mod ports;
+mod postgres;
 mod process;
 mod redis;
 mod site;

@@ -1,10 +1,11 @@
 //! The parts of one Muster, and what an operator or a power cut may do to them.
 
 use super::{
-    binaries,
-    database::Database,
+    base::Base,
+    binaries, database,
     patience::{eventually, within},
     ports,
+    postgres::Postgres,
     process::Process,
     redis::Redis,
     site::Site,
@@ -35,7 +36,7 @@ pub(super) struct Parts {
     api: Mutex<Process>,
     redis: Mutex<Redis>,
     pool: PgPool,
-    _database: Database,
+    base: Base,
     folder: TempDir,
     settings: Vec<(String, String)>,
     client: Client,
@@ -48,6 +49,7 @@ pub struct Builder {
     workers: usize,
     settings: Vec<(String, String)>,
     site: Value,
+    has_own_postgres: bool,
 }
 
 /// One worker; the first that was started has number 0.
@@ -76,24 +78,30 @@ impl Builder {
         self
     }
 
+    /// With a Postgres of its own, which may be stopped.
+    pub fn own_postgres(mut self) -> Self {
+        self.has_own_postgres = true;
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     pub async fn start(self) -> Muster {
         let folder = TempDir::with_prefix("muster-test-").expect("a temporary folder");
-        let database = Database::create().await;
+        let base = Base::make(self.has_own_postgres, folder.path()).await;
         let redis = Redis::start(folder.path()).await;
         let mut settings = vec![
-            ("MUSTER_DATABASE_URL".to_owned(), database.url()),
+            ("MUSTER_DATABASE_URL".to_owned(), base.url()),
             ("MUSTER_REDIS_URL".to_owned(), redis.url()),
             ("MUSTER_FILES_URL".to_owned(), format!("file://{}", folder.path().join("files").display())),
             ("MUSTER_LOG".to_owned(), "info".to_owned()),
         ];
         settings.extend(self.settings);
         let system_admin = create_token(&settings, &["--account", "root@example.com", "--system-admin"]);
-        let (api, base) = start_api(&settings, folder.path()).await;
-        let pool = database.pool().await;
-        let client = Client::new(&base, Some(&system_admin));
+        let (api, address) = start_api(&settings, folder.path()).await;
+        let pool = database::pool(&base.url()).await;
+        let client = Client::new(&address, Some(&system_admin));
         let (workers, api, redis) = (Mutex::new(Vec::new()), Mutex::new(api), Mutex::new(redis));
-        let parts = Arc::new(Parts { workers, api, redis, pool, _database: database, folder, settings, client });
+        let parts = Arc::new(Parts { workers, api, redis, pool, base, folder, settings, client });
         for _ in 0..self.workers {
             parts.start_worker().await;
         }
@@ -109,7 +117,7 @@ impl Muster {
 
     /// To be described.
     pub fn with() -> Builder {
-        Builder { workers: 1, settings: Vec::new(), site: json!({}) }
+        Builder { workers: 1, settings: Vec::new(), site: json!({}), has_own_postgres: false }
     }
 
     /// Makes another site, with every default; the handle speaks as its administrator.
@@ -162,6 +170,34 @@ impl Muster {
     /// Stops the Redis process for a while (`sigstop`, `sigcont`), or for good.
     pub fn with_redis(&self, change: impl FnOnce(&mut Process)) {
         change(held(&self.first.parts().redis).process());
+    }
+
+    /// Starts Redis again, which knows nothing any more, after it was stopped for good.
+    pub async fn start_redis(&self) {
+        held(&self.first.parts().redis).start_again(self.first.parts().folder.path());
+        eventually("Redis answers", || std::future::ready(held(&self.first.parts().redis).answers().then_some(()))).await;
+    }
+
+    /// Where its database is.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.first.parts().base.url()
+    }
+
+    /// Stops its own Postgres, without waiting for anybody.
+    pub async fn stop_postgres(&self) {
+        self.with_postgres(|postgres| postgres.process().sigint());
+        eventually("Postgres stops", || std::future::ready(self.with_postgres(|postgres| postgres.process().ended()))).await;
+    }
+
+    /// Starts its own Postgres again and waits until it answers.
+    pub async fn start_postgres(&self) {
+        self.with_postgres(Postgres::start_again);
+        eventually("Postgres answers", async || sqlx::query("SELECT").execute(self.sql()).await.ok()).await;
+    }
+
+    fn with_postgres<T>(&self, what: impl FnOnce(&mut Postgres) -> T) -> T {
+        what(&mut held(self.first.parts().base.own()))
     }
 
     /// Runs one of `muster-api`'s commands, which must succeed; what it printed.
@@ -318,7 +354,7 @@ impl Worker<'_> {
 }
 
 /// A lock that is good even after a test panicked while it held it.
-fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

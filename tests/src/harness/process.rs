@@ -67,6 +67,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to stop at once, as Ctrl-C does: to Postgres the way to stop without waiting for its clients.
+    pub fn sigint(&mut self) {
+        self.signal(Signal::INT);
+    }
+
     /// Freezes it. A signal is only on its way when it is sent: this returns when nothing of the process runs any more.
     pub fn sigstop(&mut self) {
         if self.ended().is_none() {

@@ -39,6 +39,12 @@ impl Redis {
         format!("redis://{}", self.address)
     }
 
+    /// Starts it once more, at the same address, with nothing in it.
+    pub(super) fn start_again(&mut self, folder: &Path) {
+        assert!(self.process.ended().is_some(), "Redis still runs");
+        self.process = Process::start("redis", command(self.address, folder), folder);
+    }
+
     /// Its process.
     pub(super) fn process(&mut self) -> &mut Process {
         &mut self.process
@@ -54,7 +60,8 @@ impl Redis {
         Ok(String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned())
     }
 
-    fn answers(&self) -> bool {
+    /// Whether it is up.
+    pub(super) fn answers(&self) -> bool {
         self.say("PING").is_ok_and(|answer| answer == "+PONG")
     }
 }

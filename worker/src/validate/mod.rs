@@ -17,7 +17,13 @@ use crate::{
 };
 use carry::carry;
 use muster_shared::{
-    model::{ids::ImportNo, issue::FileIssue, stage::Stage, status::Status, tally::Effects, tally::Tally},
+    model::{
+        ids::ImportNo,
+        issue::{Code, FileIssue},
+        stage::Stage,
+        status::Status,
+        tally::{Effects, Tally},
+    },
     store::{imports::Import, imports::to_json, sites},
 };
 use pass::Pass;
@@ -57,6 +63,12 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Re
         Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
     }
     Ok(true)
+}
+
+/// What intake found of the file stays; what an earlier reading of its header gave rise to does not.
+fn file_issues<'a>(import: &'a Import, found: &'a Found) -> Vec<&'a FileIssue> {
+    let of_intake = import.file.issues.iter().filter(|found| found.issue.code == Code::SameFile);
+    of_intake.chain(&found.warnings).collect()
 }
 
 /// Nothing stays staged of a file that cannot be taken.
@@ -103,7 +115,7 @@ async fn complete(
         found.lines,
         &found.headings,
         to_json(&found.sample),
-        to_json(&found.warnings),
+        to_json(&file_issues(import, found)),
     )
     .execute(&mut *tx)
     .await?;

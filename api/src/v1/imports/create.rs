@@ -4,6 +4,7 @@ use crate::{
     auth::{Access, Uploader},
     intake,
     problem::Problem,
+    server::in_time,
     state::App,
     v1::imports::made,
 };
@@ -15,5 +16,5 @@ use axum::{
 /// Takes a file in. The import is there for good when this answers.
 pub(crate) async fn create(access: Access<Uploader>, State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let import = intake::accept(&app, access.account, access.site.clone(), None, request).await?;
-    made(&app, &access.site, import).await
+    in_time(made(&app, &access.site, import)).await
 }

@@ -1,20 +1,24 @@
 //! The one HTTP error, as RFC 9457 has it. It must never tell a client what only operators may know, nor a log what only the
 //! client may: no cells, names or addresses of people.
 
+mod fault;
+mod system;
+
+pub(crate) use fault::{Fault, pointer_token};
+pub(crate) use system::OnConstraint;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use muster_shared::{
-    files::FilesError,
     model::{
         access::Role,
         ids::ImportId,
-        settings::SettingFault,
         status::{Request, Status},
     },
-    store::{StoreError, imports::Import},
+    store::imports::Import,
 };
 use serde::Serialize;
 
@@ -65,6 +69,17 @@ pub(crate) enum Problem {
     NothingToContinue,
     /// A site of that slug is there.
     SlugTaken,
+    /// The site has as many open imports as it may.
+    TooManyImports {
+        /// How many are open.
+        open: i64,
+        /// The site's limit.
+        most: u64,
+    },
+    /// As many uploads arrive as one process takes at once.
+    TooManyUploads,
+    /// There is no room in the file store.
+    StorageFull(String),
     /// Something we need is away for the moment.
     Unavailable(&'static str, String),
     /// A defect of ours, for the log.
@@ -89,60 +104,6 @@ pub(crate) enum Needs {
     SystemAdmin,
 }
 
-/// One thing that is wrong in a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Fault {
-    /// The parameter, form field or header.
-    pub(crate) parameter: String,
-    /// Where in its JSON (RFC 6901).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) pointer: Option<String>,
-    /// A stable name.
-    pub(crate) code: &'static str,
-    /// What is wrong and what to do.
-    pub(crate) detail: String,
-    /// What was probably meant.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) suggestion: Option<String>,
-}
-
-impl Fault {
-    /// Something wrong with a parameter.
-    pub(crate) fn new(parameter: &str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { parameter: parameter.to_owned(), pointer: None, code, detail: detail.into(), suggestion: None }
-    }
-
-    /// The same, at a place in its JSON.
-    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
-        self.pointer = Some(pointer.into());
-        self
-    }
-
-    /// The same, with a guess at what was meant.
-    pub(crate) fn suggest(mut self, suggestion: Option<&str>) -> Self {
-        self.suggestion = suggestion.map(str::to_owned);
-        self
-    }
-
-    /// Something wrong with a setting of the JSON in `parameter`; `prefix` leads to the settings.
-    pub(crate) fn of_setting(parameter: &str, prefix: &str, fault: SettingFault) -> Self {
-        let pointer = format!("{prefix}/{}", pointer_token(&fault.name));
-        Self {
-            parameter: parameter.to_owned(),
-            pointer: Some(pointer),
-            code: fault.code,
-            detail: fault.detail,
-            suggestion: fault.suggestion,
-        }
-    }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        Self::InvalidRequest(vec![fault])
-    }
-}
-
 impl Problem {
     /// What was asked does not go with where this import stands.
     pub(crate) fn wrong_status(asked: Asked, import: &Import) -> Self {
@@ -150,13 +111,11 @@ impl Problem {
     }
 }
 
-/// A member's name as it stands in a JSON pointer.
-pub(crate) fn pointer_token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
+/// When to try again what fails because a system is away or busy, in seconds.
+const SOON: HeaderValue = HeaderValue::from_static("5");
 
-/// A wake-up time for clients of a system that is away, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// When to try again what takes somebody to do something first, in seconds.
+const LATER: HeaderValue = HeaderValue::from_static("60");
 
 impl Problem {
     /// Status, code, title and detail: the one place that says them.
@@ -221,6 +180,28 @@ impl Problem {
                 "No line of this import came out as one of these outcomes. Name others, or send a corrected file.",
             ),
             Self::SlugTaken => with(StatusCode::CONFLICT, "slug-taken", "There is a site with this slug", "Choose another slug."),
+            Self::TooManyImports { open, most } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-imports",
+                "This site has too many open imports".to_owned(),
+                Some(format!(
+                    "{open} are open; this site's limit `open_imports` allows {most}. Apply or cancel some: open are all that are neither \
+                     applied, cancelled nor rejected."
+                )),
+            ),
+            Self::TooManyUploads => with(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too-many-uploads",
+                "Too many uploads arrive at once",
+                "Nothing of this one was read. Send it again in a few seconds.",
+            ),
+            Self::StorageFull(_) => with(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage-full",
+                "There is no room for the file",
+                "Nothing of it is kept. Delete imports that are no longer needed, or ask an operator to make room in the file store; then \
+                 send it again.",
+            ),
             Self::Unavailable(what, _) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -277,6 +258,7 @@ impl IntoResponse for Problem {
         match &self {
             Self::Internal(reason) => tracing::error!(reason, "a request failed"),
             Self::Unavailable(what, reason) => tracing::warn!(what, reason, "a request cannot be answered"),
+            Self::StorageFull(reason) => tracing::error!(reason, "the file store is full: make room where MUSTER_FILES_URL points"),
             _ => {}
         }
         let (status, code, title, detail) = self.parts();
@@ -287,7 +269,8 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::Unauthenticated(_) => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            Self::Unavailable(..) => headers.insert(header::RETRY_AFTER, RETRY_AFTER),
+            Self::Unavailable(..) | Self::TooManyUploads => headers.insert(header::RETRY_AFTER, SOON),
+            Self::TooManyImports { .. } | Self::StorageFull(_) => headers.insert(header::RETRY_AFTER, LATER),
             _ => None,
         };
         response
@@ -335,56 +318,6 @@ fn whereabouts(status: Status) -> &'static str {
     }
 }
 
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
-        if is_away(&error) { Self::Unavailable("The database", error.to_string()) } else { Self::Internal(error.to_string()) }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Database(error) => error.into(),
-            StoreError::Inconsistent { .. } => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<FilesError> for Problem {
-    fn from(error: FilesError) -> Self {
-        match error {
-            FilesError::Store(_) => Self::Unavailable("The file store", error.to_string()),
-            FilesError::Gone | FilesError::Address(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-/// May the same statement well succeed in a few seconds? Connections, shortage, shutdown, and whoever waited too long for another.
-fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(refused) => refused.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || ["40001", "40P01", "55P03", "25P03"].contains(&code.as_ref())
-        }),
-        _ => false,
-    }
-}
-
-/// What a named constraint means to the client; other errors stay what they are.
-pub(crate) trait OnConstraint<T> {
-    /// The problem that a violation of the constraint of this name stands for.
-    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T, Problem>;
-}
-
-impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
-    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T, Problem> {
-        self.map_err(|error| match &error {
-            sqlx::Error::Database(refused) if refused.constraint() == Some(name) => problem(),
-            _ => error.into(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -418,19 +351,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_went_wrong_inside_stays_inside() {
-        let (status, headers, body) = shown(sqlx::Error::PoolTimedOut.into()).await;
-        assert_eq!((status, headers[header::RETRY_AFTER].to_str().unwrap()), (StatusCode::SERVICE_UNAVAILABLE, "5"));
-        assert_eq!(body["code"], "unavailable");
-        let (status, _, body) = shown(sqlx::Error::RowNotFound.into()).await;
-        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!body.to_string().contains("no rows"), "{body}");
-        let (_, headers, _) = shown(Problem::Unauthenticated("No token.")).await;
-        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+    async fn who_has_to_wait_is_told_how_long() {
+        for (problem, status, code, seconds) in [
+            (Problem::TooManyImports { open: 100, most: 100 }, 429, "too-many-imports", Some("60")),
+            (Problem::TooManyUploads, 503, "too-many-uploads", Some("5")),
+            (Problem::StorageFull("secret".to_owned()), 507, "storage-full", Some("60")),
+            (Problem::Unavailable("The database", "secret".to_owned()), 503, "unavailable", Some("5")),
+            (Problem::FileGone, 409, "file-gone", None),
+        ] {
+            let (given, headers, body) = shown(problem).await;
+            let after = headers.get(header::RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!((given.as_u16(), body["code"].as_str(), after), (status, Some(code), seconds));
+            assert!(!body.to_string().contains("secret"), "{body}");
+        }
     }
 
-    #[test]
-    fn pointers_are_escaped() {
-        assert_eq!(pointer_token("a/b~c"), "a~1b~0c");
+    #[tokio::test]
+    async fn who_is_nobody_is_told_how_to_be_somebody() {
+        let (_, headers, _) = shown(Problem::Unauthenticated("No token.")).await;
+        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
     }
 }

@@ -1,0 +1,22 @@
+//! More than Muster can take, and less than it needs: too many imports and uploads, a full disk, Postgres or Redis away, the same file
+//! again. Each is answered clearly, leaves nothing behind, and is over when its cause is.
+
+#[cfg(target_os = "linux")]
+mod disk;
+mod half;
+mod open_imports;
+mod postgres;
+mod redis;
+mod same_file;
+mod uploads;
+
+use muster_tests::client::Answer;
+
+/// The answer is a problem of that status and code that says when to come again.
+#[track_caller]
+fn assert_put_off(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let seconds: u32 = answer.header("retry-after").expect("Retry-After").parse().expect("seconds");
+    assert!((1..=60).contains(&seconds));
+}
