@@ -45,6 +45,12 @@ impl Hold {
         Self::take(muster, &statement).await
     }
 
+    /// Whoever makes the person of that name waits to learn whether there is one already; nobody else does.
+    pub(super) async fn username(muster: &Muster, username: &str) -> Self {
+        let statement = "INSERT INTO lms.users (site_id, username, firstname, lastname) SELECT id, '{}', 'Ada', 'Ash' FROM muster.sites";
+        Self::take(muster, &statement.replace("{}", username)).await
+    }
+
     /// Lets everybody go on; nothing of the test's own stays.
     pub(crate) async fn release(self) {
         self.tx.rollback().await.expect("the test's own transaction");

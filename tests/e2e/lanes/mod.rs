@@ -15,6 +15,7 @@ mod killed;
 mod last;
 mod ledger;
 mod limit;
+mod outage;
 mod outcome;
 pub(crate) mod sessions;
 mod stopped;

@@ -59,27 +59,38 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Re
     };
     match ended {
         Ended::Stopped => return Ok(false),
-        Ended::Rejected(issues) => reject(context, &mut conn, batch, &issues).await?,
+        Ended::Rejected(issues) => reject(context, &mut conn, import, batch, &issues).await?,
         Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
     }
     Ok(true)
 }
 
 /// What intake found of the file stays; what an earlier reading of its header gave rise to does not.
-fn file_issues<'a>(import: &'a Import, found: &'a Found) -> Vec<&'a FileIssue> {
+fn file_issues<'a>(import: &'a Import, warnings: &'a [FileIssue]) -> Vec<&'a FileIssue> {
     let of_intake = import.file.issues.iter().filter(|found| found.issue.code == Code::SameFile);
-    of_intake.chain(&found.warnings).collect()
+    of_intake.chain(warnings).collect()
 }
 
 /// Nothing stays staged of a file that cannot be taken.
-async fn reject(context: &Context, conn: &mut sqlx::PgConnection, batch: &Batch, issues: &[FileIssue]) -> Result<(), StageError> {
+async fn reject(
+    context: &Context,
+    conn: &mut sqlx::PgConnection,
+    import: &Import,
+    batch: &Batch,
+    issues: &[FileIssue],
+) -> Result<(), StageError> {
     let mut tx = conn.begin().await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
     stage::clear(&mut tx, batch.import_no).await?;
-    sqlx::query!("UPDATE muster.imports SET rejected = $2, lines = NULL WHERE no = $1", batch.import_no.0, to_json(&issues))
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE muster.imports SET rejected = $2, lines = NULL, file_issues = $3 WHERE no = $1",
+        batch.import_no.0,
+        to_json(&issues),
+        to_json(&file_issues(import, &[])),
+    )
+    .execute(&mut *tx)
+    .await?;
     batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     tx.commit().await?;
     Ok(())
@@ -106,7 +117,7 @@ async fn complete(
     stage::look_at_all_lines(&mut tx).await?;
     if let Some(issue) = stage::too_many_lines(&mut tx, batch.import_no, most_lines).await? {
         tx.rollback().await?;
-        return reject(context, conn, batch, &[issue]).await;
+        return reject(context, conn, import, batch, &[issue]).await;
     }
     stage::find_clashes(&mut tx, batch.import_no, kinds::claims(import.kind)).await?;
     sqlx::query!(
@@ -115,7 +126,7 @@ async fn complete(
         found.lines,
         &found.headings,
         to_json(&found.sample),
-        to_json(&file_issues(import, found)),
+        to_json(&file_issues(import, &found.warnings)),
     )
     .execute(&mut *tx)
     .await?;
