@@ -24,17 +24,17 @@ impl Bounds {
         let folder = muster.files();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={ROOM}"), "tmpfs"]).arg(&folder).output();
         if !mounted.is_ok_and(|output| output.status.success()) {
-            println!("mounting is not permitted here: a file-size limit instead");
+            eprintln!("mounting is not permitted here: a file-size limit instead");
             return Self::file_size(muster);
         }
-        println!("on a tmpfs of {ROOM} bytes");
+        eprintln!("on a tmpfs of {ROOM} bytes");
         let filler = std::fs::write(folder.join("filler"), vec![b'x'; 1 << 20]);
         assert!(filler.is_err(), "the disk is small");
         Self::Disk(folder)
     }
 
     fn file_size(muster: &Muster) -> Self {
-        println!("under a file-size limit of {ROOM} bytes");
+        eprintln!("under a file-size limit of {ROOM} bytes");
         let api = muster.api().pid();
         limit(api, ROOM);
         Self::FileSize(api)

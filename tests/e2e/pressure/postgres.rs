@@ -9,7 +9,7 @@ use muster_tests::{
 };
 use reqwest::Method;
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, error::DatabaseError};
 use std::time::Duration;
 
 const SEGMENTS: &str = "idnumber,name\nsales,Sales\nhr,People\n";
@@ -54,7 +54,7 @@ async fn postgres_that_stops_for_a_while() {
     let import = muster.ready("create-segments", SEGMENTS).await["id"].as_str().expect("an id").to_owned();
     muster.stop_postgres().await;
     for (what, answer) in ask_everywhere(&muster, &import).await {
-        println!("{what}");
+        eprintln!("{what}");
         assert_put_off(&answer, 503, "unavailable");
     }
     let told = ready(&muster).await.expect(503).json();
@@ -100,7 +100,7 @@ async fn postgres_that_has_no_connection_left() {
             match PgConnection::connect(&url).await {
                 Ok(connection) => taken.push(connection),
                 Err(error) => {
-                    assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("53300"), "{error}");
+                    assert_eq!(error.as_database_error().and_then(DatabaseError::code).as_deref(), Some("53300"), "{error}");
                     break;
                 }
             }

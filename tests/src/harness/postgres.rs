@@ -65,6 +65,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     /// In good order: one that is killed leaves shared memory behind, of which systems have little.
+    #[expect(clippy::disallowed_methods, reason = "a test may end anywhere, also where nothing can be awaited")]
     fn drop(&mut self) {
         self.process.sigcont();
         self.process.sigint();
