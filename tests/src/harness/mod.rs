@@ -12,6 +12,7 @@ mod binaries;
 mod database;
 mod files;
 mod muster;
+mod outage;
 mod patience;
 mod ports;
 mod postgres;

@@ -5,7 +5,6 @@ use super::{
     binaries, database,
     patience::{eventually, within},
     ports,
-    postgres::Postgres,
     process::Process,
     redis::Redis,
     site::Site,
@@ -34,10 +33,10 @@ pub struct Muster {
 pub(super) struct Parts {
     workers: Mutex<Vec<Process>>,
     api: Mutex<Process>,
-    redis: Mutex<Redis>,
+    pub(super) redis: Mutex<Redis>,
     pool: PgPool,
-    base: Base,
-    folder: TempDir,
+    pub(super) base: Base,
+    pub(super) folder: TempDir,
     settings: Vec<(String, String)>,
     client: Client,
 }
@@ -170,34 +169,6 @@ impl Muster {
     /// Stops the Redis process for a while (`sigstop`, `sigcont`), or for good.
     pub fn with_redis(&self, change: impl FnOnce(&mut Process)) {
         change(held(&self.first.parts().redis).process());
-    }
-
-    /// Starts Redis again, which knows nothing any more, after it was stopped for good.
-    pub async fn start_redis(&self) {
-        held(&self.first.parts().redis).start_again(self.first.parts().folder.path());
-        eventually("Redis answers", || std::future::ready(held(&self.first.parts().redis).answers().then_some(()))).await;
-    }
-
-    /// Where its database is.
-    #[must_use]
-    pub fn database_url(&self) -> String {
-        self.first.parts().base.url()
-    }
-
-    /// Stops its own Postgres, without waiting for anybody.
-    pub async fn stop_postgres(&self) {
-        self.with_postgres(|postgres| postgres.process().sigint());
-        eventually("Postgres stops", || std::future::ready(self.with_postgres(|postgres| postgres.process().ended()))).await;
-    }
-
-    /// Starts its own Postgres again and waits until it answers.
-    pub async fn start_postgres(&self) {
-        self.with_postgres(Postgres::start_again);
-        eventually("Postgres answers", async || sqlx::query("SELECT").execute(self.sql()).await.ok()).await;
-    }
-
-    fn with_postgres<T>(&self, what: impl FnOnce(&mut Postgres) -> T) -> T {
-        what(&mut held(self.first.parts().base.own()))
     }
 
     /// Runs one of `muster-api`'s commands, which must succeed; what it printed.
