@@ -76,3 +76,23 @@ async fn what_comes_to_its_end_makes_room() {
     let _ = again().await.expect(202);
     muster.wait_for(&rejected, "ready").await;
 }
+
+#[tokio::test]
+async fn lines_that_go_on_need_room_too() {
+    let muster = with_at_most(1, 1).await;
+    let parent = muster.applied("create-segments", "idnumber,name\nsales,Sales\nhr,\n").await["id"].as_str().expect("an id").to_owned();
+    let open = muster.upload("create-segments", file(1)).await;
+    muster.wait_for(&open, "ready").await;
+    let path = format!("/imports/{parent}/continue");
+    let rejected = json!({"outcomes": ["rejected"]});
+    assert_put_off(&muster.post(&path, Some(&rejected)).await, 429, "too-many-imports");
+    muster.cancel(&open).await;
+    muster.wait_for(&open, "cancelled").await;
+    let child = muster.post(&path, Some(&rejected)).await.expect(202).json();
+    assert_eq!(child["same_file_as"], json!(null));
+    muster.wait_for(child["id"].as_str().expect("an id"), "ready").await;
+    assert_put_off(&send(&muster, 2).await, 429, "too-many-imports");
+
+    // An undo needs none.
+    let _ = muster.post(&format!("/imports/{parent}/undo"), None).await.expect(202);
+}

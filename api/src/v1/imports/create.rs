@@ -4,7 +4,6 @@ use crate::{
     auth::{Access, Uploader},
     intake,
     problem::Problem,
-    server::in_time,
     state::App,
     v1::imports::made,
 };
@@ -16,5 +15,5 @@ use axum::{
 /// Takes a file in. The import is there for good when this answers.
 pub(crate) async fn create(access: Access<Uploader>, State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let import = intake::accept(&app, access.account, access.site.clone(), None, request).await?;
-    in_time(made(&app, &access.site, import)).await
+    made(&app, &access.site, import).await
 }

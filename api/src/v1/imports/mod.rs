@@ -13,6 +13,7 @@ pub(crate) mod undo;
 use crate::{
     problem::Problem,
     request::{if_match::etag, path::PathName},
+    server::in_time,
     state::App,
     v1::view::{ImportView, People, Relatives},
 };
@@ -45,7 +46,7 @@ pub(crate) async fn of_site(conn: &mut PgConnection, site: SiteId, id: ImportId)
 
 /// The answer that shows a new import, and says where it is.
 async fn made(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem> {
-    let mut response = answer(app, StatusCode::ACCEPTED, site, id).await?;
+    let mut response = in_time(answer(app, StatusCode::ACCEPTED, site, id)).await?;
     let location = format!("/api/v1/sites/{}/imports/{id}", site.slug);
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);

@@ -9,6 +9,7 @@ use crate::{
         Body, Named, Query,
         body::{is_json, unknown_members},
     },
+    server::in_time,
     state::App,
     v1::imports::{made, of_site},
 };
@@ -56,7 +57,7 @@ pub(crate) async fn proceed(
         let (mut parts, body) = request.into_parts();
         Query::<()>::from_request_parts(&mut parts, &()).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), &()).await?;
-        intake::carry(&app, access.account, access.site.id, parent, outcomes(&body)?).await?
+        in_time(intake::carry(&app, access.account, access.site.id, parent, outcomes(&body)?)).await?
     };
     made(&app, &access.site, import).await
 }
