@@ -155,7 +155,8 @@ fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
     let (line, turn, mask): (i32, i16, i64) = (plan.get("line"), plan.get("turn"), plan.get("mask"));
     let (before, after): (Cells, Cells) = (plan.get("before"), plan.get("after"));
     let mut parts = vec![format!("plan of line {line} {}: {}, turn {turn}", text(plan, "key"), action(&text(plan, "action")))];
-    for (at, field) in fields.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0) {
+    // Ids are another matter in each run; what they stand for is told by the field beside.
+    for (at, field) in fields.iter().enumerate().filter(|(at, field)| mask & (1 << at) != 0 && !field.ends_with("_id")) {
         let cell = |cells: &Cells| cells.as_ref().and_then(|cells| cells.get(at).cloned().flatten());
         parts.push(format!("{field} {:?} → {:?}", cell(&before).unwrap_or_default(), cell(&after).unwrap_or_default()));
     }
