@@ -37,6 +37,8 @@ CREATE INDEX imports_of_file ON muster.imports (site_id, file_sha256);
 CREATE INDEX imports_open ON muster.imports (site_id) WHERE status NOT IN ('applied', 'cancelled', 'rejected') AND undoes_no IS NULL;
 CREATE INDEX imports_expiring ON muster.imports (expires_at) WHERE pruned_at IS NULL;
 CREATE INDEX imports_to_empty ON muster.imports (no) WHERE pruned_at IS NOT NULL AND emptied_at IS NULL;
+CREATE INDEX imports_not_empty ON muster.imports (no) WHERE emptied_at IS NULL;
+CREATE INDEX imports_sharing_lines ON muster.imports (lines_of) WHERE lines_of IS NOT NULL;
 CREATE INDEX imports_applied ON muster.imports (site_id, no DESC) WHERE applied_at IS NOT NULL;
 
 ALTER TABLE muster.import_batches ADD COLUMN done_at timestamptz, ADD COLUMN not_before timestamptz;
@@ -83,20 +85,23 @@ CREATE TABLE muster.import_removed (
 COMMENT ON TABLE muster.import_removed IS 'Memberships that a line really took away, each as it was, written by the statement that removed it.';
 CREATE INDEX import_removed_line ON muster.import_removed (import_no, line);
 
+-- Makes the partitions for all imports that are not emptied, and up to `ahead` numbers from the newest. Cheap when there is nothing to do; two at once wait for each other.
 CREATE OR REPLACE FUNCTION muster.make_partitions(ahead bigint DEFAULT 512) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-  oldest bigint;
   newest bigint;
+  lows   bigint[];
   parent text;
   child  text;
   low    bigint;
   made   integer := 0;
 BEGIN
   SELECT coalesce(max(no), 0) INTO newest FROM muster.imports;
-  SELECT coalesce(min(no), newest) INTO oldest FROM muster.imports WHERE settled_at IS NULL;
+  lows := ARRAY (SELECT (no / 256) * 256 FROM muster.imports WHERE emptied_at IS NULL
+                  UNION
+                 SELECT generate_series((newest / 256) * 256, newest + ahead, 256) ORDER BY 1);
   PERFORM pg_advisory_xact_lock(hashtext('muster.make_partitions'));
   FOREACH parent IN ARRAY ARRAY['import_rows', 'import_clashes', 'import_plans', 'import_issues', 'import_removed'] LOOP
-    FOR low IN SELECT generate_series((oldest / 256) * 256, newest + ahead, 256) LOOP
+    FOREACH low IN ARRAY lows LOOP
       child := format('%s_%s', parent, low / 256);
       CONTINUE WHEN to_regclass('muster.' || child) IS NOT NULL;
       EXECUTE format('CREATE TABLE muster.%I (LIKE muster.%I INCLUDING ALL)', child, parent);

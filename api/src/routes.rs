@@ -11,7 +11,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::from_fn,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 /// All addresses.
@@ -30,6 +30,7 @@ fn quick() -> Router<App> {
         .route("/readyz", get(health::readyz))
         .route("/api/v1/sites", get(sites::list::list).post(sites::create::create))
         .route("/api/v1/sites/{site}", get(sites::show::show).patch(sites::change::change))
+        .route("/api/v1/sites/{site}/imports/{import}", delete(imports::delete::delete))
         .route("/api/v1/sites/{site}/imports/{import}/rows", get(rows::list))
         .route("/api/v1/sites/{site}/imports/{import}/issues", get(imports::issues::list))
         .route("/api/v1/sites/{site}/imports/{import}/preview", post(imports::preview::preview))

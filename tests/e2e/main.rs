@@ -7,6 +7,7 @@ mod crash;
 mod crowd;
 mod isolation;
 mod journeys;
+mod keeping;
 mod lanes;
 mod lost;
 mod moodle;

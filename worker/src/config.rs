@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) lanes_per_import: i64,
     /// Seconds for which a claim is good without a sign of life.
     pub(crate) lease_seconds: f64,
+    /// Between two looks for what has expired.
+    pub(crate) prune_seconds: u64,
     /// In logs and in the batches that it finished.
     pub(crate) name: String,
 }
@@ -39,6 +41,7 @@ impl Config {
             express_lanes: in_range(env, "MUSTER_EXPRESS_LANES", 1, 1..=64)?,
             lanes_per_import: in_range(env, "MUSTER_LANES_PER_IMPORT", 4, 1..=1_000)?,
             lease_seconds: in_range(env, "MUSTER_LEASE_SECONDS", 60.0, 1.0..=3_600.0)?,
+            prune_seconds: in_range(env, "MUSTER_PRUNE_SECONDS", 60, 1..=3_600)?,
             name: env.or("MUSTER_WORKER_NAME", format!("{host}-{}", std::process::id()))?,
         })
     }

@@ -13,6 +13,7 @@ mod kinds;
 mod lane;
 mod plans;
 mod preview;
+mod pruner;
 mod rescuer;
 mod rows;
 mod settle;
@@ -69,6 +70,7 @@ async fn main() -> anyhow::Result<()> {
         consume(&express, express.config.express_lanes, pulses[0].clone()),
         consume(&bulk, bulk.config.lanes, pulses[1].clone()),
         rescuer::run(&express),
+        pruner::run(&express),
     );
     if let Some(health) = health {
         health.await??;
@@ -90,7 +92,7 @@ fn context(config: Config) -> anyhow::Result<Context> {
     );
     Ok(Context {
         queue: queue::Lane::Express,
-        control: control(&config, config.express_lanes + rescuer::CONNECTIONS)?,
+        control: control(&config, config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS)?,
         lanes: lanes(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
         bell: Bell::connect(&config.redis_url)?,

@@ -45,7 +45,7 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
-    if import.status.is_what(Request::Apply) {
+    if import.status.is_what(Request::Apply) && import.pruned_at.is_none() {
         return Ok(());
     }
     if_match.check(import.status_version)?;

@@ -4,8 +4,9 @@ use super::{Problem, expires_at, room};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
 use muster_shared::{
     model::{
-        ids::{ImportId, ImportNo, SiteId},
+        ids::{ImportId, ImportNo},
         plan::Became,
+        site::Site,
         status::Request,
     },
     store::{
@@ -18,10 +19,10 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Makes an import of those lines of another of which that became.
-pub(crate) async fn carry(app: &App, account: Account, site: SiteId, parent: ImportId, became: Vec<Became>) -> Result<ImportId, Problem> {
+pub(crate) async fn carry(app: &App, account: Account, site: &Site, parent: ImportId, became: Vec<Became>) -> Result<ImportId, Problem> {
     let absent = || Problem::NotFound(ImportId::ABSENT);
     let mut tx = app.pool.begin().await?;
-    imports::in_site(&mut tx, site, parent).await?.ok_or_else(absent)?;
+    imports::in_site(&mut tx, site.id, parent).await?.ok_or_else(absent)?;
     // Locked, so that its lines are not swept away before anybody can see that they are needed.
     let parent = imports::lock(&mut tx, parent).await?.ok_or_else(absent)?;
     if !parent.allows(Request::Continue) {
@@ -31,9 +32,9 @@ pub(crate) async fn carry(app: &App, account: Account, site: SiteId, parent: Imp
     if lines == 0 {
         return Err(Problem::NothingToContinue);
     }
-    room::take(&mut tx, site).await?;
+    room::take(&mut tx, site.id).await?;
     let is_small = parent.is_small || lines <= BATCH_LINES;
-    let new = child(parent, account, became, is_small);
+    let new = child(parent, site, account, became, is_small);
     let no = imports::insert(&mut tx, &new).await?;
     batches::make_validate(&mut tx, no).await?;
     tx.commit().await?;
@@ -52,7 +53,7 @@ async fn about_how_many(conn: &mut PgConnection, import: ImportNo, became: &[Bec
 }
 
 /// Like its parent, but for the file, of which it has the facts only.
-fn child(parent: Import, account: Account, became: Vec<Became>, is_small: bool) -> NewImport {
+fn child(parent: Import, site: &Site, account: Account, became: Vec<Became>, is_small: bool) -> NewImport {
     NewImport {
         id: ImportId::fresh(),
         site_id: parent.site_id,
@@ -66,6 +67,6 @@ fn child(parent: Import, account: Account, became: Vec<Became>, is_small: bool) 
         same_file_as: None,
         file: File { key: None, compression: None, issues: Vec::new(), ..parent.file },
         created_by: account.id,
-        expires_at: expires_at(),
+        expires_at: expires_at(site),
     }
 }

@@ -15,7 +15,7 @@ mod wanted;
 
 use crate::{auth::Account, problem::Problem, server::in_time, state::App};
 use axum::extract::Request;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
         ids::{ImportId, SiteId},
@@ -35,15 +35,12 @@ pub(crate) use carried::carry;
 pub(crate) use room::take as take_room;
 pub(crate) use wanted::read_mapping;
 
-/// How long an import waits for somebody before its file goes.
-const KEPT: TimeDelta = TimeDelta::days(14);
-
 /// The most bytes of an upload that goes over the express queue.
 const SMALL_BYTES: u64 = 1_000_000;
 
-/// When an import that is made now goes if nobody does anything.
-pub(crate) fn expires_at() -> DateTime<Utc> {
-    Utc::now() + KEPT
+/// When an import that is made now for a site goes if nobody does anything.
+pub(crate) fn expires_at(site: &Site) -> DateTime<Utc> {
+    Utc::now() + site.settings.keeping.of_unfinished()
 }
 
 /// Where a file goes, and within which limits.
@@ -160,7 +157,7 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
             issues: Vec::new(),
         },
         created_by: target.account.id,
-        expires_at: expires_at(),
+        expires_at: expires_at(&target.site),
     }
 }
 

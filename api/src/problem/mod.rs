@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, SecondsFormat, Utc};
 use muster_shared::{
     model::{
         access::Role,
@@ -67,6 +68,17 @@ pub(crate) enum Problem {
     FileGone,
     /// No line of the import is one of those that are to go on.
     NothingToContinue,
+    /// Nothing is left of the import but its header, since then.
+    Expired(DateTime<Utc>),
+    /// Another import needs the lines or plans that were to be deleted.
+    Needed {
+        /// Where the import stands.
+        status: Status,
+        /// What may be asked of it there.
+        can: Vec<Request>,
+        /// The other one.
+        by: ImportId,
+    },
     /// A site of that slug is there.
     SlugTaken,
     /// The site has as many open imports as it may.
@@ -93,6 +105,8 @@ pub(crate) enum Asked {
     Request(Request),
     /// The report.
     Report,
+    /// That it be deleted.
+    Delete,
 }
 
 /// What a caller lacks.
@@ -105,9 +119,12 @@ pub(crate) enum Needs {
 }
 
 impl Problem {
-    /// What was asked does not go with where this import stands.
+    /// What was asked does not go with where this import stands, or with anything any more.
     pub(crate) fn wrong_status(asked: Asked, import: &Import) -> Self {
-        Self::WrongStatus { asked, status: import.status, can: import.can() }
+        match import.pruned_at {
+            Some(since) => Self::Expired(since),
+            None => Self::WrongStatus { asked, status: import.status, can: import.can() },
+        }
     }
 }
 
@@ -179,6 +196,23 @@ impl Problem {
                 "There is nothing to go on with",
                 "No line of this import came out as one of these outcomes. Name others, or send a corrected file.",
             ),
+            Self::Expired(since) => (
+                StatusCode::GONE,
+                "expired",
+                "The lines of this import are deleted".to_owned(),
+                Some(format!(
+                    "Its lines and plans were deleted on {}; upload the file again.",
+                    since.to_rfc3339_opts(SecondsFormat::Secs, true)
+                )),
+            ),
+            Self::Needed { by, .. } => (
+                StatusCode::CONFLICT,
+                "wrong-status",
+                Asked::Delete.refusal().to_owned(),
+                Some(format!(
+                    "Import {by} takes it back or goes on with it, and is not at its end. Cancel that one first, or wait for it."
+                )),
+            ),
             Self::SlugTaken => with(StatusCode::CONFLICT, "slug-taken", "There is a site with this slug", "Choose another slug."),
             Self::TooManyImports { open, most } => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -220,7 +254,7 @@ impl Problem {
     fn members(&self) -> Members<'_> {
         match self {
             Self::InvalidRequest(errors) => Members::Faults { errors },
-            Self::WrongStatus { status, can, .. } => Members::Status { import_status: *status, can },
+            Self::WrongStatus { status, can, .. } | Self::Needed { status, can, .. } => Members::Status { import_status: *status, can },
             Self::Changed { version } => Members::Version { version: *version },
             Self::Internal(_) => Members::Request { request_id: crate::request::id::current() },
             _ => Members::None {},
@@ -298,6 +332,7 @@ impl Asked {
             Self::Request(Request::Undo) => "This import cannot be undone now",
             Self::Request(Request::Continue) => "This import cannot be continued now",
             Self::Report => "There is no report of this import yet",
+            Self::Delete => "This import cannot be deleted now",
         }
     }
 }

@@ -22,7 +22,7 @@ impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
         match error {
             FilesError::Full(_) => Self::StorageFull(error.to_string()),
-            FilesError::Store(_) => Self::Unavailable("The file store", error.to_string()),
+            FilesError::Store(_) | FilesError::Folder(_) => Self::Unavailable("The file store", error.to_string()),
             FilesError::Gone | FilesError::Address(_) => Self::Internal(error.to_string()),
         }
     }

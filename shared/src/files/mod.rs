@@ -1,6 +1,7 @@
 //! Where uploads lie: a local folder, or a bucket that speaks S3.
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 use url::Url;
 
+mod forgotten;
 mod upload;
 
 pub use upload::Upload;
@@ -20,7 +22,7 @@ pub use upload::Upload;
 pub struct Files {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
-    /// Of a local store.
+    /// Where the store is, if it is a local folder.
     folder: Option<PathBuf>,
 }
 
@@ -39,6 +41,9 @@ pub enum FilesError {
     /// The store refused or is away.
     #[error("the file store failed: {0}")]
     Store(object_store::Error),
+    /// The folder of the store cannot be looked through.
+    #[error("the folder of the file store cannot be looked through: {0}")]
+    Folder(std::io::Error),
 }
 
 impl From<object_store::Error> for FilesError {
@@ -97,7 +102,25 @@ impl Files {
         }
     }
 
+    /// The keys in a folder that were last written before then, in no order.
+    pub fn older_than(&self, folder: &str, then: DateTime<Utc>) -> BoxStream<'static, Result<String, FilesError>> {
+        let below = self.path(folder);
+        let found = self.store.list(Some(&below)).map_err(FilesError::from);
+        let prefix = self.prefix.clone();
+        let old = found.try_filter_map(move |file| {
+            let key = (file.last_modified < then).then(|| key_below(&prefix, &file.location)).flatten();
+            std::future::ready(Ok(key))
+        });
+        old.boxed()
+    }
+
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}/{key}", self.prefix))
     }
+}
+
+/// The key of a file that lies at this path.
+fn key_below(prefix: &Path, location: &Path) -> Option<String> {
+    let parts: Vec<_> = location.prefix_match(prefix)?.map(|part| part.as_ref().to_owned()).collect();
+    Some(parts.join("/"))
 }

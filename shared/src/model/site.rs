@@ -1,8 +1,10 @@
 //! A tenant, its settings and its limits.
 
 use super::ids::SiteId;
+use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use std::ops::RangeInclusive;
 
 /// One LMS with its own people, segments and courses.
 #[derive(Debug, Clone)]
@@ -25,11 +27,13 @@ pub struct SiteSettings {
     pub time_zone: Tz,
     /// How large files may be, and how many imports open.
     pub limits: Limits,
+    /// How long what was uploaded is kept.
+    pub keeping: Keeping,
 }
 
 impl Default for SiteSettings {
     fn default() -> Self {
-        Self { time_zone: Tz::UTC, limits: Limits::default() }
+        Self { time_zone: Tz::UTC, limits: Limits::default(), keeping: Keeping::default() }
     }
 }
 
@@ -71,4 +75,45 @@ impl Default for Limits {
             open_imports: 100,
         }
     }
+}
+
+/// How long files, lines and plans are kept, in whole days. It counts when an import is made and when it comes to its end: a date that
+/// was shown stays when this changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keeping {
+    /// Of an import that nobody applies, from when it was made.
+    #[serde(deserialize_with = "days")]
+    pub unfinished_days: u32,
+    /// Of one that was applied, from its end: for so long it can be undone.
+    #[serde(deserialize_with = "days")]
+    pub undo_days: u32,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { unfinished_days: 14, undo_days: 30 }
+    }
+}
+
+impl Keeping {
+    /// From when an import was made.
+    #[must_use]
+    pub fn of_unfinished(&self) -> TimeDelta {
+        TimeDelta::days(self.unfinished_days.into())
+    }
+
+    /// From the end of an import that was applied.
+    #[must_use]
+    pub fn of_applied(&self) -> TimeDelta {
+        TimeDelta::days(self.undo_days.into())
+    }
+}
+
+/// How many days something may be kept.
+const DAYS: RangeInclusive<u32> = 1..=3_650;
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let days = u32::deserialize(deserializer)?;
+    if DAYS.contains(&days) { Ok(days) } else { Err(D::Error::custom(format!("{days} days are not between 1 and 3650"))) }
 }

@@ -43,6 +43,7 @@ pub const KNOWN: &[&str] = &[
     "MUSTER_LEASE_SECONDS",
     "MUSTER_LOG",
     "MUSTER_LOG_FORMAT",
+    "MUSTER_PRUNE_SECONDS",
     "MUSTER_REDIS_URL",
     "MUSTER_WORKER_NAME",
 ];

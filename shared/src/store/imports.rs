@@ -1,6 +1,6 @@
 //! The header of an import: read, made, and moved from status to status.
 
-use super::StoreError;
+use super::{StoreError, sites};
 use crate::model::{
     ids::{AccountId, ImportId, ImportNo, SiteId},
     issue::FileIssue,
@@ -122,12 +122,12 @@ impl Import {
     /// May this be asked of it now?
     #[must_use]
     pub fn allows(&self, request: Request) -> bool {
-        let is_left = self.pruned_at.is_none();
-        self.status.allows(request)
+        self.pruned_at.is_none()
+            && self.status.allows(request)
             && match request {
-                Request::Preview => is_left && self.undoes.is_none(),
-                Request::Undo => is_left && self.applied_at.is_some(),
-                Request::Continue => is_left && self.applied_at.is_some() && self.undoes.is_none(),
+                Request::Preview => self.undoes.is_none(),
+                Request::Undo => self.applied_at.is_some(),
+                Request::Continue => self.applied_at.is_some() && self.undoes.is_none(),
                 _ => true,
             }
     }
@@ -289,13 +289,18 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     if !may_become(import.status, to) {
         return Ok(false);
     }
+    let undo_days = match to {
+        Status::Applied | Status::Cancelled => Some(sites::of_id(&mut *conn, import.site_id).await?.settings.keeping.undo_days),
+        _ => None,
+    };
     let version = sqlx::query_scalar!(
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
                 stage_failed     = CASE WHEN $4 = 'failed' THEN coalesce(failure ->> 'stage', $6) END,
                 failure          = CASE WHEN $4 = 'failed' THEN failure END,
                 rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
-                stage_started_at = CASE WHEN $2 IN ('paused', 'failed') THEN stage_started_at + (now() - rested_at)
+                stage_started_at = CASE WHEN $2 IN ('paused', 'failed') OR $4 = 'cancelled' AND rested_at IS NOT NULL
+                                        THEN stage_started_at + (now() - rested_at)
                                         WHEN $4 IN ('validating', 'previewing', 'applying') THEN now()
                                         ELSE stage_started_at END,
                 rested_at        = CASE WHEN $7 THEN now() END,
@@ -303,6 +308,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
                 applied_at       = CASE WHEN $4 = 'applying' THEN coalesce(applied_at, now()) ELSE applied_at END,
                 applied_by       = CASE WHEN $4 = 'applying' THEN coalesce(applied_by, $5) ELSE applied_by END,
                 settled_at       = CASE WHEN $4 IN ('applied', 'cancelled', 'failed') THEN now() END,
+                expires_at       = coalesce(CASE WHEN applied_at IS NOT NULL THEN now() + make_interval(days => $8) END, expires_at),
                 rung_at          = NULL
           WHERE id = $1 AND status = $2 AND status_version = $3
           RETURNING status_version",
@@ -313,6 +319,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
         by.map(|account| account.0),
         import.status.working_stage().map(Stage::name),
         to.is_at_rest(),
+        undo_days.map(|days| days as i32),
     )
     .fetch_optional(&mut *conn)
     .await?;

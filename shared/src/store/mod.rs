@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod error;
 pub mod imports;
+pub mod keeping;
 pub mod lines;
 pub mod pool;
 pub mod sites;

@@ -5,7 +5,10 @@ use crate::{
     problem::Problem,
     request::Named,
     state::App,
-    v1::{imports::of_site, paging::Page},
+    v1::{
+        imports::{kept_of_site, still_kept},
+        paging::Page,
+    },
 };
 use axum::{extract::State, response::Response};
 use muster_shared::{
@@ -42,13 +45,14 @@ pub(crate) async fn list(
     page: Page<(), i32>,
 ) -> Result<Response, Problem> {
     let mut connection = app.connection().await?;
-    let import = of_site(&mut connection, access.site.id, id).await?;
+    let import = kept_of_site(&mut connection, access.site.id, id).await?;
     let after = page.after.unwrap_or(0);
     let mut groups = match import.status {
         // What an earlier preview found may still be there.
         Status::Validating | Status::Rejected | Status::Previewing => Vec::new(),
         _ => counted(&mut connection, &import, after, page.look_for()).await?,
     };
+    still_kept(&mut connection, &import).await?;
     if groups.is_empty() {
         groups = of_file(&import, after);
     }

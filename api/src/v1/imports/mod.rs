@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod ask;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod issues;
 pub(crate) mod list;
 pub(crate) mod preview;
@@ -22,13 +23,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
         ids::{AccountId, ImportId, SiteId},
         site::Site,
     },
     store::{
+        StoreError,
         batches::sums_of,
         imports::{self, Import},
     },
@@ -52,6 +54,22 @@ async fn made(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem>
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// The same, if its lines are still there.
+pub(crate) async fn kept_of_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Import, Problem> {
+    let import = of_site(conn, site, id).await?;
+    import.pruned_at.map_or(Ok(import), |since| Err(Problem::Expired(since)))
+}
+
+/// Since when the lines of an import are deleted; `None`: what was read of them before this was asked is whole.
+pub(crate) async fn pruned_at(conn: &mut PgConnection, import: &Import) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT pruned_at FROM muster.imports WHERE no = $1", import.no.0).fetch_one(conn).await?)
+}
+
+/// To be called with what was read of lines: not a part of it may be gone.
+pub(crate) async fn still_kept(conn: &mut PgConnection, import: &Import) -> Result<(), Problem> {
+    pruned_at(conn, import).await?.map_or(Ok(()), |since| Err(Problem::Expired(since)))
 }
 
 /// The answer that shows an import as it is now.

@@ -57,7 +57,7 @@ pub(crate) async fn proceed(
         let (mut parts, body) = request.into_parts();
         Query::<()>::from_request_parts(&mut parts, &()).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), &()).await?;
-        in_time(intake::carry(&app, access.account, access.site.id, parent, outcomes(&body)?)).await?
+        in_time(intake::carry(&app, access.account, &access.site, parent, outcomes(&body)?)).await?
     };
     made(&app, &access.site, import).await
 }

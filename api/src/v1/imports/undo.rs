@@ -21,6 +21,6 @@ pub(crate) async fn undo(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let target = Target { site: access.site.id, import, by: access.account };
-    let undo = control::undo(&app, target, intake::expires_at(), &body).await?;
+    let undo = control::undo(&app, target, intake::expires_at(&access.site), &body).await?;
     made(&app, &access.site, undo).await
 }

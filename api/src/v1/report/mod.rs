@@ -1,7 +1,8 @@
 //! `GET …/imports/{id}/report.csv?action=&outcome=`: the file again, with what would become or became of each line.
 //!
 //! It is read in pages by line, a short statement each: no transaction and no connection is held while the client takes its time. When
-//! a page fails the body is broken off, never ended politely: half a report must not look like a whole one.
+//! a page fails, or the lines are deleted meanwhile, the body is broken off, never ended politely: half a report must not look like a
+//! whole one.
 
 mod csv;
 
@@ -11,7 +12,7 @@ use crate::{
     request::{Named, Query},
     state::App,
     v1::{
-        imports::of_site,
+        imports::{kept_of_site, pruned_at},
         rows::{Filters, Line, OfReport, lines, read},
     },
 };
@@ -22,6 +23,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use csv::Report;
 use futures::{StreamExt, stream};
 use muster_shared::{
@@ -35,6 +37,26 @@ const PAGE_LINES: i64 = 2_000;
 
 /// How often a page is tried, with a pause: a moment without a connection must not cost a long download.
 const TRIES: u32 = 3;
+
+/// Why a page cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    /// It may well be had in a moment.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its lines are deleted, or some of them.
+    #[error("its lines were deleted meanwhile")]
+    Pruned(DateTime<Utc>),
+}
+
+impl From<Broken> for Problem {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Store(error) => error.into(),
+            Broken::Pruned(since) => Self::Expired(since),
+        }
+    }
+}
 
 /// Where a download is.
 struct Pages {
@@ -53,7 +75,7 @@ pub(crate) async fn download(
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let mut connection = app.connection().await?;
-    let import = of_site(&mut connection, access.site.id, id).await?;
+    let import = kept_of_site(&mut connection, access.site.id, id).await?;
     drop(connection);
     if import.file.columns.is_empty() {
         return Err(Problem::wrong_status(Asked::Report, &import));
@@ -66,7 +88,7 @@ pub(crate) async fn download(
     let rest = stream::try_unfold(pages, |mut pages| async move {
         let id = pages.import.id;
         let page = pages.patient_next().await.inspect_err(|error| tracing::error!(import.id = %id, %error, "a report was broken off"))?;
-        Ok::<_, StoreError>(page.map(|page| (page, pages)))
+        Ok::<_, Broken>(page.map(|page| (page, pages)))
     });
     let body = stream::once(async move { Ok(first) }).chain(rest);
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")), (header::CONTENT_DISPOSITION, disposition)];
@@ -75,16 +97,16 @@ pub(crate) async fn download(
 
 impl Pages {
     /// The header and the first lines.
-    async fn first(&mut self) -> Result<Bytes, StoreError> {
+    async fn first(&mut self) -> Result<Bytes, Broken> {
         let lines = self.lines().await?;
         Ok([self.report.header(), self.report.lines(&lines)].concat().into())
     }
 
-    async fn patient_next(&mut self) -> Result<Option<Bytes>, StoreError> {
+    async fn patient_next(&mut self) -> Result<Option<Bytes>, Broken> {
         let mut tries = 1;
         loop {
             match self.next().await {
-                Err(error) if tries < TRIES => {
+                Err(Broken::Store(error)) if tries < TRIES => {
                     tracing::warn!(import.id = %self.import.id, %error, "a page of a report is tried again");
                     tokio::time::sleep(Duration::from_secs(1) * tries).await;
                     tries += 1;
@@ -94,7 +116,7 @@ impl Pages {
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         let lines = self.lines().await?;
         if lines.is_empty() {
             return Ok(None);
@@ -103,10 +125,14 @@ impl Pages {
     }
 
     /// The next lines, over a connection that is given back at once.
-    async fn lines(&mut self) -> Result<Vec<Line>, StoreError> {
+    async fn lines(&mut self) -> Result<Vec<Line>, Broken> {
         let mut connection = self.app.connection().await?;
         let found = lines(&mut connection, &self.import, &self.filters, self.after, PAGE_LINES).await?;
         let lines = read(&mut connection, &self.import, &found).await?;
+        // Asked last: nothing is deleted before the import says so, so all lines were there when these were read.
+        if let Some(since) = pruned_at(&mut connection, &self.import).await? {
+            return Err(Broken::Pruned(since));
+        }
         if let Some(last) = lines.last() {
             self.after = last.number;
         }

@@ -13,7 +13,10 @@ use crate::{
     problem::Problem,
     request::Named,
     state::App,
-    v1::{imports::of_site, paging::Page},
+    v1::{
+        imports::{kept_of_site, still_kept},
+        paging::Page,
+    },
 };
 use axum::{extract::State, response::Response};
 use muster_shared::model::ids::ImportId;
@@ -34,7 +37,7 @@ pub(crate) async fn list(
     page: Page<Filters, i32>,
 ) -> Result<Response, Problem> {
     let mut connection = app.connection().await?;
-    let import = of_site(&mut connection, access.site.id, id).await?;
+    let import = kept_of_site(&mut connection, access.site.id, id).await?;
     let mut found = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
     let mut next = page.cut(&mut found, |last| *last);
     let rows = read(&mut connection, &import, &found).await?;
@@ -45,6 +48,7 @@ pub(crate) async fn list(
     let mut plans = plans::read(&mut connection, &import, &found[..rows.len()]).await?;
     let mut continued = continued::read(&mut connection, &import, &found[..rows.len()]).await?;
     let names = Names::of(&mut connection, access.site.id, plans.values()).await?;
+    still_kept(&mut connection, &import).await?;
     drop(connection);
     let view = |row: Line| {
         let plan = plans.remove(&row.number).unwrap_or_default();

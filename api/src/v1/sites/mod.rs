@@ -158,6 +158,7 @@ mod tests {
             (json!({"limits": {"linse": 1}}), "/settings/limits/linse"),
             (json!({"limits": {"lines": "many"}}), "/settings/limits/lines"),
             (json!({"limits": 5}), "/settings/limits"),
+            (json!({"keeping": {"undo_days": 0}}), "/settings/keeping/undo_days"),
             (json!([]), "/settings"),
         ] {
             let faults = merged(&SiteSettings::default(), Some(&given)).unwrap_err();
