@@ -1,5 +1,7 @@
 //! The header of an import: read, made, and moved from status to status.
 
+mod stored;
+
 use super::{StoreError, sites};
 use crate::model::{
     ids::{AccountId, ImportId, ImportNo, SiteId},
@@ -15,7 +17,8 @@ use crate::model::{
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
+use stored::Stored;
 use strum::VariantArray;
 
 /// The header of an import.
@@ -336,109 +339,6 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     Ok(true)
 }
 
-/// A row of `muster.imports`.
-struct Stored {
-    id: uuid::Uuid,
-    no: i64,
-    site_id: i32,
-    recipe: String,
-    kind: String,
-    settings: serde_json::Value,
-    mapping: serde_json::Value,
-    fields: Vec<String>,
-    status: String,
-    status_version: i32,
-    stage_failed: Option<String>,
-    failure: Option<serde_json::Value>,
-    rejected: Option<serde_json::Value>,
-    preview_try: i16,
-    is_small: bool,
-    file_name: Option<String>,
-    file_key: Option<String>,
-    file_bytes: i64,
-    file_expanded_bytes: i64,
-    file_sha256: Vec<u8>,
-    file_compression: Option<String>,
-    file_reading: serde_json::Value,
-    file_columns: Vec<String>,
-    file_sample: serde_json::Value,
-    file_issues: serde_json::Value,
-    lines: Option<i32>,
-    created_by: uuid::Uuid,
-    created_at: DateTime<Utc>,
-    stage_started_at: DateTime<Utc>,
-    #[expect(dead_code, reason = "only the rescuer's own statements look at it")]
-    rung_at: Option<DateTime<Utc>>,
-    rested_at: Option<DateTime<Utc>>,
-    ready_at: Option<DateTime<Utc>>,
-    applied_by: Option<uuid::Uuid>,
-    applied_at: Option<DateTime<Utc>>,
-    settled_at: Option<DateTime<Utc>>,
-    expires_at: DateTime<Utc>,
-    parent_id: Option<uuid::Uuid>,
-    carries: Option<Vec<String>>,
-    undoes_no: Option<i64>,
-    lines_of: Option<i64>,
-    same_file_as: Option<uuid::Uuid>,
-    #[expect(dead_code, reason = "only the worker's own statements look at it")]
-    served_at: Option<DateTime<Utc>>,
-    pruned_at: Option<DateTime<Utc>>,
-    #[expect(dead_code, reason = "only the pruner's own statements look at it")]
-    emptied_at: Option<DateTime<Utc>>,
-}
-
-impl TryFrom<Stored> for Import {
-    type Error = StoreError;
-
-    fn try_from(row: Stored) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: ImportId(row.id),
-            no: ImportNo(row.no),
-            site_id: SiteId(row.site_id),
-            recipe: word(&row.recipe, "imports.recipe")?,
-            kind: word(&row.kind, "imports.kind")?,
-            settings: from_json(row.settings, "imports.settings")?,
-            mapping: from_json(row.mapping, "imports.mapping")?,
-            fields: row.fields,
-            status: word(&row.status, "imports.status")?,
-            status_version: row.status_version,
-            stage_failed: row.stage_failed.map(|stage| word(&stage, "imports.stage_failed")).transpose()?,
-            failure: row.failure,
-            rejected: row.rejected.map(|rejected| from_json(rejected, "imports.rejected")).transpose()?,
-            preview_try: row.preview_try,
-            is_small: row.is_small,
-            file: File {
-                name: row.file_name,
-                key: row.file_key,
-                bytes: row.file_bytes,
-                expanded_bytes: row.file_expanded_bytes,
-                sha256: row.file_sha256,
-                compression: row.file_compression,
-                found: from_json(row.file_reading, "imports.file_reading")?,
-                columns: row.file_columns,
-                sample: from_json(row.file_sample, "imports.file_sample")?,
-                issues: from_json(row.file_issues, "imports.file_issues")?,
-            },
-            lines: row.lines,
-            created_by: AccountId(row.created_by),
-            created_at: row.created_at,
-            stage_started_at: row.stage_started_at,
-            rested_at: row.rested_at,
-            ready_at: row.ready_at,
-            applied_by: row.applied_by.map(AccountId),
-            applied_at: row.applied_at,
-            settled_at: row.settled_at,
-            expires_at: row.expires_at,
-            pruned_at: row.pruned_at,
-            parent: row.parent_id.map(ImportId),
-            carries: row.carries.map(|carries| carries.iter().map(|became| word(became, "imports.carries")).collect()).transpose()?,
-            undoes: row.undoes_no.map(ImportNo),
-            lines_of: ImportNo(row.lines_of.unwrap_or(row.no)),
-            same_file_as: row.same_file_as.map(ImportId),
-        })
-    }
-}
-
 /// A value as it is stored in a `jsonb` column.
 ///
 /// # Panics
@@ -451,8 +351,4 @@ pub fn to_json(value: &impl Serialize) -> serde_json::Value {
 /// A value as it was stored in a `jsonb` column.
 pub fn from_json<T: DeserializeOwned>(stored: serde_json::Value, place: &'static str) -> Result<T, StoreError> {
     serde_json::from_value(stored).map_err(|error| StoreError::inconsistent(place, error))
-}
-
-fn word<T: FromStr>(text: &str, place: &'static str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::inconsistent(place, format!("{text} is not known")))
 }
