@@ -19,10 +19,11 @@ pub(super) fn folder() -> &'static Path {
     })
 }
 
-/// `target/debug`, of `target/debug/deps/e2e-…`.
+/// `target/debug`, of `target/debug/deps/e2e-…` or `target/debug/muster-local`.
 fn build() -> PathBuf {
     let this = std::env::current_exe().expect("a program has a path");
-    let folder = this.ancestors().nth(2).expect("cargo puts tests into target/profile/deps").to_owned();
+    let is_profile = |folder: &&Path| !folder.ends_with("deps");
+    let folder = this.ancestors().skip(1).find(is_profile).expect("cargo puts tests into target/profile/deps").to_owned();
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(name) => name,

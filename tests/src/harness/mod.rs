@@ -9,8 +9,10 @@
 
 mod base;
 mod binaries;
+mod cluster;
 mod database;
 mod files;
+mod fleet;
 mod muster;
 mod outage;
 mod patience;
@@ -21,9 +23,12 @@ mod redis;
 mod site;
 mod story;
 
+pub use cluster::Cluster;
 pub use files::{gzip, sha256, windows_1252};
+pub use fleet::{DATABASE, Fleet, Member};
 pub use muster::{Builder, Muster, Worker};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
+pub use redis::Redis;
 pub use site::{Order, Site};
 pub use story::{lms, story};

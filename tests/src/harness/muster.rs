@@ -345,7 +345,7 @@ async fn start_api(settings: &[(String, String)], folder: &Path) -> (Process, St
 }
 
 /// False if it ended instead, perhaps since somebody else took its port.
-async fn is_ready(process: &mut Process, probe: &str) -> bool {
+pub(super) async fn is_ready(process: &mut Process, probe: &str) -> bool {
     let client = Client::new(probe, None);
     let ready = within(async || {
         if process.ended().is_some() {
@@ -359,19 +359,19 @@ async fn is_ready(process: &mut Process, probe: &str) -> bool {
     }
 }
 
-fn create_token(settings: &[(String, String)], arguments: &[&str]) -> String {
+pub(super) fn create_token(settings: &[(String, String)], arguments: &[&str]) -> String {
     let all: Vec<_> = ["create-token"].iter().chain(arguments).copied().collect();
     run(settings, &all)
 }
 
-fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
+pub(super) fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
     let output = program("muster-api", settings).args(arguments).output().expect("muster-api was just built");
     assert!(output.status.success(), "{arguments:?} failed\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("tokens are ASCII").trim().to_owned()
 }
 
 /// One of Muster's programs with these settings, and none of those that this process happens to have.
-fn program(name: &str, settings: &[(String, String)]) -> Command {
+pub(super) fn program(name: &str, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(binaries::folder().join(name));
     for (variable, _) in std::env::vars_os() {
         if variable.to_str().is_some_and(|variable| variable.starts_with("MUSTER_")) {

@@ -89,7 +89,8 @@ impl Process {
         Pid::from_raw(self.child.id() as i32).expect("no process has number 0")
     }
 
-    fn signal(&mut self, signal: Signal) {
+    /// Sends it a signal, if it is still there.
+    pub(super) fn signal(&mut self, signal: Signal) {
         if self.ended().is_none() {
             kill_process(self.id(), signal).expect("a child of this process");
         }

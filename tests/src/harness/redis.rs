@@ -1,19 +1,24 @@
 //! A Redis of its own for every test, which keeps nothing.
 
-use super::{patience::within, ports, process::Process};
+use super::{
+    patience::{eventually, within},
+    ports,
+    process::Process,
+};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 /// A Redis of its own.
 #[derive(Debug)]
-pub(super) struct Redis {
+pub struct Redis {
     process: Process,
     address: SocketAddr,
+    folder: PathBuf,
 }
 
 impl Redis {
@@ -21,7 +26,8 @@ impl Redis {
     pub(super) async fn start(folder: &Path) -> Self {
         for _ in 0..10 {
             let address = ports::free();
-            let mut redis = Self { process: Process::start("redis", command(address, folder), folder), address };
+            let process = Process::start("redis", command(address, folder), folder);
+            let mut redis = Self { process, address, folder: folder.to_owned() };
             let up = within(|| {
                 let up = if redis.process.ended().is_some() { Some(false) } else { redis.answers().then_some(true) };
                 std::future::ready(up)
@@ -32,6 +38,17 @@ impl Redis {
             eprintln!("redis-server did not start:\n{}", redis.process.log());
         }
         panic!("no redis-server starts; MUSTER_TEST_REDIS_SERVER may name one")
+    }
+
+    /// Starts it again at its address, empty, and waits until it answers.
+    pub async fn restart(&mut self) {
+        let again = async || {
+            if self.process.ended().is_some() {
+                self.process = Process::start("redis", command(self.address, &self.folder), &self.folder);
+            }
+            self.answers().then_some(())
+        };
+        eventually("Redis is back", again).await;
     }
 
     /// Where it is.
@@ -46,12 +63,12 @@ impl Redis {
     }
 
     /// Its process.
-    pub(super) fn process(&mut self) -> &mut Process {
+    pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
     /// Says one thing and takes the first line of the answer.
-    pub(super) fn say(&self, command: &str) -> std::io::Result<String> {
+    pub fn say(&self, command: &str) -> std::io::Result<String> {
         let mut connection = TcpStream::connect_timeout(&self.address, Duration::from_secs(2))?;
         connection.set_read_timeout(Some(Duration::from_secs(10)))?;
         connection.write_all(format!("{command}\r\n").as_bytes())?;

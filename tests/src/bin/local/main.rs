@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "this is a command line")]
 
+mod chaos;
 mod demo;
 mod import;
 mod journey;
@@ -15,6 +16,7 @@ mod trouble;
 use clap::{Args, Parser, Subcommand};
 use muster_tests::client::Client;
 use std::process::ExitCode;
+use trouble::Trouble;
 
 /// Works with a running Muster.
 #[derive(Parser)]
@@ -43,19 +45,16 @@ enum Command {
     Import(import::Arguments),
     /// Makes segments, courses and 10 000 people, imports them, then a spreadsheet full of mistakes
     Demo(demo::Arguments),
+    /// Starts a Muster of its own, breaks it in every way while imports run, and compares what each site holds with what it must
+    Chaos(chaos::Arguments),
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let (Some(url), Some(token)) = (cli.service.url, cli.service.token) else {
-        eprintln!("MUSTER_URL and MUSTER_TOKEN are not set. `deploy/local.sh up` writes them to .local/env.");
-        return ExitCode::from(2);
-    };
-    let client = Client::new(&url, Some(&token));
     let end = match cli.command {
-        Command::Import(arguments) => import::run(&client, arguments).await,
-        Command::Demo(arguments) => demo::run(&client, &arguments).await,
+        Command::Chaos(arguments) => chaos::start(arguments).await,
+        command => at_work(cli.service, command).await,
     };
     match end {
         Ok(code) => code,
@@ -63,5 +62,19 @@ async fn main() -> ExitCode {
             eprintln!("{trouble}");
             ExitCode::from(trouble.exit_code())
         }
+    }
+}
+
+/// Works with the Muster that is there.
+async fn at_work(service: Service, command: Command) -> Result<ExitCode, Trouble> {
+    let (Some(url), Some(token)) = (service.url, service.token) else {
+        let text = "MUSTER_URL and MUSTER_TOKEN are not set. `deploy/local.sh up` writes them to .local/env.";
+        return Err(Trouble::Usage(text.to_owned()));
+    };
+    let client = Client::new(&url, Some(&token));
+    match command {
+        Command::Import(arguments) => import::run(&client, arguments).await,
+        Command::Demo(arguments) => demo::run(&client, &arguments).await,
+        Command::Chaos(arguments) => chaos::start(arguments).await,
     }
 }

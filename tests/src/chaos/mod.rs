@@ -1,0 +1,182 @@
+//! The chaos run: admins of several sites at work while whatever there is gets killed, frozen, cut off and wiped; and a model that
+//! knows from the files, the settings and the order of applies alone what each site must hold in the end.
+//!
+//! What the admins do repeats itself with the seed. When things happen does not, so the model asks Muster for the one thing that
+//! depends on it: which lines an import that was cancelled half-way had come to.
+
+mod asker;
+mod figures;
+mod hand;
+mod lms;
+mod look;
+mod model;
+mod script;
+mod sheet;
+
+pub use figures::Figures;
+
+use crate::{
+    client::Client,
+    harness::{DATABASE, Fleet, eventually},
+    make::Chance,
+};
+use anyhow::{Context, bail};
+use asker::Asker;
+use figures::Counting;
+use model::State;
+use script::Script;
+use serde_json::json;
+use sheet::Cast;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What each site's day begins by.
+const ZONES: &[&str] = &["UTC", "Europe/Oslo", "America/New_York", "Asia/Kolkata"];
+const WORKERS: usize = 3;
+const APIS: usize = 2;
+/// Short, so that who is killed or frozen is soon replaced.
+const SETTINGS: &[(&str, &str)] = &[("MUSTER_LEASE_SECONDS", "10")];
+
+/// How a run is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// How long new imports are begun.
+    pub minutes: f64,
+    /// What happens is chosen by it.
+    pub seed: u64,
+    /// How many sites.
+    pub sites: usize,
+    /// Nobody is harmed: only the model is tried.
+    pub is_calm: bool,
+}
+
+/// Makes a run; the figures, and what was wrong.
+pub async fn run(run: Run) -> (Figures, anyhow::Result<()>) {
+    let counting = Arc::new(Counting::default());
+    let mut fleet = Fleet::start(APIS, WORKERS, SETTINGS).await;
+    let end = disturbed(&fleet, run, &counting).await;
+    let mut figures = counting.figures().clone();
+    (figures.seed, figures.minutes, figures.sites) = (run.seed, run.minutes, run.sites);
+    figures.restarts = fleet.members().map(|member| member.starts() - 1).sum();
+    figures.ok = end.is_ok();
+    let end = end.map_err(|error| {
+        let logs = fleet.keep_logs();
+        error.context(format!("the logs are in {}", logs.display()))
+    });
+    (figures, end)
+}
+
+async fn disturbed(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::Result<()> {
+    let mut scripts = scripts(fleet, run, counting).await?;
+    let stop = CancellationToken::new();
+    let hands = async {
+        if !run.is_calm {
+            let chance = |nth: u64| Chance::new(run.seed.wrapping_add(nth << 32));
+            tokio::join!(
+                hand::on_members(&fleet.workers, chance(1), counting, &stop),
+                hand::on_members(&fleet.apis, chance(2), counting, &stop),
+                hand::on_redis(fleet, chance(3), counting, &stop),
+                hand::on_postgres(fleet, chance(4), counting, &stop),
+            );
+        }
+    };
+    let work = async {
+        let mut end = Ok(());
+        while let Some(ended) = scripts.join_next().await {
+            let ended = ended.context("a script panicked").flatten();
+            if end.is_ok() && ended.is_err() {
+                // What the others would find follows from it.
+                scripts.abort_all();
+                end = ended;
+            }
+        }
+        stop.cancel();
+        end
+    };
+    let all = async { tokio::join!(work, hands).0 };
+    tokio::select! {
+        end = all => end?,
+        never = fleet.keep() => never,
+    }
+    tokio::select! {
+        end = settled(fleet, run, counting) => end,
+        never = fleet.keep() => never,
+    }
+}
+
+/// The admins, each at work already.
+async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    let system_admin = fleet.apis[0].client().with_token(Some(&fleet.system_admin()));
+    let until = Instant::now() + Duration::from_secs_f64(run.minutes * 60.0);
+    let mut scripts = JoinSet::new();
+    for number in 0..run.sites {
+        let site = format!("site-{}", number + 1);
+        let settings = json!({"time_zone": ZONES[number % ZONES.len()]});
+        let made = system_admin.post("/api/v1/sites", Some(&json!({"slug": site, "name": site, "settings": settings}))).await?;
+        let _ = made.expect(201);
+        let token = fleet.admin(&site);
+        let apis: Vec<Client> = fleet.apis.iter().map(|api| api.client().with_token(Some(&token))).collect();
+        let seed = Chance::new(run.seed.wrapping_add(number as u64 + 1)).below(usize::MAX) as u64;
+        let script = Script {
+            asker: Asker::new(apis, &site, Arc::clone(counting)),
+            site,
+            seed,
+            cast: Cast::new(seed),
+            database: fleet.database_url().to_owned(),
+            counting: Arc::clone(counting),
+            until,
+            state: State::default(),
+            imports: Vec::new(),
+        };
+        scripts.spawn(script.run());
+    }
+    Ok(scripts)
+}
+
+/// When nobody does anything any more: is everything at rest, and nothing left lying about?
+async fn settled(fleet: &Fleet, run: Run, counting: &Counting) -> anyhow::Result<()> {
+    fleet.ready().await;
+    let mut conn = fleet.cluster.lock().await.connected(DATABASE).await;
+    let known = counting.figures().imports.len();
+    debug_assert_eq!(known, 0, "imports are counted here");
+    let quiet = async || lms::contradictions(&mut conn).await.ok().filter(Vec::is_empty).map(drop);
+    if crate::harness::within(quiet).await.is_none() {
+        let mut conn = fleet.cluster.lock().await.connected(DATABASE).await;
+        bail!("Muster does not come to rest:\n  {}", lms::contradictions(&mut conn).await?.join("\n  "));
+    }
+    for (status, count) in lms::statuses(&mut conn).await? {
+        counting.figures().imports.insert(status, count as u64);
+    }
+    eventually("the queues run empty", async || queues_are_empty(fleet).await.then_some(())).await;
+    let _ = run;
+    stored_files(fleet, &mut conn).await
+}
+
+async fn queues_are_empty(fleet: &Fleet) -> bool {
+    let redis = fleet.redis.lock().await;
+    let questions = ["ZCARD muster:express:scheduled", "LLEN muster:express:active", "ZCARD muster:bulk:scheduled", "LLEN muster:bulk:active"];
+    questions.iter().all(|question| redis.say(question).is_ok_and(|answer| answer == ":0"))
+}
+
+/// Files that belong to no import: what an api leaves that is killed between storing and inserting, and no more than that.
+async fn stored_files(fleet: &Fleet, conn: &mut sqlx::PgConnection) -> anyhow::Result<()> {
+    let known = lms::files(conn).await?;
+    let mut folders = vec![fleet.files()];
+    let mut unknown = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !known.iter().any(|key| path.ends_with(key)) {
+                unknown.push(path);
+            }
+        }
+    }
+    eprintln!("{} files of no import", unknown.len());
+    Ok(())
+}
