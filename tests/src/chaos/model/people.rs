@@ -62,7 +62,8 @@ struct Planner<'a> {
 pub(super) fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dyn Fn(u32) -> bool) -> Vec<Plan> {
     let columns = Columns::of(rules, table);
     let mut named = HashMap::new();
-    for (line, cells) in &table.lines {
+    // A line of a wrong shape names nobody's address: its cells may be any column's.
+    for (line, cells) in table.lines.iter().filter(|(_, cells)| table.fits(cells)) {
         if let Some(email) = text(cells, columns.details[EMAIL]) {
             let key = text(cells, columns.username).map(standard).filter(|key| !key.is_empty());
             named.entry(email.to_lowercase()).or_insert_with(|| key.unwrap_or_else(|| format!("#{line}")));
