@@ -7,11 +7,13 @@ mod records;
 mod rows;
 mod state;
 mod table;
+mod undo;
 
-pub(super) use apply::{Applied, Executed, apply};
+pub(super) use apply::{Applied, Executed, Origin, apply};
 pub(super) use rows::Rows;
 pub(super) use state::State;
 pub(super) use table::{Rules, Table};
+pub(super) use undo::left_something;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +48,7 @@ pub(super) enum Action {
     Create,
     Update,
     Unchanged,
+    Delete,
     Skip,
     Reject,
 }
@@ -56,6 +59,7 @@ pub(super) enum Outcome {
     Created,
     Updated,
     Unchanged,
+    Deleted,
     Skipped,
     Rejected,
     Held,
@@ -75,16 +79,22 @@ pub(super) enum Category {
 pub(super) struct Write {
     pub(super) field: usize,
     pub(super) before: Option<String>,
-    pub(super) after: String,
+    /// Only an undo empties a field.
+    pub(super) after: Option<String>,
 }
 
 /// A course that a plan names.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each may or may not be done")]
 pub(super) struct Enrolment {
     pub(super) course: Id,
     pub(super) role: &'static str,
     pub(super) enrols: bool,
     pub(super) adds_role: bool,
+    /// Only an undo does.
+    pub(super) ends: bool,
+    /// Only an undo does.
+    pub(super) takes_role: bool,
 }
 
 /// What a line would do, without what that was based on.
@@ -98,6 +108,8 @@ pub(super) struct Deed {
     pub(super) category: Option<Category>,
     /// Segments, and whether the person joins.
     pub(super) segments: Vec<(Id, bool)>,
+    /// Segments that the person leaves; only in an undo.
+    pub(super) leaves: Vec<Id>,
     pub(super) courses: Vec<Enrolment>,
 }
 
@@ -109,6 +121,8 @@ pub(super) struct Plan {
     pub(super) deed: Deed,
     /// The subject's, as it was found; `None`: it is not there.
     pub(super) version: Option<u64>,
+    /// The deepest category that is there of those that lead to one that is missing.
+    pub(super) under: Option<Id>,
     /// Why it is skipped or rejected.
     pub(super) codes: Vec<&'static str>,
 }
@@ -119,6 +133,7 @@ impl Action {
             Self::Create => "create",
             Self::Update => "update",
             Self::Unchanged => "unchanged",
+            Self::Delete => "delete",
             Self::Skip => "skip",
             Self::Reject => "reject",
         }
@@ -130,6 +145,7 @@ impl Action {
             Self::Create => Outcome::Created,
             Self::Update => Outcome::Updated,
             Self::Unchanged => Outcome::Unchanged,
+            Self::Delete => Outcome::Deleted,
             Self::Skip => Outcome::Skipped,
             Self::Reject => Outcome::Rejected,
         }
@@ -142,6 +158,7 @@ impl Outcome {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
             Self::Skipped => "skipped",
             Self::Rejected => "rejected",
             Self::Held => "held",
@@ -153,8 +170,17 @@ impl Outcome {
 impl Plan {
     /// A line that does nothing, and why.
     fn idle(line: u32, key: Option<String>, action: Action, codes: Vec<&'static str>) -> Self {
-        let deed = Deed { action, subject: None, turn: 1, writes: Vec::new(), category: None, segments: Vec::new(), courses: Vec::new() };
-        Self { line, key, deed, version: None, codes }
+        let deed = Deed {
+            action,
+            subject: None,
+            turn: 1,
+            writes: Vec::new(),
+            category: None,
+            segments: Vec::new(),
+            leaves: Vec::new(),
+            courses: Vec::new(),
+        };
+        Self { line, key, deed, version: None, under: None, codes }
     }
 
     /// A line that does something.
@@ -164,9 +190,12 @@ impl Plan {
     }
 }
 
-/// What each line of a file would do, were it previewed now.
-pub(super) fn preview(state: &mut State, rules: &Rules, table: &Table) -> Vec<Plan> {
-    plans(state, rules, table, &|_| true)
+/// What each line would do, were it previewed now.
+pub(super) fn preview(state: &mut State, origin: &Origin<'_>) -> Vec<Plan> {
+    match origin {
+        Origin::File { rules, table } => plans(state, rules, table, &|_| true),
+        Origin::Undo { kind, undone, of } => undo::plans(state, *kind, undone, *of, None),
+    }
 }
 
 /// The plans of some lines. What the whole file shows, such as who names an address first, is seen by all.
@@ -191,17 +220,31 @@ pub(super) fn effects(kind: Kind, plans: &[Plan]) -> Counts {
     let mut counts = Counts::new();
     let mut add = |name, count: usize| *counts.entry(name).or_default() += count as i64;
     for Plan { deed, .. } in plans {
+        let courses = |does: fn(&Enrolment) -> bool| deed.courses.iter().filter(|course| does(course)).count();
         add("segments_joined", deed.segments.iter().filter(|(_, joins)| *joins).count());
-        add("enrolments_created", deed.courses.iter().filter(|course| course.enrols).count());
-        add("course_roles_added", deed.courses.iter().filter(|course| course.adds_role).count());
-        match (kind, deed.action) {
-            (Kind::People, Action::Create) => add("users_created", 1),
-            (Kind::Segments, Action::Create) => add("segments_created", 1),
-            (Kind::Segments, Action::Update) => add("segments_updated", 1),
-            (Kind::Courses, Action::Create) => add("courses_created", 1),
-            (Kind::Courses, Action::Update) => add("courses_updated", 1),
-            _ => {}
+        add("segments_left", deed.leaves.len());
+        add("enrolments_created", courses(|course| course.enrols));
+        add("enrolments_removed", courses(|course| course.ends));
+        add("course_roles_added", courses(|course| course.adds_role));
+        add("course_roles_removed", courses(|course| course.takes_role));
+        if let Some(effect) = effect(kind, deed.action) {
+            add(effect, 1);
         }
     }
     counts
+}
+
+/// What an action brings about.
+fn effect(kind: Kind, action: Action) -> Option<&'static str> {
+    Some(match (kind, action) {
+        (Kind::People, Action::Create) => "users_created",
+        (Kind::People, Action::Delete) => "users_deleted",
+        (Kind::Segments, Action::Create) => "segments_created",
+        (Kind::Segments, Action::Update) => "segments_updated",
+        (Kind::Segments, Action::Delete) => "segments_deleted",
+        (Kind::Courses, Action::Create) => "courses_created",
+        (Kind::Courses, Action::Update) => "courses_updated",
+        (Kind::Courses, Action::Delete) => "courses_deleted",
+        _ => return None,
+    })
 }

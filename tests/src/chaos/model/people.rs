@@ -198,7 +198,7 @@ impl Planner<'_> {
         self.people.insert(key.to_owned(), person);
         let mut plan = Plan::of(said.line, key, Action::Create, id, 1, None);
         let values = said.details.iter().enumerate().filter_map(|(field, value)| Some((field, value.clone()?)));
-        plan.deed.writes = values.map(|(field, after)| Write { field, before: None, after }).collect();
+        plan.deed.writes = values.map(|(field, after)| Write { field, before: None, after: Some(after) }).collect();
         self.memberships(id, &said, &mut plan);
         plan
     }
@@ -211,7 +211,7 @@ impl Planner<'_> {
             let (id, fields) = (person.id, &person.fields);
             for (field, value) in said.details.iter().enumerate() {
                 if let Some(after) = value.clone().filter(|after| Some(after) != fields[field].as_ref()) {
-                    writes.push(Write { field, before: fields[field].clone(), after });
+                    writes.push(Write { field, before: fields[field].clone(), after: Some(after) });
                 }
             }
             let lower = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
@@ -224,7 +224,7 @@ impl Planner<'_> {
         }
         let Some(person) = self.people.get_mut(key) else { return Plan::idle(said.line, None, Action::Reject, said.codes) };
         for write in &writes {
-            person.fields[write.field] = Some(write.after.clone());
+            person.fields[write.field].clone_from(&write.after);
         }
         person.turns += 1;
         let mut plan = Plan::of(said.line, key, Action::Unchanged, person.id, person.turns, person.version);
@@ -261,6 +261,8 @@ impl Planner<'_> {
                 role,
                 enrols: self.enrolments.insert((person, course)) && !is_there,
                 adds_role: self.roles.insert((person, course, role)) && !has_role,
+                ends: false,
+                takes_role: false,
             });
         }
     }

@@ -144,8 +144,8 @@ impl Planner<'_> {
         let id = self.state.fresh();
         let mut plan = Plan::of(line, key, Action::Create, id, 1, None);
         let values = said.iter().enumerate().filter_map(|(field, value)| Some((field, value.clone()?)));
-        plan.deed.writes = values.map(|(field, after)| Write { field, before: None, after }).collect();
-        plan.deed.category = self.category(&plan.deed.writes);
+        plan.deed.writes = values.map(|(field, after)| Write { field, before: None, after: Some(after) }).collect();
+        self.put_category(&mut plan);
         self.known.insert(key.to_owned(), Known { id, version: None, fields: said, turns: 1 });
         plan
     }
@@ -155,21 +155,27 @@ impl Planner<'_> {
         let Some(known) = self.known.get_mut(key) else { return Plan::idle(line, None, Action::Reject, Vec::new()) };
         for (field, value) in said.into_iter().enumerate() {
             if let Some(after) = value.filter(|after| Some(after) != known.fields[field].as_ref()) {
-                writes.push(Write { field, before: known.fields[field].clone(), after: after.clone() });
+                writes.push(Write { field, before: known.fields[field].clone(), after: Some(after.clone()) });
                 known.fields[field] = Some(after);
             }
         }
         known.turns += 1;
         let action = if writes.is_empty() { Action::Unchanged } else { Action::Update };
         let mut plan = Plan::of(line, key, action, known.id, known.turns, known.version);
-        plan.deed.category = self.category(&writes);
         plan.deed.writes = writes;
+        self.put_category(&mut plan);
         plan
     }
 
-    fn category(&self, writes: &[Write]) -> Option<Category> {
-        let path = &writes.iter().find(|write| self.rules.kind == Kind::Courses && write.field == CATEGORY)?.after;
-        Some(self.state.category(path).map_or_else(|| Category::Made(path.clone()), Category::There))
+    fn put_category(&self, plan: &mut Plan) {
+        let write = plan.deed.writes.iter().find(|write| self.rules.kind == Kind::Courses && write.field == CATEGORY);
+        let Some(path) = write.and_then(|write| write.after.clone()) else { return };
+        if let Some(id) = self.state.category(&path) {
+            plan.deed.category = Some(Category::There(id));
+        } else {
+            plan.under = self.state.deepest(&path);
+            plan.deed.category = Some(Category::Made(path));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a site of the made-up LMS holds.
 
-use super::{Id, Source};
+use super::{Id, Kind, Source};
 use std::collections::{BTreeMap, HashMap};
 
 /// Fields of people, in the order in which records have them.
@@ -36,7 +36,7 @@ pub(crate) struct Shelf {
 
 /// A category of courses.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) parent: Option<Id>,
     pub(super) name: String,
     pub(super) source: Source,
@@ -80,6 +80,44 @@ impl Shelf {
 }
 
 impl State {
+    /// The records of a kind.
+    pub(super) fn shelf(&self, kind: Kind) -> &Shelf {
+        match kind {
+            Kind::People => &self.people,
+            Kind::Segments => &self.segments,
+            Kind::Courses => &self.courses,
+        }
+    }
+
+    /// The records of a kind, to be changed.
+    pub(super) fn shelf_mut(&mut self, kind: Kind) -> &mut Shelf {
+        match kind {
+            Kind::People => &mut self.people,
+            Kind::Segments => &mut self.segments,
+            Kind::Courses => &mut self.courses,
+        }
+    }
+
+    /// Does anything hang on a record that an import did not bring? People have memberships, the others members.
+    pub(super) fn is_used(&self, kind: Kind, id: Id, but_by: Source) -> bool {
+        match kind {
+            Kind::People => {
+                self.members.range((id, 0)..=(id, Id::MAX)).any(|(_, source)| *source != but_by)
+                    || self.enrolments.range((id, 0)..=(id, Id::MAX)).any(|(_, source)| *source != but_by)
+                    || self.roles.range((id, 0, "")..(id + 1, 0, "")).any(|(_, source)| *source != but_by)
+            }
+            Kind::Segments => self.members.keys().any(|(_, segment)| *segment == id),
+            Kind::Courses => {
+                self.enrolments.keys().any(|(_, course)| *course == id) || self.roles.keys().any(|(_, course, _)| *course == id)
+            }
+        }
+    }
+
+    /// Has somebody a role in a course that an import did not give?
+    pub(super) fn has_other_role(&self, person: Id, course: Id, but_by: Source) -> bool {
+        self.roles.range((person, course, "")..(person, course + 1, "")).any(|(_, source)| *source != but_by)
+    }
+
     /// An id that nothing has had.
     pub(super) fn fresh(&mut self) -> Id {
         self.last += 1;
@@ -93,6 +131,18 @@ impl State {
             parent = Some(self.child(parent, name)?);
         }
         parent
+    }
+
+    /// The deepest category that is there on the way to a path.
+    pub(super) fn deepest(&self, path: &str) -> Option<Id> {
+        let mut found = None;
+        for name in path.split(" / ") {
+            match self.child(found, name) {
+                Some(id) => found = Some(id),
+                None => break,
+            }
+        }
+        found
     }
 
     pub(super) fn child(&self, parent: Option<Id>, name: &str) -> Option<Id> {

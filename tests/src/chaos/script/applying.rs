@@ -1,6 +1,6 @@
 //! From a preview to its end: applied as it is, paused on the way, or cancelled half-way.
 
-use super::{Script, comparing::brief, model};
+use super::{Script, What, comparing::brief, model, origin};
 use crate::{chaos::model::Executed, make::Chance};
 use anyhow::bail;
 use serde_json::Value;
@@ -24,7 +24,7 @@ impl Script {
         let intentions = [Intention::PauseAndResume, Intention::PauseAndResume, Intention::PauseAndCancel, Intention::Cancel];
         let intention = if chance.is(55) { Intention::Wait } else { *chance.of(&intentions) };
         // Few lines are soon done; who waits longer pauses nothing.
-        let delay = Duration::from_millis(chance.below(20 + self.imports[place].table.lines.len() / 10) as u64);
+        let delay = Duration::from_millis(chance.below(20 + self.imports[place].plans.len() / 10) as u64);
         let id = self.imports[place].id.clone();
         let answer = self.asker.ask(&id, "apply").await?;
         if answer.status != 202 {
@@ -35,33 +35,46 @@ impl Script {
             tokio::time::sleep(delay).await;
             self.asker.ask(&id, if intention == Intention::Cancel { "cancel" } else { "pause" }).await?;
         }
-        let ended = self.ended(&id, intention).await?;
+        let (ended, is_stuck) = self.ended(&id, intention).await?;
         let executed = match ended["status"].as_str() {
             Some("cancelled") => Some(self.executed(place, &ended).await?),
             _ => None,
         };
+        let plans = &self.imports[place].plans;
+        let applied = model::apply(&mut self.state, &origin(&self.imports, place), plans, place, executed.as_ref());
+        if applied.is_stuck != is_stuck {
+            bail!("what comes before all lines {} done: {}", if is_stuck { "could not be" } else { "was" }, brief(&ended));
+        }
+        let is_undo = matches!(self.imports[place].what, What::Undo(_));
+        self.counting.figures().undos += u64::from(is_undo);
         let import = &mut self.imports[place];
-        let applied = model::apply(&mut self.state, &import.rules, &import.table, &import.plans, place, executed.as_ref());
-        import.applied = Some(applied);
+        (import.applied, import.is_cancelled) = (Some(applied), executed.is_some());
         self.compare_applied(place, &ended).await
     }
 
-    /// The import at its end. A pause may come late, from an api that was frozen: whatever rests on the way is asked to go on.
-    async fn ended(&self, id: &str, intention: Intention) -> anyhow::Result<Value> {
-        let mut retries = 0;
+    /// The import at its end, and whether it got there because what comes before all lines cannot be done. A pause may come late, from
+    /// an api that was frozen: whatever rests on the way is asked to go on.
+    async fn ended(&self, id: &str, intention: Intention) -> anyhow::Result<(Value, bool)> {
+        let (mut retries, mut is_stuck) = (0, false);
         loop {
             let import = self.asker.rest(id).await?;
-            match import["status"].as_str() {
-                Some("applied") => return Ok(import),
-                Some("cancelled") if matches!(intention, Intention::Cancel | Intention::PauseAndCancel) => return Ok(import),
-                Some("paused") if intention == Intention::PauseAndCancel => drop(self.asker.ask(id, "cancel").await?),
-                Some("paused") => drop(self.asker.ask(id, "resume").await?),
+            let may_be_cancelled = is_stuck || matches!(intention, Intention::Cancel | Intention::PauseAndCancel);
+            let request = match import["status"].as_str() {
+                Some("applied") => return Ok((import, false)),
+                Some("cancelled") if may_be_cancelled => return Ok((import, is_stuck)),
+                Some("paused") if intention == Intention::PauseAndCancel => "cancel",
+                Some("paused") => "resume",
+                Some("failed") if import["failed"]["code"] == "refused" && retries > 0 => {
+                    is_stuck = true;
+                    "cancel"
+                }
                 Some("failed") if retries < RETRIES => {
                     retries += 1;
-                    self.asker.ask(id, "retry").await?;
+                    "retry"
                 }
                 _ => bail!("an import came to a wrong end: {}", brief(&import)),
-            }
+            };
+            self.asker.ask(id, request).await?;
         }
     }
 

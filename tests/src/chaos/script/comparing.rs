@@ -1,6 +1,6 @@
 //! What Muster says and holds, against what the model says: counts, lines, rows.
 
-use super::{Script, model};
+use super::{Script, model, origin};
 use crate::chaos::{
     asker::Report,
     model::{Action, Counts, Outcome, Rows},
@@ -25,7 +25,8 @@ impl Script {
         let mut planned = ready["effects"].clone();
         // Only making them shows which are missing still.
         planned["categories_created"] = Value::Null;
-        self.compare_counts("the preview's effects", &model::effects(import.rules.kind, &import.plans), &planned, ready)
+        let kind = origin(&self.imports, place).kind();
+        self.compare_counts("the preview's effects", &model::effects(kind, &import.plans), &planned, ready)
     }
 
     pub(super) async fn compare_applied(&self, place: usize, ended: &Value) -> anyhow::Result<()> {

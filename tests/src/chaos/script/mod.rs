@@ -3,13 +3,14 @@
 
 mod applying;
 mod comparing;
+mod undoing;
 
 use super::{
     asker::{Asker, Parcel},
     figures::Counting,
     lms,
     look::{Look, Written},
-    model::{self, Applied, Kind, Mode, Plan, Rules, State, Table},
+    model::{self, Applied, Kind, Mode, Origin, Plan, Rules, State, Table},
     sheet::{Cast, Sheet, Size},
 };
 use crate::make::Chance;
@@ -42,10 +43,30 @@ pub(super) struct Script {
 #[derive(Debug)]
 pub(super) struct Import {
     id: String,
-    rules: Rules,
-    table: Table,
+    what: What,
     plans: Vec<Plan>,
+    /// What applying it did; `None`: nobody asked.
     applied: Option<Applied>,
+    is_cancelled: bool,
+}
+
+/// What an import is.
+#[derive(Debug)]
+enum What {
+    File { rules: Rules, table: Table },
+    /// Of the import in that place.
+    Undo(usize),
+}
+
+/// Where the plans of an import come from.
+fn origin(imports: &[Import], place: usize) -> Origin<'_> {
+    match &imports[place].what {
+        What::File { rules, table } => Origin::File { rules, table },
+        What::Undo(of) => {
+            let undone = imports[*of].applied.as_ref().expect("only what was applied is undone");
+            Origin::Undo { kind: origin(imports, *of).kind(), undone, of: *of }
+        }
+    }
 }
 
 impl Script {
@@ -88,8 +109,9 @@ impl Script {
         let size = Size::random(&mut chance);
         let sheet = self.cast.sheet(&mut chance, size);
         match chance.below(100) {
-            0..15 => self.early_end(step, sheet, &mut chance).await,
-            15..40 => self.pair(step, sheet, &mut chance).await,
+            0..10 => self.early_end(step, sheet, &mut chance).await,
+            10..35 => self.undo(&mut chance).await,
+            35..55 => self.pair(step, sheet, &mut chance).await,
             _ => self.one(step, sheet, &mut chance).await,
         }
     }
@@ -149,22 +171,26 @@ impl Script {
         self.counting.figures().lines += table.lines.len() as u64;
         let parcel = Parcel { query, filename: format!("{}-{name}.csv", self.site), content_type, bytes };
         let id = self.asker.upload(&parcel).await?;
-        self.imports.push(Import { id, rules, table, plans: Vec::new(), applied: None });
-        Ok(self.imports.len() - 1)
+        Ok(self.remember(id, What::File { rules, table }))
+    }
+
+    fn remember(&mut self, id: String, what: What) -> usize {
+        self.imports.push(Import { id, what, plans: Vec::new(), applied: None, is_cancelled: false });
+        self.imports.len() - 1
     }
 
     /// Waits for a preview, plans the same, and compares.
     async fn previewed(&mut self, place: usize) -> anyhow::Result<Value> {
-        let import = &mut self.imports[place];
+        let id = self.imports[place].id.clone();
         let ready = loop {
-            let rested = self.asker.rest(&import.id).await?;
+            let rested = self.asker.rest(&id).await?;
             match rested["status"].as_str() {
                 Some("ready") => break rested,
-                Some("failed") => drop(self.asker.ask(&import.id, "retry").await?),
+                Some("failed") => drop(self.asker.ask(&id, "retry").await?),
                 _ => bail!("an import should be ready: {}", brief(&rested)),
             }
         };
-        import.plans = model::preview(&mut self.state, &import.rules, &import.table);
+        self.imports[place].plans = model::preview(&mut self.state, &origin(&self.imports, place));
         self.compare_preview(place, &ready)?;
         Ok(ready)
     }
@@ -175,11 +201,13 @@ impl Script {
         let (word, mode) = *chance.of(&modes);
         let overrides = chance.is(50);
         let mut settings = json!({"mode": word});
-        if self.imports[place].rules.kind == Kind::People {
-            settings["existing_details"] = json!(if overrides { "override" } else { "keep" });
-            self.imports[place].rules.overrides = overrides;
+        if let What::File { rules, .. } = &mut self.imports[place].what {
+            if rules.kind == Kind::People {
+                settings["existing_details"] = json!(if overrides { "override" } else { "keep" });
+                rules.overrides = overrides;
+            }
+            rules.mode = mode;
         }
-        self.imports[place].rules.mode = mode;
         let id = self.imports[place].id.clone();
         self.counting.request("preview");
         self.asker.preview_again(&id, &settings).await?;

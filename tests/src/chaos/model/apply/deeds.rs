@@ -1,0 +1,154 @@
+//! One line's deeds: what it takes away, what it writes, what it gives.
+
+use super::{Apply, Done, Refusal, Taken};
+use crate::chaos::model::{
+    Action, Category, Enrolment, Id, Kind, Plan, effect,
+    state::{CATEGORY, COURSES, EMAIL, PEOPLE, Record, SEGMENTS},
+    undo::named,
+};
+
+impl Apply<'_> {
+    /// Executes a line, whole or not at all.
+    pub(super) fn turn(&mut self, subject: Id, plan: &Plan) -> Result<(), Refusal> {
+        let deed = &plan.deed;
+        if self.is_taken(subject, plan) {
+            return Err(Refusal::Taken);
+        }
+        let category = self.category(plan)?;
+        let has_segment = |id: &Id| self.state.segments.records.contains_key(id);
+        let has_course = |course: &Enrolment| self.state.courses.records.contains_key(&course.course);
+        let joins: Vec<Id> = deed.segments.iter().filter(|(_, joins)| *joins).map(|(id, _)| *id).collect();
+        let gives = |course: &&Enrolment| course.enrols || course.adds_role;
+        if !joins.iter().all(has_segment) || !deed.courses.iter().filter(gives).all(has_course) {
+            return Err(Refusal::Gone);
+        }
+        let taken = self.take(subject, plan);
+        let mut done = plan.clone();
+        if deed.action == Action::Delete {
+            self.delete(subject);
+        } else if deed.action == Action::Create || !deed.writes.is_empty() {
+            self.write(subject, &mut done, category);
+        }
+        self.give(subject, &joins, &deed.courses);
+        if !matches!(deed.action, Action::Unchanged) {
+            self.applied.done.push(Done { plan: done, taken });
+        }
+        Ok(())
+    }
+
+    /// The category into which a course goes.
+    fn category(&self, plan: &Plan) -> Result<Option<Id>, Refusal> {
+        Ok(match &plan.deed.category {
+            Some(Category::There(id)) => {
+                let id = self.back.get(id).copied().unwrap_or(*id);
+                Some(self.state.categories.contains_key(&id).then_some(id).ok_or(Refusal::Gone)?)
+            }
+            Some(Category::Made(path)) => self.state.category(path),
+            None => None,
+        })
+    }
+
+    /// Only an undo takes away, and only what the undone import gave. Roles go before enrolments, on which they hang.
+    fn take(&mut self, person: Id, plan: &Plan) -> Taken {
+        let mut taken = Taken::default();
+        let Some(undone) = self.undoes else { return taken };
+        for &segment in &plan.deed.leaves {
+            if self.state.members.get(&(person, segment)) == Some(&undone) {
+                self.state.members.remove(&(person, segment));
+                taken.segments.push(segment);
+            }
+        }
+        for course in plan.deed.courses.iter().filter(|course| course.takes_role) {
+            let role = (person, course.course, course.role);
+            if self.state.roles.get(&role) == Some(&undone) {
+                self.state.roles.remove(&role);
+                taken.roles.push((course.course, course.role));
+            }
+        }
+        for course in plan.deed.courses.iter().filter(|course| course.ends) {
+            let place = (person, course.course);
+            let is_kept = self.state.has_other_role(person, course.course, undone);
+            if self.state.enrolments.get(&place) == Some(&undone) && !is_kept {
+                self.state.enrolments.remove(&place);
+                taken.courses.push(course.course);
+            }
+        }
+        self.add("segments_left", taken.segments.len());
+        self.add("course_roles_removed", taken.roles.len());
+        self.add("enrolments_removed", taken.courses.len());
+        taken
+    }
+
+    fn delete(&mut self, subject: Id) {
+        let email = self.shelf().records.get(&subject).and_then(|record| record.fields.get(EMAIL).cloned().flatten());
+        if let Some(email) = email.filter(|_| self.kind == Kind::People) {
+            self.state.addresses.remove(&email.to_lowercase());
+        }
+        self.shelf().remove(subject);
+        self.count(Action::Delete);
+    }
+
+    fn count(&mut self, action: Action) {
+        if let Some(effect) = effect(self.kind, action) {
+            self.add(effect, 1);
+        }
+    }
+
+    /// Writes fields; of a category it is remembered which it was and is.
+    fn write(&mut self, subject: Id, plan: &mut Plan, category: Option<Id>) {
+        let kind = self.kind;
+        let (key, source) = (plan.key.clone().unwrap_or_default(), self.source);
+        if plan.deed.action == Action::Create {
+            let fields = match kind {
+                Kind::People => PEOPLE,
+                Kind::Segments => SEGMENTS,
+                Kind::Courses => COURSES,
+            };
+            self.shelf().insert(subject, Record { key, fields: vec![None; fields.len()], category: None, version: 0, source });
+        }
+        let mut address = None;
+        if let Some(record) = self.shelf().records.get_mut(&subject) {
+            record.version += 1;
+            for write in &mut plan.deed.writes {
+                if kind == Kind::Courses && write.field == CATEGORY {
+                    write.before = record.category.map(named);
+                    record.category = category;
+                    write.after = category.map(named);
+                    continue;
+                }
+                let before = std::mem::replace(&mut record.fields[write.field], write.after.clone());
+                if kind == Kind::People && write.field == EMAIL {
+                    address = Some((before, write.after.clone()));
+                }
+            }
+        }
+        if let Some((before, after)) = address {
+            if let Some(before) = before {
+                self.state.addresses.remove(&before.to_lowercase());
+            }
+            self.state.addresses.extend(after.map(|after| (after.to_lowercase(), subject)));
+        }
+        self.count(plan.deed.action);
+    }
+
+    fn give(&mut self, person: Id, joins: &[Id], courses: &[Enrolment]) {
+        for &segment in joins {
+            let is_new = !self.state.members.contains_key(&(person, segment));
+            self.state.members.entry((person, segment)).or_insert(self.source);
+            self.add("segments_joined", usize::from(is_new));
+        }
+        for course in courses {
+            let (place, role) = ((person, course.course), (person, course.course, course.role));
+            let enrols = course.enrols && !self.state.enrolments.contains_key(&place);
+            let adds = course.adds_role && !self.state.roles.contains_key(&role);
+            if enrols {
+                self.state.enrolments.insert(place, self.source);
+            }
+            if adds {
+                self.state.roles.insert(role, self.source);
+            }
+            self.add("enrolments_created", usize::from(enrols));
+            self.add("course_roles_added", usize::from(adds));
+        }
+    }
+}
