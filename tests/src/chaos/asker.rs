@@ -1,6 +1,6 @@
 //! Speaks to whichever api answers, for as long as it takes. Whether a request that got no answer was done is found by looking.
 
-use super::figures::Counting;
+use super::{figures::Counting, lms};
 use crate::client::{Answer, Client, Upload};
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
@@ -27,6 +27,8 @@ pub(super) struct Asker {
     apis: Vec<Client>,
     turn: AtomicUsize,
     site: String,
+    /// Only for those who look into what went wrong.
+    database: String,
     counting: Arc<Counting>,
 }
 
@@ -40,8 +42,8 @@ pub(super) struct Parcel {
 }
 
 impl Asker {
-    pub(super) fn new(apis: Vec<Client>, site: &str, counting: Arc<Counting>) -> Self {
-        Self { apis, turn: AtomicUsize::new(0), site: site.to_owned(), counting }
+    pub(super) fn new(apis: Vec<Client>, site: &str, database: &str, counting: Arc<Counting>) -> Self {
+        Self { apis, turn: AtomicUsize::new(0), site: site.to_owned(), database: database.to_owned(), counting }
     }
 
     fn api(&self) -> &Client {
@@ -105,7 +107,8 @@ impl Asker {
                 return Ok(import);
             }
             if begun.elapsed() > WORKING {
-                bail!("{}: an import does not come to rest in {} s: {import:#}", self.site, WORKING.as_secs());
+                let batches = lms::open_batches(&self.database, id).await;
+                bail!("{}: import {id} does not come to rest in {} s: it is {}, {batches}", self.site, WORKING.as_secs(), import["status"]);
             }
         }
     }

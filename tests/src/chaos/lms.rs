@@ -2,7 +2,7 @@
 
 use super::model::Rows;
 use anyhow::Context;
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 use std::collections::HashMap;
 
 /// Each gives what a row is about, what it says, and the number of the import that made it.
@@ -90,6 +90,18 @@ pub(super) async fn contradictions(conn: &mut PgConnection) -> anyhow::Result<Ve
         found.extend(more);
     }
     Ok(found)
+}
+
+/// What is left to be done of an import, in words.
+pub(super) async fn open_batches(database: &str, id: &str) -> String {
+    let query = "SELECT coalesce(string_agg(format('batch %s of %s is %s, tried %s times and put off %s times, held for %s more', b.number, b.stage, b.state,
+                                                    b.attempts, b.retries, b.expires_at - clock_timestamp()), '; '), 'and has no open batch')
+                   FROM muster.import_batches b JOIN muster.imports i ON i.no = b.import_no WHERE i.id = $1::uuid AND b.state <> 'done'";
+    let told = async {
+        let mut conn = PgConnection::connect(database).await?;
+        sqlx::query_scalar(query).bind(id).fetch_one(&mut conn).await
+    };
+    told.await.unwrap_or_else(|error: sqlx::Error| format!("and nobody can look: {error}"))
 }
 
 /// The keys of all stored files.

@@ -122,7 +122,7 @@ async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::R
         let apis: Vec<Client> = fleet.apis.iter().map(|api| api.client().with_token(Some(&token))).collect();
         let seed = Chance::new(run.seed.wrapping_add(number as u64 + 1)).below(usize::MAX) as u64;
         let script = Script {
-            asker: Asker::new(apis, &site, Arc::clone(counting)),
+            asker: Asker::new(apis, &site, fleet.database_url(), Arc::clone(counting)),
             site,
             seed,
             cast: Cast::new(seed),

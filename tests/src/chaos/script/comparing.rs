@@ -23,8 +23,10 @@ impl Script {
         let import = &self.imports[place];
         self.compare_counts("the preview's actions", &model::actions(&import.plans), &ready["actions"], ready)?;
         let mut planned = ready["effects"].clone();
-        // Only making them shows which are missing still.
-        planned["categories_created"] = Value::Null;
+        // Which are missing, or unused, shows only when it is their turn.
+        for effect in ["categories_created", "categories_deleted"] {
+            planned[effect] = Value::Null;
+        }
         let kind = origin(&self.imports, place).kind();
         self.compare_counts("the preview's effects", &model::effects(kind, &import.plans), &planned, ready)
     }

@@ -127,14 +127,21 @@ impl Script {
         self.applied(import, chance).await
     }
 
-    /// Two files that are both previewed before either is applied, so that the later one meets what the other changed.
+    /// Two files, or a file and an undo, that are both previewed before either is applied, so that the later one meets what the other
+    /// changed.
     async fn pair(&mut self, step: usize, sheet: Sheet, chance: &mut Chance) -> anyhow::Result<()> {
-        let size = Size::random(chance);
-        let other = self.cast.sheet(chance, size);
-        let mut imports = [self.upload(&format!("{step}-a"), sheet, chance).await?, self.upload(&format!("{step}-b"), other, chance).await?];
-        for import in imports {
-            self.previewed(import).await?;
-        }
+        let one = self.upload(&format!("{step}-a"), sheet, chance).await?;
+        let other = if chance.is(40) {
+            self.undo_previewed(chance).await?
+        } else {
+            let size = Size::random(chance);
+            let sheet = self.cast.sheet(chance, size);
+            let other = self.upload(&format!("{step}-b"), sheet, chance).await?;
+            self.previewed(other).await?;
+            Some(other)
+        };
+        self.previewed(one).await?;
+        let mut imports: Vec<usize> = [Some(one), other].into_iter().flatten().collect();
         if chance.is(50) {
             imports.reverse();
         }

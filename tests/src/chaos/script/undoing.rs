@@ -7,6 +7,14 @@ use anyhow::bail;
 impl Script {
     /// Takes back one of the imports that were applied, mostly a recent one, if it is not taken back already.
     pub(super) async fn undo(&mut self, chance: &mut Chance) -> anyhow::Result<()> {
+        match self.undo_previewed(chance).await? {
+            Some(undo) => self.applied(undo, chance).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The preview of an undo; its place in the list.
+    pub(super) async fn undo_previewed(&mut self, chance: &mut Chance) -> anyhow::Result<Option<usize>> {
         let applied: Vec<usize> = (0..self.imports.len()).filter(|place| self.imports[*place].applied.is_some()).collect();
         let recent = if chance.is(80) { applied.len().min(4) } else { applied.len() };
         let place = *chance.of(&applied[applied.len() - recent..]);
@@ -18,11 +26,11 @@ impl Script {
             bail!("import {place} {should} be undone, and Muster answers {}: {}", answer.status, answer.text());
         }
         if !is_allowed {
-            return Ok(());
+            return Ok(None);
         }
         let undo = self.remember(super::super::asker::id_of(&answer.json())?, What::Undo(place));
         self.previewed(undo).await?;
-        self.applied(undo, chance).await
+        Ok(Some(undo))
     }
 
     /// An import is undone once, unless the undo left something and was not itself undone.
