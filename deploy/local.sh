@@ -19,6 +19,11 @@ Usage: deploy/local.sh COMMAND
                          upload, preview, and with --apply apply; ends with 0 clean, 1 lines rejected, held, failed or
                          not found, 2 usage or Muster is not up, 3 the import was rejected or failed
   test [ARGUMENT…]       cargo test, in databases and a Redis of their own; the arguments are cargo test's
+  test --long [ARGUMENT…]
+                         the tests that take minutes, and only those
+  chaos [--minutes N] [--seed S] [--sites N] [--calm]
+                         admins at work while everything is killed, frozen and wiped; compares what each site holds with what it
+                         must; ends with a line of JSON, and 0 or 1. --calm: nobody is harmed
   prepare [--check]      for developers: refresh the offline query data (.sqlx), or compare them
   help                   this
 
@@ -253,6 +258,7 @@ main() {
   case "$command" in
     up | down | reset | status | logs | psql | worker | import | demo | prepare) "command_$command" "$@" ;;
     test) run_tests "$@" ;;
+    chaos) run_chaos "$@" ;;
     help | --help | -h) usage ;;
     *) usage_error "unknown command: $command" ;;
   esac

@@ -28,6 +28,7 @@ test_leave() {
 
 # A tree in which nothing but tests ran is left as it was found.
 leave_no_empty_folders() {
+  [ ! -d "$state/chaos" ] || rmdir "$state/chaos" || return 0
   if [ "$base" != "$state" ] && [ ! -e "$base/postgres" ]; then
     rm -f "$base/project"
     rmdir "$base" && rm -f "$state/base"
@@ -52,7 +53,15 @@ is_stray() {
 }
 
 run_tests() {
-  local url
+  local url tmp="$state/test/tmp"
+  if [ "${1:-}" = --long ]; then
+    shift
+    # Named, since cargo does not run them otherwise.
+    set -- -p muster-tests --test long "$@"
+    tmp=$state/chaos
+  else
+    set -- --workspace "$@"
+  fi
   check_tools
   test_ground
   if [ -n "${MUSTER_DATABASE_URL:-}" ]; then
@@ -65,13 +74,38 @@ run_tests() {
     url=$(cluster_url test-postgres postgres)
   fi
   find_redis
+  # The servers may be the caller's, and nothing installed here.
+  [ -n "${pg_bin:-}" ] || find_postgres || true
   # Nothing of the developer's own settings may decide a test.
   forget_variables MUSTER_ PG
-  export MUSTER_TEST_DATABASE_URL="$url" MUSTER_TEST_REDIS_SERVER="$redis_server" SQLX_OFFLINE=true
+  export MUSTER_TEST_DATABASE_URL="$url" MUSTER_TEST_REDIS_SERVER="$redis_server" MUSTER_TEST_POSTGRES="$pg_bin" SQLX_OFFLINE=true
   first_build_takes "$target/debug/muster-api"
   # Tests run the programs of other crates, which `cargo test` alone would not build.
   run_group cargo build --workspace
-  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/test/tmp" cargo test --workspace "$@"
+  fresh_folder "$tmp"
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" cargo test "$@"
+}
+
+fresh_folder() {
+  rm -rf "$1"
+  mkdir -p "$1"
+}
+
+# --- Chaos -----------------------------------------------------------------------------------------------------------
+
+# It starts servers of its own, since it breaks them. What it leaves when something was wrong stays in .local/chaos.
+run_chaos() {
+  check_tools
+  test_ground
+  ensure postgres redis
+  find_postgres
+  find_redis
+  forget_variables MUSTER_ PG
+  fresh_folder "$state/chaos"
+  first_build_takes "$target/debug/muster-api"
+  SQLX_OFFLINE=true run_group cargo build --workspace --bins
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/chaos" "MUSTER_TEST_BINARIES=$target/debug" "MUSTER_TEST_POSTGRES=$pg_bin" \
+    "MUSTER_TEST_REDIS_SERVER=$redis_server" "$target/debug/muster-local" chaos "$@"
 }
 
 # --- Offline query data ----------------------------------------------------------------------------------------------

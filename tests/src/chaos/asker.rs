@@ -1,10 +1,10 @@
 //! Speaks to whichever api answers, for as long as it takes. Whether a request that got no answer was done is found by looking.
 
 use super::{figures::Counting, lms};
-use crate::client::{Answer, Client, Upload};
+use crate::client::{Answer, Client};
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     sync::{
         Arc,
@@ -14,9 +14,9 @@ use std::{
 };
 
 /// How long nobody may answer before that is a defect.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// How long an import may work before that is a defect. Servers are away for half of the time.
-const WORKING: Duration = Duration::from_secs(420);
+const WORKING: Duration = Duration::from_mins(7);
 /// Longer than an api takes for anything but waiting, shorter than it is frozen.
 const ANSWER: Duration = Duration::from_secs(12);
 const PAUSE: Duration = Duration::from_millis(250);
@@ -124,19 +124,18 @@ impl Asker {
         }
     }
 
-    /// Uploads a file; the id of its import.
-    pub(super) async fn upload(&self, parcel: &Parcel) -> anyhow::Result<String> {
+    /// Uploads a file as an import of its own, or as one that goes on with `parent`; its id.
+    pub(super) async fn upload(&self, parcel: &Parcel, parent: Option<&str>) -> anyhow::Result<String> {
+        let path = self.path(&parent.map_or_else(|| "/imports".to_owned(), |parent| format!("/imports/{parent}/continue")));
+        let sending = |api: &Client| {
+            let request = api.request(Method::POST, &path).query(&parcel.query).query(&[("filename", &parcel.filename)]);
+            request.header("content-type", parcel.content_type).body(parcel.bytes.clone())
+        };
         let begun = Instant::now();
         loop {
-            let sent = self.once(|api| {
-                let mut query = parcel.query.clone();
-                query.push(("filename", parcel.filename.clone()));
-                let length = Some(parcel.bytes.len() as u64);
-                api.uploading(&self.site, Upload { query, content_type: parcel.content_type, length, body: parcel.bytes.clone().into() })
-            });
-            match sent.await {
+            match self.once(sending).await {
                 Some(answer) if answer.status == 202 => return id_of(&answer.json()),
-                Some(answer) => bail!("{}: an upload is answered {}: {}", self.site, answer.status, answer.text()),
+                Some(answer) => bail!("POST {path} answers {}: {}", answer.status, answer.text()),
                 None => {}
             }
             if let Some(id) = self.named(&parcel.filename).await? {
@@ -146,6 +145,35 @@ impl Asker {
                 bail!("{}: no upload in {} s", self.site, PATIENCE.as_secs());
             }
         }
+    }
+
+    /// Asks that lines of some outcomes go on in an import of their own; its id, or `None`: there are no such lines. `known`: children
+    /// that it has already.
+    pub(super) async fn go_on(&self, parent: &str, outcomes: Option<&[&str]>, known: &[String]) -> anyhow::Result<Option<String>> {
+        let path = self.path(&format!("/imports/{parent}/continue"));
+        let body = outcomes.map_or_else(|| json!({}), |outcomes| json!({"outcomes": outcomes}));
+        let begun = Instant::now();
+        loop {
+            match self.once(|api| api.request(Method::POST, &path).json(&body)).await {
+                Some(answer) if answer.status == 202 => return id_of(&answer.json()).map(Some),
+                Some(answer) if answer.status == 409 && answer.json()["code"] == "nothing-to-continue" => return Ok(None),
+                Some(answer) => bail!("POST {path} answers {}: {}", answer.status, answer.text()),
+                None => {}
+            }
+            if let Some(child) = self.children(parent).await?.into_iter().rfind(|child| !known.contains(child)) {
+                return Ok(Some(child));
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("{}: nothing goes on in {} s", self.site, PATIENCE.as_secs());
+            }
+        }
+    }
+
+    /// Imports that go on with lines of another, oldest first.
+    pub(super) async fn children(&self, parent: &str) -> anyhow::Result<Vec<String>> {
+        let import = self.import(parent).await?;
+        let children = import["children"].as_array().context("an import has children")?;
+        Ok(children.iter().filter_map(|child| child.as_str().map(str::to_owned)).collect())
     }
 
     /// The newest import of a file of that name.

@@ -18,8 +18,11 @@ pub struct Figures {
     pub sites: usize,
     /// By final status.
     pub imports: BTreeMap<String, u64>,
-    /// Imports whose upload was done twice, since the answer to the first was lost.
+    /// Imports that were made twice, since the answer to the first request was lost.
     pub strays: u64,
+    /// Those that the admins know of.
+    #[serde(skip)]
+    pub known: u64,
     /// Lines of all files.
     pub lines: u64,
     /// Previews that were applied.
@@ -38,6 +41,8 @@ pub struct Figures {
     pub retries: BTreeMap<String, u64>,
     /// Lines held or failed.
     pub held: u64,
+    /// Stored files of no import, left by apis that were killed; the pruner sweeps them some day.
+    pub stray_files: u64,
     /// The longest that anybody waited for an import to rest.
     pub longest_wait_seconds: f64,
     /// Rows, lines and counts that were compared.
@@ -67,6 +72,17 @@ impl Counting {
 
     pub(super) fn request(&self, request: &str) {
         *self.figures().requests.entry(request.to_owned()).or_default() += 1;
+    }
+
+    /// Those that are there and that no admin knows of.
+    pub(super) fn tell_strays(&self) {
+        let mut figures = self.figures();
+        figures.strays = figures.imports.values().sum::<u64>() - figures.known;
+    }
+
+    /// Something of the sort was done to somebody.
+    pub(super) fn harmed(&self, sort: &str) -> u64 {
+        self.figures().harm.get(sort).copied().unwrap_or(0)
     }
 
     pub(super) fn waited(&self, time: Duration) {

@@ -19,6 +19,7 @@ enum Encoding {
 
 /// What a file looks like.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is chosen for itself")]
 pub(super) struct Look {
     delimiter: (char, &'static str),
     encoding: Encoding,
@@ -53,6 +54,11 @@ impl Look {
             is_said: chance.is(60),
             blank_lines: chance.is(10),
         }
+    }
+
+    /// One that says of itself what it is.
+    pub(super) fn said(chance: &mut Chance) -> Self {
+        Self { is_said: true, ..Self::random(chance) }
     }
 
     /// Writes records below their headings.

@@ -17,7 +17,7 @@ pub use figures::Figures;
 
 use crate::{
     client::Client,
-    harness::{DATABASE, Fleet, eventually},
+    harness::{DATABASE, Fleet, within},
     make::Chance,
 };
 use anyhow::{Context, bail};
@@ -28,6 +28,7 @@ use script::Script;
 use serde_json::json;
 use sheet::Cast;
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,6 +39,8 @@ use tokio_util::sync::CancellationToken;
 const ZONES: &[&str] = &["UTC", "Europe/Oslo", "America/New_York", "Asia/Kolkata"];
 const WORKERS: usize = 3;
 const APIS: usize = 2;
+/// Minutes of a run that is long enough to wait for whatever takes minutes at its end.
+const LONG: f64 = 5.0;
 /// Short, so that who is killed or frozen is soon replaced.
 const SETTINGS: &[(&str, &str)] = &[("MUSTER_LEASE_SECONDS", "10")];
 
@@ -141,42 +144,54 @@ async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::R
 async fn settled(fleet: &Fleet, run: Run, counting: &Counting) -> anyhow::Result<()> {
     fleet.ready().await;
     let mut conn = fleet.cluster.lock().await.connected(DATABASE).await;
-    let known = counting.figures().imports.len();
-    debug_assert_eq!(known, 0, "imports are counted here");
     let quiet = async || lms::contradictions(&mut conn).await.ok().filter(Vec::is_empty).map(drop);
-    if crate::harness::within(quiet).await.is_none() {
-        let mut conn = fleet.cluster.lock().await.connected(DATABASE).await;
+    if within(quiet).await.is_none() {
         bail!("Muster does not come to rest:\n  {}", lms::contradictions(&mut conn).await?.join("\n  "));
     }
     for (status, count) in lms::statuses(&mut conn).await? {
         counting.figures().imports.insert(status, count as u64);
     }
-    eventually("the queues run empty", async || queues_are_empty(fleet).await.then_some(())).await;
-    let _ = run;
-    stored_files(fleet, &mut conn).await
+    counting.tell_strays();
+    if within(async || is_empty(fleet, WAITING).await.then_some(())).await.is_none() {
+        bail!("wakes wait in Redis, and nobody takes them");
+    }
+    // What a worker held that was killed is given to another after three minutes, which is as long as anybody waits here.
+    let let_go = async || within(async || is_empty(fleet, HELD).await.then_some(())).await.is_some();
+    if run.minutes >= LONG && !let_go().await && !let_go().await {
+        bail!("wakes are held in Redis by workers that are gone");
+    }
+    let stray = stray_files(fleet, &lms::files(&mut conn).await?)?;
+    counting.figures().stray_files = stray.len() as u64;
+    // An api that is killed between storing a file and inserting its import can leave that one.
+    if stray.len() as u64 > counting.harmed("SIGKILL api") {
+        bail!("{} files belong to no import, such as {}", stray.len(), stray[0].display());
+    }
+    Ok(())
 }
 
-async fn queues_are_empty(fleet: &Fleet) -> bool {
-    let redis = fleet.redis.lock().await;
-    let questions = ["ZCARD muster:express:scheduled", "LLEN muster:express:active", "ZCARD muster:bulk:scheduled", "LLEN muster:bulk:active"];
-    questions.iter().all(|question| redis.say(question).is_ok_and(|answer| answer == ":0"))
+/// What Redis is asked for wakes that wait, and for those that are held: the answer must be 0.
+const WAITING: &str = "EVAL \"local n = 0 for _, q in ipairs({'express', 'bulk'}) do \
+                       n = n + redis.call('ZCARD', 'muster:'..q..':scheduled') + redis.call('LLEN', 'muster:'..q..':active') end return n\" 0";
+const HELD: &str = "EVAL \"local n = 0 for _, k in ipairs(redis.call('KEYS', 'muster:*:inflight*')) do \
+                    if redis.call('TYPE', k).ok == 'set' then n = n + redis.call('SCARD', k) end end return n\" 0";
+
+async fn is_empty(fleet: &Fleet, question: &str) -> bool {
+    fleet.redis.lock().await.say(question).is_ok_and(|answer| answer == ":0")
 }
 
-/// Files that belong to no import: what an api leaves that is killed between storing and inserting, and no more than that.
-async fn stored_files(fleet: &Fleet, conn: &mut sqlx::PgConnection) -> anyhow::Result<()> {
-    let known = lms::files(conn).await?;
+/// Stored files that belong to no import.
+fn stray_files(fleet: &Fleet, known: &[String]) -> std::io::Result<Vec<PathBuf>> {
     let mut folders = vec![fleet.files()];
-    let mut unknown = Vec::new();
+    let mut stray = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
             } else if !known.iter().any(|key| path.ends_with(key)) {
-                unknown.push(path);
+                stray.push(path);
             }
         }
     }
-    eprintln!("{} files of no import", unknown.len());
-    Ok(())
+    Ok(stray)
 }

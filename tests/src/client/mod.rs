@@ -95,11 +95,6 @@ impl Client {
 
     /// Uploads a file to a site, as the body itself.
     pub async fn upload(&self, site: &str, upload: Upload) -> reqwest::Result<Answer> {
-        self.send(self.uploading(site, upload)).await
-    }
-
-    /// The request that uploads a file, to be completed.
-    pub fn uploading(&self, site: &str, upload: Upload) -> RequestBuilder {
         let mut request = self
             .request(Method::POST, &format!("/api/v1/sites/{site}/imports"))
             .query(&upload.query)
@@ -107,7 +102,7 @@ impl Client {
         if let Some(length) = upload.length {
             request = request.header(header::CONTENT_LENGTH, length);
         }
-        request.body(upload.body)
+        self.send(request.body(upload.body)).await
     }
 }
 

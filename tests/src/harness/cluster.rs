@@ -94,9 +94,8 @@ impl Cluster {
             }
             self.connect("postgres").await.ok().map(drop)
         };
-        if within(again).await.is_none() {
-            panic!("Postgres does not start\n{}", self.server.log());
-        }
+        let is_up = within(again).await.is_some();
+        assert!(is_up, "Postgres does not start\n{}", self.server.log());
     }
 
     /// Cuts about `percent` of 100 connections to a database; how many.
@@ -196,7 +195,7 @@ fn owner() -> Option<Owner> {
 
 /// The folder with `initdb` and `postgres`: `MUSTER_TEST_POSTGRES` names it, or the usual places have it.
 fn programs() -> PathBuf {
-    if let Some(given) = std::env::var_os("MUSTER_TEST_POSTGRES") {
+    if let Some(given) = std::env::var_os("MUSTER_TEST_POSTGRES").filter(|given| !given.is_empty()) {
         return PathBuf::from(given);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();

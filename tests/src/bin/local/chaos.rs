@@ -3,6 +3,7 @@
 use crate::trouble::Trouble;
 use muster_tests::chaos::{Run, run};
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long, and which chances.
 #[derive(clap::Args)]
@@ -24,9 +25,12 @@ pub(crate) struct Arguments {
 /// Makes a run, and prints what it did.
 pub(crate) async fn start(arguments: Arguments) -> Result<ExitCode, Trouble> {
     let Arguments { minutes, seed, sites, calm } = arguments;
+    let left = || Err(Trouble::Left("Left; all that it started is stopped.".to_owned()));
+    let mut end = signal(SignalKind::terminate()).map_err(|error| Trouble::Refused(error.to_string()))?;
     let (figures, end) = tokio::select! {
         ended = run(Run { minutes, seed, sites, is_calm: calm }) => ended,
-        _ = tokio::signal::ctrl_c() => return Err(Trouble::Left("Left; all that it started is stopped.".to_owned())),
+        _ = tokio::signal::ctrl_c() => return left(),
+        _ = end.recv() => return left(),
     };
     println!("{}", serde_json::to_string(&figures).unwrap_or_default());
     match end {

@@ -77,12 +77,12 @@ pub(super) fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dy
 
 impl Columns {
     fn of(rules: &Rules, table: &Table) -> Self {
-        let roles: HashMap<u32, usize> = table.numbered(rules, "role").into_iter().collect();
+        let companions: HashMap<u32, usize> = table.numbered(rules, "role").into_iter().collect();
         Self {
             username: table.column(rules, "username"),
             details: PEOPLE.iter().map(|name| table.column(rules, name)).collect(),
             segments: table.numbered(rules, "cohort").into_iter().map(|(_, at)| at).collect(),
-            courses: table.numbered(rules, "course").into_iter().map(|(number, at)| (at, roles.get(&number).copied())).collect(),
+            courses: table.numbered(rules, "course").into_iter().map(|(number, at)| (at, companions.get(&number).copied())).collect(),
         }
     }
 }

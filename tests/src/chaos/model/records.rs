@@ -2,10 +2,10 @@
 
 use super::{
     Action, Category, Id, Kind, Mode, Plan, State, Write,
-    state::{CATEGORY, COURSES, SEGMENTS, Shelf},
+    state::{CATEGORY, COURSES, SEGMENTS},
     table::{Rules, Table, is_longer, text},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What differs between the two.
 struct Spec {
@@ -126,9 +126,9 @@ impl Planner<'_> {
     }
 
     fn meet(&mut self, key: &str) {
-        let shelf: &Shelf = if self.rules.kind == Kind::Segments { &self.state.segments } else { &self.state.courses };
-        if let Some(id) = shelf.find(key).filter(|_| !self.known.contains_key(key)) {
-            let record = &shelf.records[&id];
+        let records = self.state.shelf(self.rules.kind);
+        if let Some(id) = records.find(key).filter(|_| !self.known.contains_key(key)) {
+            let record = &records.records[&id];
             let mut fields = record.fields.clone();
             if let Some(category) = record.category {
                 fields[CATEGORY] = Some(self.state.path(category));
@@ -201,13 +201,4 @@ fn is_date(text: &str) -> bool {
 fn path(text: &str) -> Result<String, &'static str> {
     let names: Vec<&str> = text.split(" / ").map(str::trim).collect();
     if names.iter().any(|name| name.is_empty()) { Err("bad-value") } else { Ok(names.join(" / ")) }
-}
-
-/// The paths that plans have made, each with all that leads to it.
-pub(super) fn made(plans: &[Plan]) -> HashSet<&str> {
-    let paths = plans.iter().filter_map(|plan| match &plan.deed.category {
-        Some(Category::Made(path)) => Some(path.as_str()),
-        _ => None,
-    });
-    paths.collect()
 }

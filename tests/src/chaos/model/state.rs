@@ -4,8 +4,7 @@ use super::{Id, Kind, Source};
 use std::collections::{BTreeMap, HashMap};
 
 /// Fields of people, in the order in which records have them.
-pub(super) const PEOPLE: &[&str] =
-    &["firstname", "lastname", "email", "idnumber", "institution", "department", "city", "country"];
+pub(super) const PEOPLE: &[&str] = &["firstname", "lastname", "email", "idnumber", "institution", "department", "city", "country"];
 /// The position of the address.
 pub(super) const EMAIL: usize = 2;
 /// Fields of segments.

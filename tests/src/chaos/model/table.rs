@@ -44,6 +44,22 @@ impl Table {
         found
     }
 
+    /// Those lines only.
+    pub(crate) fn of_lines(&self, wanted: impl Fn(u32) -> bool) -> Self {
+        let lines = self.lines.iter().filter(|(line, _)| wanted(*line)).cloned().collect();
+        Self { headings: self.headings.clone(), lines }
+    }
+
+    /// What the cells of a report meant before it guarded those that a spreadsheet would take for formulas.
+    pub(crate) fn unguarded(mut self) -> Self {
+        for cell in self.lines.iter_mut().flat_map(|(_, cells)| cells) {
+            if let Some(rest) = cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '\'', '\t'])) {
+                *cell = rest.to_owned();
+            }
+        }
+        self
+    }
+
     /// Does a record have as many cells as the header? A surplus of empty ones is none.
     pub(super) fn fits(&self, cells: &[String]) -> bool {
         let filled = cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);

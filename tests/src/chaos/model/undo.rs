@@ -183,7 +183,9 @@ fn unwritten(done: &[&Done], present: &[Option<String>]) -> Option<Vec<Vec<Write
         let Some(first) = writes.next() else { continue };
         let last = writes.next_back().unwrap_or(first);
         if *now == first.before {
-            lines.iter_mut().for_each(|writes| writes.retain(|write| write.field != field));
+            for writes in &mut lines {
+                writes.retain(|write| write.field != field);
+            }
         } else if *now != last.after {
             return None;
         }

@@ -14,7 +14,8 @@ const TOLD: usize = 30;
 
 /// An import, without what fills pages.
 pub(super) fn brief(import: &Value) -> Value {
-    let members = ["id", "recipe", "kind", "settings", "status", "can", "actions", "outcomes", "effects", "rejected", "failed", "undoes", "parent"];
+    let members =
+        ["id", "recipe", "kind", "settings", "status", "can", "actions", "outcomes", "effects", "rejected", "failed", "undoes", "parent"];
     members.iter().map(|member| ((*member).to_owned(), import[*member].clone())).collect()
 }
 
@@ -113,8 +114,8 @@ impl Script {
             return Ok(());
         }
         self.counting.figures().differences += differences.len() as u64;
-        let told = differences.iter().take(TOLD).map(|difference| format!("  {difference}\n")).collect::<String>();
-        bail!("{}: {} differences in {what}:\n{told}", self.site, differences.len());
+        let told = differences[..differences.len().min(TOLD)].join("\n  ");
+        bail!("{}: {} differences in {what}:\n  {told}", self.site, differences.len());
     }
 
     /// The report of an import.

@@ -3,6 +3,7 @@
 
 mod applying;
 mod comparing;
+mod going;
 mod undoing;
 
 use super::{
@@ -19,7 +20,10 @@ use comparing::brief;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Steps between two looks at all that the site holds.
 const LOOK_EVERY: usize = 8;
@@ -53,7 +57,10 @@ pub(super) struct Import {
 /// What an import is.
 #[derive(Debug)]
 enum What {
-    File { rules: Rules, table: Table },
+    File {
+        rules: Rules,
+        table: Table,
+    },
     /// Of the import in that place.
     Undo(usize),
 }
@@ -87,8 +94,8 @@ impl Script {
         let rows = loop {
             match self.rows().await {
                 Ok(rows) => break rows,
-                Err(error) if Instant::now() > self.until + std::time::Duration::from_secs(600) => return Err(error),
-                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(error) if Instant::now() > self.until + Duration::from_mins(10) => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         };
         self.compare_rows(&rows)
@@ -110,8 +117,9 @@ impl Script {
         let sheet = self.cast.sheet(&mut chance, size);
         match chance.below(100) {
             0..10 => self.early_end(step, sheet, &mut chance).await,
-            10..35 => self.undo(&mut chance).await,
-            35..55 => self.pair(step, sheet, &mut chance).await,
+            10..30 => self.undo(&mut chance).await,
+            30..45 => self.go_on(step, &mut chance).await,
+            45..65 => self.pair(step, sheet, &mut chance).await,
             _ => self.one(step, sheet, &mut chance).await,
         }
     }
@@ -157,7 +165,7 @@ impl Script {
         if chance.is(50) {
             self.previewed(import).await?;
         } else {
-            tokio::time::sleep(std::time::Duration::from_millis(chance.below(1_500) as u64)).await;
+            tokio::time::sleep(Duration::from_millis(chance.below(1_500) as u64)).await;
         }
         let id = self.imports[import].id.clone();
         self.asker.ask(&id, "cancel").await?;
@@ -177,11 +185,12 @@ impl Script {
         query.extend(kind.map(|kind| ("kind", kind.to_owned())));
         self.counting.figures().lines += table.lines.len() as u64;
         let parcel = Parcel { query, filename: format!("{}-{name}.csv", self.site), content_type, bytes };
-        let id = self.asker.upload(&parcel).await?;
+        let id = self.asker.upload(&parcel, None).await?;
         Ok(self.remember(id, What::File { rules, table }))
     }
 
     fn remember(&mut self, id: String, what: What) -> usize {
+        self.counting.figures().known += 1;
         self.imports.push(Import { id, what, plans: Vec::new(), applied: None, is_cancelled: false });
         self.imports.len() - 1
     }

@@ -57,7 +57,6 @@ impl Script {
             if self.imports.iter().any(|import| import.id == undo) {
                 continue;
             }
-            self.counting.figures().strays += 1;
             self.asker.ask(undo, "cancel").await?;
             let ended = self.asker.rest(undo).await?;
             if ended["status"] != "cancelled" {

@@ -101,8 +101,7 @@ fn wanted(recipe: &str, chance: &mut Chance) -> (Option<&'static str>, Rules, Ma
 
 fn custom(chance: &mut Chance) -> (Option<&'static str>, Rules, Map<String, Value>) {
     let kinds = [("users", Kind::People), ("users", Kind::People), ("segments", Kind::Segments), ("courses", Kind::Courses)];
-    let modes =
-        [("create-only", Mode::CreateOnly), ("create-and-update", Mode::CreateAndUpdate), ("update-only", Mode::UpdateOnly)];
+    let modes = [("create-only", Mode::CreateOnly), ("create-and-update", Mode::CreateAndUpdate), ("update-only", Mode::UpdateOnly)];
     let ((name, kind), (word, mode), overrides) = (*chance.of(&kinds), *chance.of(&modes), chance.is(60));
     let mut settings = Map::from_iter([("mode".to_owned(), json!(word))]);
     if kind == Kind::People {

@@ -12,9 +12,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Where plans come from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
-    File { rules: &'a Rules, table: &'a Table },
+    File {
+        rules: &'a Rules,
+        table: &'a Table,
+    },
     /// Another import's, read backwards.
-    Undo { kind: Kind, undone: &'a Applied, of: Source },
+    Undo {
+        kind: Kind,
+        undone: &'a Applied,
+        of: Source,
+    },
 }
 
 /// What an import that ended early came to; all else is computed.
