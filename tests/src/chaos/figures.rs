@@ -39,8 +39,10 @@ pub struct Figures {
     pub restarts: u64,
     /// Requests that were repeated, by what came in the way.
     pub retries: BTreeMap<String, u64>,
-    /// Lines held or failed.
+    /// Lines that were held.
     pub held: u64,
+    /// Lines that the database refused, since what they name was gone.
+    pub failed: u64,
     /// Stored files of no import, left by apis that were killed; the pruner sweeps them some day.
     pub stray_files: u64,
     /// The longest that anybody waited for an import to rest.

@@ -56,9 +56,11 @@ impl Look {
         }
     }
 
-    /// One that says of itself what it is.
+    /// One that says of itself what it is, in an encoding that has every letter.
     pub(super) fn said(chance: &mut Chance) -> Self {
-        Self { is_said: true, ..Self::random(chance) }
+        let look = Self::random(chance);
+        let encoding = if look.encoding == Encoding::Windows { Encoding::Utf8 } else { look.encoding };
+        Self { is_said: true, encoding, ..look }
     }
 
     /// Writes records below their headings.

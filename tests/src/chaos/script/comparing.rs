@@ -44,8 +44,9 @@ impl Script {
         for outcome in applied.outcomes.values() {
             *outcomes.entry(outcome.name()).or_default() += 1;
         }
-        let held = applied.outcomes.values().filter(|outcome| matches!(outcome, Outcome::Held | Outcome::Failed)).count();
-        self.counting.figures().held += held as u64;
+        let lines = |wanted: Outcome| applied.outcomes.values().filter(|outcome| **outcome == wanted).count() as u64;
+        self.counting.figures().held += lines(Outcome::Held);
+        self.counting.figures().failed += lines(Outcome::Failed);
         self.compare_counts("the outcomes", &outcomes, &ended["outcomes"], ended)?;
         self.compare_counts("the effects", &applied.effects, &ended["effects"], ended)
     }
