@@ -136,6 +136,7 @@ const LATER: HeaderValue = HeaderValue::from_static("60");
 
 impl Problem {
     /// Status, code, title and detail: the one place that says them.
+    #[expect(clippy::too_many_lines, reason = "one exhaustive list")]
     fn parts(&self) -> (StatusCode, &'static str, String, Option<String>) {
         let with = |status, code, title: &str, detail: &str| (status, code, title.to_owned(), Some(detail.to_owned()));
         match self {
