@@ -1,7 +1,7 @@
 //! Carrying on: lines that another import left become the rows of one that has no file of its own. They keep their numbers, which are
 //! those of the admin's file.
 
-use super::{Ended, Found, is_wanted};
+use super::{Ended, Found, must_leave};
 use crate::{
     batches::{Batch, confirm, record_progress},
     context::Context,
@@ -15,6 +15,7 @@ use muster_shared::{
     },
 };
 use sqlx::{Connection, PgConnection};
+use std::time::Instant;
 
 /// Lines of the parent that are gone through in one chunk, few of which may go on.
 const CHUNK_LINES: i32 = 50_000;
@@ -32,6 +33,7 @@ pub(super) async fn carry(
     let end = sqlx::query_scalar!(r#"SELECT coalesce(max(line), 0) AS "end!" FROM muster.import_plans WHERE import_no = $1"#, parent.no.0);
     let end = end.fetch_one(&mut *conn).await?;
     let mut staged = Staged { last: resume_after, end, lines: count(conn, import.no, resume_after).await? };
+    let since = Instant::now();
     loop {
         let mut tx = conn.begin().await?;
         confirm(&mut tx, batch, context.config.lease_seconds).await?;
@@ -44,7 +46,7 @@ pub(super) async fn carry(
             return Ok(Ended::Whole(found));
         }
         context.tell(import.id);
-        if context.stop.is_cancelled() || !is_wanted(conn, import.no).await? {
+        if must_leave(context, conn, import, Some(since)).await? {
             return Ok(Ended::Stopped);
         }
     }

@@ -10,6 +10,7 @@ mod stage;
 
 use crate::{
     batches::{self, Batch},
+    choice,
     context::Context,
     crash,
     error::StageError,
@@ -28,6 +29,10 @@ use muster_shared::{
 };
 use pass::Pass;
 use sqlx::Connection;
+use std::time::{Duration, Instant};
+
+/// A lane reads on for so long before it looks whether another site waits: whoever goes on reads from the beginning.
+const READS_ON: Duration = Duration::from_secs(10);
 
 /// How a pass over the file, or over the lines of another import, ended.
 enum Ended {
@@ -94,6 +99,15 @@ async fn reject(
     batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Must a pass end here, between two chunks? `since`: when it staged its first new line.
+async fn must_leave(context: &Context, conn: &mut sqlx::PgConnection, import: &Import, since: Option<Instant>) -> Result<bool, StageError> {
+    if context.stop.is_cancelled() || !is_wanted(conn, import.no).await? {
+        return Ok(true);
+    }
+    let is_long = since.is_some_and(|since| since.elapsed() >= READS_ON);
+    Ok(is_long && choice::another_site_waits(context, import.site_id).await?)
 }
 
 /// Has nobody asked to cancel?

@@ -5,30 +5,26 @@ use super::{
     Ended, Found,
     decode::Text,
     header::{Expect, Header, understand},
-    is_wanted,
+    must_leave,
     records::{Item, Records},
     stage::{CHUNK_LINES, Chunk},
 };
 use crate::{
     batches::Batch,
-    choice,
     context::Context,
     error::StageError,
     kinds::{self, importer::Importer},
 };
 use muster_shared::{
     model::{
-        ids::SiteId,
         issue::{Code, FileIssue, Issue},
         site::Limits,
     },
     store::imports::Import,
 };
 use sqlx::{PgConnection, PgPool};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A lane reads on for so long before it looks whether another site waits: whoever goes on reads from the beginning.
-const READS_ON: Duration = Duration::from_secs(10);
 /// Records shown to the admin.
 const SAMPLE_RECORDS: usize = 5;
 
@@ -108,10 +104,7 @@ impl Pass {
                 return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
             }
             context.tell(self.import.id);
-            if context.stop.is_cancelled()
-                || !is_wanted(conn, self.import.no).await?
-                || must_leave(context, self.since, self.import.site_id).await?
-            {
+            if must_leave(context, conn, &self.import, self.since).await? {
                 return Ok(Ended::Stopped);
             }
         }
@@ -233,11 +226,6 @@ impl Pass {
 /// The line of the parent that a cell names: the header is line 1.
 fn line_of_parent(cell: &str) -> Option<i32> {
     cell.trim().parse().ok().filter(|&line| line > 1)
-}
-
-/// Has this lane read for a while, and another site waits for one?
-async fn must_leave(context: &Context, since: Option<Instant>, site: SiteId) -> Result<bool, StageError> {
-    Ok(since.is_some_and(|since| since.elapsed() >= READS_ON) && choice::another_site_waits(context, site).await?)
 }
 
 fn limit(line: i32, message: String) -> FileIssue {
