@@ -1,9 +1,11 @@
 //! The one HTTP error, as RFC 9457 has it. It must never tell a client what only operators may know, nor a log what only the
 //! client may: no cells, names or addresses of people.
 
+mod asked;
 mod fault;
 mod system;
 
+pub(crate) use asked::Asked;
 pub(crate) use fault::{Fault, pointer_token};
 pub(crate) use system::OnConstraint;
 
@@ -98,17 +100,6 @@ pub(crate) enum Problem {
     Internal(String),
 }
 
-/// What is asked of an import: a change of status, or something to be had only in some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// A change of status.
-    Request(Request),
-    /// The report.
-    Report,
-    /// That it be deleted.
-    Delete,
-}
-
 /// What a caller lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -171,7 +162,7 @@ impl Problem {
                 with(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This media type is not taken here", detail)
             }
             Self::WrongStatus { asked, status, .. } => {
-                (StatusCode::CONFLICT, "wrong-status", asked.refusal().to_owned(), Some(whereabouts(*status).to_owned()))
+                (StatusCode::CONFLICT, "wrong-status", asked.refusal().to_owned(), Some(asked::whereabouts(*status).to_owned()))
             }
             Self::Changed { version } => (
                 StatusCode::PRECONDITION_FAILED,
@@ -318,39 +309,6 @@ impl Needs {
             Self::Role(role) => format!("It takes the role `{role}` in this site."),
             Self::SystemAdmin => "It takes a system administrator.".to_owned(),
         }
-    }
-}
-
-impl Asked {
-    fn refusal(self) -> &'static str {
-        match self {
-            Self::Request(Request::Apply) => "This import cannot be applied now",
-            Self::Request(Request::Preview) => "This import cannot be previewed again now",
-            Self::Request(Request::Pause) => "This import cannot be paused now",
-            Self::Request(Request::Resume) => "This import cannot be resumed now",
-            Self::Request(Request::Retry) => "This import cannot be tried again now",
-            Self::Request(Request::Cancel) => "This import cannot be cancelled now",
-            Self::Request(Request::Undo) => "This import cannot be undone now",
-            Self::Request(Request::Continue) => "This import cannot be continued now",
-            Self::Report => "There is no report of this import yet",
-            Self::Delete => "This import cannot be deleted now",
-        }
-    }
-}
-
-fn whereabouts(status: Status) -> &'static str {
-    match status {
-        Status::Validating => "It is still being validated.",
-        Status::Rejected => "Its file was rejected.",
-        Status::Previewing => "It is still being previewed.",
-        Status::Ready => "It is ready to be applied.",
-        Status::Applying => "It is being applied.",
-        Status::Pausing => "It is being paused.",
-        Status::Paused => "It is paused.",
-        Status::Applied => "It is applied.",
-        Status::Cancelling => "It is being cancelled.",
-        Status::Cancelled => "It is cancelled.",
-        Status::Failed => "It failed.",
     }
 }
 
