@@ -174,14 +174,6 @@ async fn of_an_import_that_was_cancelled_what_it_did_is_told() {
     assert_eq!(second.len(), 1, "{second:?}");
 }
 
-/// Takes back what an import did; the import that did so.
-async fn undone(muster: &Muster, import: &Value) -> Value {
-    let undo = muster.post(&format!("/imports/{}/undo", id(import)), None).await.expect(202).json();
-    muster.wait_for(id(&undo), "ready").await;
-    muster.apply(id(&undo)).await;
-    muster.wait_for(id(&undo), "applied").await
-}
-
 #[tokio::test]
 async fn what_an_undo_takes_back_and_gives_back_is_told_too() {
     let muster = Muster::start().await;
@@ -189,7 +181,7 @@ async fn what_an_undo_takes_back_and_gives_back_is_told_too() {
     let file = "username,firstname,lastname,email,cohort1,course1\nada,Ada,Ash,ada@example.com,sales,c1\nada,,,,hr,\n";
     let created = muster.applied("create-or-update-users", file).await;
     let id_of_ada = history(&muster, "ada").await[0]["user_id"].clone();
-    let undo = undone(&muster, &created).await;
+    let undo = muster.undone(id(&created)).await;
     let did = [
         "3 updated segment hr join",
         "2 created username nothing → ada; firstname nothing → Ada; lastname nothing → Ash; email nothing → ada@example.com; \
@@ -206,7 +198,7 @@ async fn what_an_undo_takes_back_and_gives_back_is_told_too() {
     assert!(entries.iter().all(|entry| entry["user_id"] == id_of_ada), "{entries:#?}");
     assert_eq!((&entries[0]["import"], &entries[2]["import"]), (&undo["id"], &created["id"]));
     assert_eq!(muster.list("/users/ada/history?limit=1", "history").await, entries, "in pages of one");
-    undone(&muster, &undo).await;
+    muster.undone(id(&undo)).await;
     assert_eq!(tale(&muster, "ada").await, [did, took_back, did].concat());
 }
 
