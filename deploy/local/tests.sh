@@ -74,16 +74,16 @@ run_tests() {
     url=$(cluster_url test-postgres postgres)
   fi
   find_redis
-  # The servers may be the caller's, and nothing installed here.
+  # Some tests stop a Postgres of their own. Where the servers are the caller's, its programs may be on the PATH, or missing.
   [ -n "${pg_bin:-}" ] || find_postgres || true
   # Nothing of the developer's own settings may decide a test.
   forget_variables MUSTER_ PG
-  export MUSTER_TEST_DATABASE_URL="$url" MUSTER_TEST_REDIS_SERVER="$redis_server" MUSTER_TEST_POSTGRES="$pg_bin" SQLX_OFFLINE=true
+  export MUSTER_TEST_DATABASE_URL="$url" MUSTER_TEST_REDIS_SERVER="$redis_server" SQLX_OFFLINE=true
   first_build_takes "$target/debug/muster-api"
   # Tests run the programs of other crates, which `cargo test` alone would not build.
   run_group cargo build --workspace
   fresh_folder "$tmp"
-  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" cargo test "$@"
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" "PATH=${pg_bin:+$pg_bin:}$PATH" cargo test "$@"
 }
 
 fresh_folder() {
@@ -104,7 +104,7 @@ run_chaos() {
   fresh_folder "$state/chaos"
   first_build_takes "$target/debug/muster-api"
   SQLX_OFFLINE=true run_group cargo build --workspace --bins
-  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/chaos" "MUSTER_TEST_BINARIES=$target/debug" "MUSTER_TEST_POSTGRES=$pg_bin" \
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/chaos" "PATH=$pg_bin:$PATH" "MUSTER_TEST_BINARIES=$target/debug" \
     "MUSTER_TEST_REDIS_SERVER=$redis_server" "$target/debug/muster-local" chaos "$@"
 }
 

@@ -2,7 +2,7 @@
 
 use super::figures::Counting;
 use crate::{
-    harness::{DATABASE, Fleet, Member},
+    harness::{Fleet, Member},
     make::Chance,
 };
 use std::time::Duration;
@@ -79,23 +79,19 @@ pub(super) async fn on_postgres(fleet: &Fleet, mut chance: Chance, counting: &Co
         let away = Duration::from_millis(chance.below(3_000) as u64);
         let sort = match chance.below(8) {
             0..4 => {
-                cluster.cut(DATABASE, 10 + chance.below(90) as u8).await;
+                cluster.cut(10 + chance.below(90) as u8).await;
                 "Postgres connections cut"
             }
             4..6 => {
-                cluster.stop().await;
-                tokio::time::sleep(away).await;
-                cluster.restart().await;
+                cluster.restart(tokio::time::sleep(away)).await;
                 "Postgres restarted"
             }
             6 => {
-                cluster.crash().await;
-                tokio::time::sleep(away).await;
-                cluster.restart().await;
+                cluster.crash(tokio::time::sleep(away)).await;
                 "Postgres crashed"
             }
             _ => {
-                cluster.kill_session(DATABASE).await;
+                cluster.kill_session().await;
                 "Postgres session killed"
             }
         };

@@ -17,7 +17,7 @@ pub use figures::Figures;
 
 use crate::{
     client::Client,
-    harness::{DATABASE, Fleet, within},
+    harness::{Fleet, within},
     make::Chance,
 };
 use anyhow::{Context, bail};
@@ -143,7 +143,7 @@ async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::R
 /// When nobody does anything any more: is everything at rest, and nothing left lying about?
 async fn settled(fleet: &Fleet, run: Run, counting: &Counting) -> anyhow::Result<()> {
     fleet.ready().await;
-    let mut conn = fleet.cluster.lock().await.connected(DATABASE).await;
+    let mut conn = fleet.cluster.lock().await.connected().await;
     let quiet = async || lms::contradictions(&mut conn).await.ok().filter(Vec::is_empty).map(drop);
     if within(quiet).await.is_none() {
         bail!("Muster does not come to rest:\n  {}", lms::contradictions(&mut conn).await?.join("\n  "));

@@ -1,6 +1,10 @@
 //! Where a Muster's database is.
 
-use super::{database::Database, muster::held, postgres::Postgres};
+use super::{
+    database::Database,
+    muster::held,
+    postgres::{FEW, Postgres},
+};
 use std::{path::Path, sync::Mutex};
 
 /// Where its database is.
@@ -16,7 +20,7 @@ impl Base {
     /// Makes it.
     pub(super) async fn make(has_own_postgres: bool, folder: &Path) -> Self {
         if has_own_postgres {
-            return Self::Own(Box::new(Mutex::new(Postgres::start(folder).await)));
+            return Self::Own(Box::new(Mutex::new(Postgres::start(folder, FEW).await)));
         }
         Self::Shared(Database::create().await)
     }

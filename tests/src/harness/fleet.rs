@@ -3,7 +3,7 @@
 
 use super::{
     cluster::Cluster,
-    muster::{create_token, is_ready, program, run},
+    muster::{create_token, is_ready, program},
     ports,
     process::Process,
     redis::Redis,
@@ -17,9 +17,6 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::sync::Mutex;
-
-/// The database of the fleet.
-pub const DATABASE: &str = "muster";
 
 /// Between two looks for members that ended.
 const LOOK: Duration = Duration::from_millis(300);
@@ -56,10 +53,9 @@ impl Fleet {
     /// Starts so many of each, with these settings, and waits until all are ready.
     pub async fn start(apis: usize, workers: usize, settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::with_prefix("muster-fleet-").expect("a temporary folder");
-        let cluster = Cluster::start(folder.path()).await;
-        cluster.create(DATABASE).await;
+        let cluster = Cluster::start().await;
         let redis = Redis::start(folder.path()).await;
-        let (database_url, redis_url) = (cluster.url(DATABASE), redis.url());
+        let (database_url, redis_url) = (cluster.url(), redis.url());
         let mut all = vec![
             ("MUSTER_DATABASE_URL".to_owned(), database_url.clone()),
             ("MUSTER_REDIS_URL".to_owned(), redis_url.clone()),
@@ -67,7 +63,6 @@ impl Fleet {
             ("MUSTER_LOG".to_owned(), "info".to_owned()),
         ];
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let _ = run(&all, &["migrate"]);
         let member = |name: String| Member::start(name, &all, folder.path());
         let apis: Vec<_> = (1..=apis).map(|number| member(format!("api-{number}"))).collect();
         let workers: Vec<_> = (1..=workers).map(|number| member(format!("worker-{number}"))).collect();

@@ -25,7 +25,7 @@ mod story;
 
 pub use cluster::Cluster;
 pub use files::{gzip, sha256, windows_1252};
-pub use fleet::{DATABASE, Fleet, Member};
+pub use fleet::{Fleet, Member};
 pub use muster::{Builder, Muster, Worker};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;

@@ -364,7 +364,7 @@ pub(super) fn create_token(settings: &[(String, String)], arguments: &[&str]) ->
     run(settings, &all)
 }
 
-pub(super) fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
+fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
     let output = program("muster-api", settings).args(arguments).output().expect("muster-api was just built");
     assert!(output.status.success(), "{arguments:?} failed\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("tokens are ASCII").trim().to_owned()

@@ -9,7 +9,7 @@ use super::{
 impl Muster {
     /// Starts Redis again, which knows nothing any more, after it was stopped for good.
     pub async fn start_redis(&self) {
-        held(&self.parts().redis).start_again(self.parts().folder.path());
+        held(&self.parts().redis).start_again();
         eventually("Redis answers", || std::future::ready(held(&self.parts().redis).answers().then_some(()))).await;
     }
 

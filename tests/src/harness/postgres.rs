@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Connections that it takes; few enough for a test to use them up.
-const CONNECTIONS: &str = "60";
+/// Connections that it takes in a test that uses them up.
+pub(super) const FEW: u16 = 60;
 
 /// A Postgres of its own, with a database that has all migrations.
 #[derive(Debug)]
@@ -26,16 +26,17 @@ pub(super) struct Postgres {
     folder: PathBuf,
     address: SocketAddr,
     password: String,
+    connections: u16,
 }
 
 impl Postgres {
-    /// Makes a cluster in `folder` and starts it.
-    pub(super) async fn start(folder: &Path) -> Self {
+    /// Makes a cluster in `folder` and starts it; it takes so many connections.
+    pub(super) async fn start(folder: &Path, connections: u16) -> Self {
         let (programs, password) = (programs(), uuid::Uuid::new_v4().simple().to_string());
         make_cluster(&programs, folder, &password);
         let address = ports::free();
-        let process = run(&programs, folder, address);
-        let postgres = Self { process, programs, folder: folder.to_owned(), address, password };
+        let process = run(&programs, folder, address, connections);
+        let postgres = Self { process, programs, folder: folder.to_owned(), address, password, connections };
         let mut admin = eventually("Postgres starts", async || PgConnection::connect(&postgres.address_of("postgres")).await.ok()).await;
         sqlx::raw_sql("CREATE DATABASE muster").execute(&mut admin).await.expect("a new cluster");
         database::migrate(&postgres.url());
@@ -59,7 +60,7 @@ impl Postgres {
     /// Starts it once more, at the same address.
     pub(super) fn start_again(&mut self) {
         assert!(self.process.ended().is_some(), "Postgres still runs");
-        self.process = run(&self.programs, &self.folder, self.address);
+        self.process = run(&self.programs, &self.folder, self.address, self.connections);
     }
 }
 
@@ -100,10 +101,10 @@ fn make_cluster(programs: &Path, folder: &Path, password: &str) {
     std::fs::remove_file(secret).expect("the test's own folder");
 }
 
-fn run(programs: &Path, folder: &Path, address: SocketAddr) -> Process {
+fn run(programs: &Path, folder: &Path, address: SocketAddr, connections: u16) -> Process {
     let mut command = as_owner(programs.join("postgres"), &folder.join("postgres"));
-    let port = address.port().to_string();
-    command.arg("-D").arg(data(folder)).args(["-h", "127.0.0.1", "-p", &port, "-k", "", "-N", CONNECTIONS]);
+    let (port, connections) = (address.port().to_string(), connections.to_string());
+    command.arg("-D").arg(data(folder)).args(["-h", "127.0.0.1", "-p", &port, "-k", "", "-N", &connections]);
     for setting in
         ["fsync=off", "full_page_writes=off", "shared_buffers=64MB", "dynamic_shared_memory_type=mmap", "jit=off", "timezone=UTC"]
     {

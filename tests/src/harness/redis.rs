@@ -40,26 +40,21 @@ impl Redis {
         panic!("no redis-server starts; MUSTER_TEST_REDIS_SERVER may name one")
     }
 
-    /// Starts it again at its address, empty, and waits until it answers.
-    pub async fn restart(&mut self) {
-        let again = async || {
-            if self.process.ended().is_some() {
-                self.process = Process::start("redis", command(self.address, &self.folder), &self.folder);
-            }
-            self.answers().then_some(())
-        };
-        eventually("Redis is back", again).await;
-    }
-
     /// Where it is.
     pub(super) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
     /// Starts it once more, at the same address, with nothing in it.
-    pub(super) fn start_again(&mut self, folder: &Path) {
+    pub(super) fn start_again(&mut self) {
         assert!(self.process.ended().is_some(), "Redis still runs");
-        self.process = Process::start("redis", command(self.address, folder), folder);
+        self.process = Process::start("redis", command(self.address, &self.folder), &self.folder);
+    }
+
+    /// The same, and waits until it answers.
+    pub async fn restart(&mut self) {
+        self.start_again();
+        eventually("Redis is back", || std::future::ready(self.answers().then_some(()))).await;
     }
 
     /// Its process.

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 /// People of a site whom files may name; files of a few lines name the first only.
 const PEOPLE: usize = 8_000;
 const OFTEN: usize = 150;
+/// Of a made-up LMS's forty segments and sixty courses, files of one site are about the first.
+const COUNT: usize = 16;
 
 /// Whom and what the files of a site are about.
 #[derive(Debug)]

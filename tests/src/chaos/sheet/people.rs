@@ -1,8 +1,10 @@
 //! Lines about people.
 
-use super::{Cast, Mode, OFTEN, Rules, Size};
+use super::{COUNT, Cast, Mode, OFTEN, Rules, Size};
 use crate::make::{Chance, Person};
 
+/// Of the segments and courses that files are about, lines name these.
+const OFTEN_NAMED: usize = 10;
 /// In 1 000 lines so many have a mistake.
 const MISTAKEN: usize = 40;
 
@@ -120,12 +122,14 @@ fn cell(cast: &Cast, person: &Person, column: &str, chance: &mut Chance) -> Stri
 }
 
 fn membership(cast: &Cast, column: &str, chance: &mut Chance) -> String {
+    // Few belong to the last ones, so that those may be gone by the time a line comes to them.
+    let among = if chance.below(2_000) == 0 { COUNT } else { OFTEN_NAMED };
     if chance.is(25) {
         String::new()
     } else if column.starts_with("cohort") {
-        chance.of(&cast.segments[..10]).idnumber.clone()
+        chance.of(&cast.segments[..among]).idnumber.clone()
     } else if column.starts_with("course") {
-        chance.of(&cast.courses[..10]).shortname.clone()
+        chance.of(&cast.courses[..among]).shortname.clone()
     } else {
         (*chance.of(&["student", "teacher", "editingteacher", "", ""])).to_owned()
     }

@@ -1,10 +1,7 @@
 //! Lines about segments and courses.
 
-use super::Cast;
+use super::{COUNT, Cast};
 use crate::make::Chance;
-
-/// Of a made-up LMS' forty segments and sixty courses, files of one site are about the first.
-const COUNT: usize = 16;
 
 const PATHS: &[&str] = &["Safety", "Safety / Buildings", "Safety / People", " Office ", "Languages / Romance / Old", "Law", ""];
 
