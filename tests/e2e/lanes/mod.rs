@@ -17,5 +17,6 @@ mod ledger;
 mod limit;
 mod outage;
 mod outcome;
+mod retried;
 pub(crate) mod sessions;
 mod stopped;
