@@ -67,6 +67,19 @@ async fn details_that_somebody_changed_again() {
 }
 
 #[tokio::test]
+async fn a_change_that_leaves_its_plan_as_it_was_holds_nobody() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let import = muster.applied("create-or-update-users", "username,city,cohort1\nanna,Oslo,sales\nbo,Oslo,sales\n").await;
+    by_hand(&muster, "UPDATE lms.users SET city = '' WHERE username = 'anna'").await;
+    let undo = muster.undo(id(&import)).await;
+    by_hand(&muster, "UPDATE lms.users SET institution = 'X' WHERE username IN ('anna', 'bo')").await;
+    muster.apply(id(&undo)).await;
+    let undo = muster.wait_for(id(&undo), "applied").await;
+    assert_eq!(summary(&undo), "update 2 | updated 2 | segments_left 2", "who has nothing left but a segment, and who has a city too");
+}
+
+#[tokio::test]
 async fn memberships_that_somebody_else_gave_again() {
     let muster = Muster::start().await;
     with_a_small_lms(&muster).await;

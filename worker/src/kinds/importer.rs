@@ -81,6 +81,14 @@ impl Changes {
         self.after[i] = after.map(str::to_owned);
     }
 
+    /// Are the same fields written, from and to the same values? Positions that are not written may be there or not.
+    fn write_the_same_as(&self, other: &Self) -> bool {
+        let at = |values: &[Option<String>], i: usize| values.get(i).cloned().flatten();
+        let written = (0..i64::BITS as usize).filter(|i| self.mask >> i & 1 == 1);
+        let is_same = |i: usize| at(&self.before, i) == at(&other.before, i) && at(&self.after, i) == at(&other.after, i);
+        self.mask == other.mask && written.into_iter().all(is_same)
+    }
+
     /// Does not write field `i`.
     pub(crate) fn leave(&mut self, i: usize) {
         if self.mask & (1 << i) != 0 {
@@ -126,7 +134,7 @@ impl Plan {
         self.action == other.action
             && self.subject == other.subject
             && self.turn == other.turn
-            && self.changes == other.changes
+            && self.changes.write_the_same_as(&other.changes)
             && self.memberships == other.memberships
     }
 }
