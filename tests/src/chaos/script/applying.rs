@@ -45,6 +45,7 @@ impl Script {
         if applied.is_stuck != is_stuck {
             bail!("what comes before all lines {} done: {}", if is_stuck { "could not be" } else { "was" }, brief(&ended));
         }
+        self.counting.figures().stuck += u64::from(is_stuck);
         let is_undo = matches!(self.imports[place].what, What::Undo(_));
         self.counting.figures().undos += u64::from(is_undo);
         let import = &mut self.imports[place];

@@ -4,6 +4,7 @@
 mod applying;
 mod comparing;
 mod going;
+mod pulling;
 mod undoing;
 
 use super::{
@@ -119,7 +120,8 @@ impl Script {
             0..10 => self.early_end(step, sheet, &mut chance).await,
             10..30 => self.undo(&mut chance).await,
             30..45 => self.go_on(step, &mut chance).await,
-            45..65 => self.pair(step, sheet, &mut chance).await,
+            45..52 => self.pull_away(step, &mut chance).await,
+            52..67 => self.pair(step, sheet, &mut chance).await,
             _ => self.one(step, sheet, &mut chance).await,
         }
     }

@@ -13,11 +13,16 @@ impl Script {
         }
     }
 
-    /// The preview of an undo; its place in the list.
+    /// The preview of an undo of whatever was applied; its place in the list.
     pub(super) async fn undo_previewed(&mut self, chance: &mut Chance) -> anyhow::Result<Option<usize>> {
         let applied: Vec<usize> = (0..self.imports.len()).filter(|place| self.imports[*place].applied.is_some()).collect();
         let recent = if chance.is(80) { applied.len().min(4) } else { applied.len() };
         let place = *chance.of(&applied[applied.len() - recent..]);
+        self.undo_of(place).await
+    }
+
+    /// The preview of the undo of that import; its place in the list.
+    pub(super) async fn undo_of(&mut self, place: usize) -> anyhow::Result<Option<usize>> {
         self.end_strays(place).await?;
         let answer = self.asker.ask(&self.imports[place].id, "undo").await?;
         let is_allowed = self.may_be_undone(place);
