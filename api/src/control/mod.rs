@@ -54,13 +54,14 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
 }
 
 /// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case.
-pub(crate) async fn ask(app: &App, target: Target, request: Request, body: &Map<String, Value>) -> Result<(), Problem> {
+pub(crate) async fn ask(app: &App, target: Target, request: Request, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
     if import.status.is_what(request) {
         return Ok(());
     }
+    if_match.check(import.status_version)?;
     allowed(&import, request)?;
     let to = match request {
         Request::Pause => Status::Pausing,

@@ -2,7 +2,7 @@
 //! applied, and it can be paused, cancelled and undone like any other.
 
 use super::{Target, allowed, lock, none_unknown};
-use crate::{problem::Problem, state::App};
+use crate::{problem::Problem, request::if_match::IfMatch, state::App};
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
@@ -16,10 +16,17 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 /// Asks for it: the undo. One that is under way already is what was asked for.
-pub(crate) async fn undo(app: &App, target: Target, expires_at: DateTime<Utc>, body: &Map<String, Value>) -> Result<ImportId, Problem> {
+pub(crate) async fn undo(
+    app: &App,
+    target: Target,
+    if_match: &IfMatch,
+    expires_at: DateTime<Utc>,
+    body: &Map<String, Value>,
+) -> Result<ImportId, Problem> {
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
+    if_match.check(import.status_version)?;
     allowed(&import, Request::Undo)?;
     match latest(&mut tx, import.no).await? {
         Some(undo) if undo.is_open => return Ok(undo.id),

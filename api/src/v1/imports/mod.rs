@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod ask;
+mod asking;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod issues;

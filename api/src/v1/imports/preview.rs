@@ -1,26 +1,11 @@
 //! `POST …/imports/{id}/preview`: plan it again, with other settings or another mapping.
 
-use crate::{
-    auth::{Access, Uploader},
-    control::{self, Target},
-    problem::Problem,
-    request::{Body, Named, Query, if_match::IfMatch},
-    state::App,
-    v1::imports::answer,
-};
-use axum::{extract::State, http::StatusCode, response::Response};
-use muster_shared::model::ids::ImportId;
+use super::asking::Asking;
+use crate::{auth::Uploader, control, problem::Problem};
+use axum::response::Response;
 
 /// Asks for it.
-pub(crate) async fn preview(
-    access: Access<Uploader>,
-    Named(import): Named<ImportId>,
-    _: Query<()>,
-    if_match: IfMatch,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let target = Target { site: access.site.id, import, by: access.account };
-    control::preview(&app, target, &if_match, &body).await?;
-    answer(&app, StatusCode::ACCEPTED, &access.site, import).await
+pub(crate) async fn preview(asking: Asking<Uploader>) -> Result<Response, Problem> {
+    control::preview(&asking.app, asking.target, &asking.if_match, &asking.body).await?;
+    asking.answer().await
 }
