@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     crash,
     error::StageError,
-    kinds::importer::{Contents, Importer, Piece},
+    kinds::importer::{Contents, Importer, Piece, Turn},
 };
 use muster_shared::{
     model::tally::{Effects, Tally},
@@ -82,12 +82,12 @@ async fn execute(
     let before_turns = |error: StageError| (1, error);
     let mut held = guard::check(conn, piece, importer).await.map_err(before_turns)?;
     let mut effects = Effects::default();
-    for turn in turns(conn, piece).await.map_err(before_turns)? {
-        if failing.is_some_and(|failing| turn.number >= failing.turn) {
+    for (number, contents) in turns(conn, piece).await.map_err(before_turns)? {
+        if failing.is_some_and(|failing| number >= failing.turn) {
             break;
         }
-        let in_turn = |error| (turn.number, error);
-        let executed = importer.execute(conn, piece, turn.number, turn.contents, &held).await.map_err(in_turn)?;
+        let turn = Turn { piece, number, held: &held };
+        let executed = importer.execute(conn, turn, contents).await.map_err(|error| (number, error))?;
         effects += executed.effects;
         held.extend(executed.held);
     }
@@ -99,13 +99,8 @@ async fn execute(
     Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
 }
 
-/// One turn of a piece, and what its plans contain.
-struct Turn {
-    number: i16,
-    contents: Contents,
-}
-
-async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, StageError> {
+/// The turns of a piece by number, and what the plans of each contain.
+async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<(i16, Contents)>, StageError> {
     let rows = sqlx::query!(
         r#"SELECT turn AS "turn!", bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
                   bool_or(action = 'd') AS "deletes!", bool_or(coalesce(segments_joined, segments_left) IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
@@ -120,15 +115,10 @@ async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Turn>, Stage
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| Turn {
-            number: row.turn,
-            contents: Contents {
-                creates: row.creates,
-                updates: row.updates,
-                deletes: row.deletes,
-                segments: row.segments,
-                courses: row.courses,
-            },
+        .map(|row| {
+            let contents =
+                Contents { creates: row.creates, updates: row.updates, deletes: row.deletes, segments: row.segments, courses: row.courses };
+            (row.turn, contents)
         })
         .collect())
 }

@@ -135,3 +135,62 @@ impl Records<'_> {
         }
     }
 }
+
+/// The statements that differ between kinds of plain records only by their table.
+macro_rules! statements_of_records {
+    ($table:literal) => {
+        /// The versions of records that are still there, locked in the order of their ids if wanted.
+        pub(super) async fn versions(
+            conn: &mut PgConnection,
+            site: SiteId,
+            subjects: &[i64],
+            lock: bool,
+        ) -> Result<HashMap<i64, i64>, StageError> {
+            let rows = if lock {
+                sqlx::query!(
+                    "SELECT id, version FROM " + $table + " WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR NO KEY UPDATE",
+                    site.0,
+                    subjects,
+                )
+                .map(|row| (row.id, row.version))
+                .fetch_all(conn)
+                .await?
+            } else {
+                sqlx::query!("SELECT id, version FROM " + $table + " WHERE id = ANY ($2) AND site_id = $1", site.0, subjects)
+                    .map(|row| (row.id, row.version))
+                    .fetch_all(conn)
+                    .await?
+            };
+            Ok(rows.into_iter().collect())
+        }
+
+        /// Locks records against everything that would hang on them until the transaction ends.
+        pub(super) async fn lock_whole(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
+            sqlx::query!("SELECT id FROM " + $table + " WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE", site.0, ids)
+                .fetch_all(conn)
+                .await?;
+            Ok(())
+        }
+
+        /// Deletes records for good; how many. That nothing hangs on them was looked at under their locks.
+        pub(super) async fn delete(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+            let deleted = sqlx::query!(
+                "DELETE FROM "
+                    + $table
+                    + " r
+                  USING muster.plans_of($1, $2, $3) p
+                  WHERE p.turn = $4 AND p.action::text = 'd' AND p.subject <> ALL ($5) AND r.id = p.target_id AND r.site_id + 0 = $6",
+                turn.piece.import_no.0,
+                turn.piece.low,
+                turn.piece.high,
+                turn.number,
+                turn.held,
+                turn.piece.site.0,
+            )
+            .execute(conn)
+            .await?;
+            Ok(deleted.rows_affected() as i64)
+        }
+    };
+}
+pub(crate) use statements_of_records;

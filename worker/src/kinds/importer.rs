@@ -162,6 +162,32 @@ pub(crate) struct Piece {
     pub(crate) high: i64,
 }
 
+/// One turn of a piece.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    pub(crate) piece: Piece,
+    pub(crate) number: i16,
+    /// Subjects that are not to be touched.
+    pub(crate) held: &'a [i64],
+}
+
+/// A checked statement that executes plans of one turn: `$1` is the import, `$2` and `$3` the range of subjects for `muster.plans_of`,
+/// `$4` the turn, `$5` who is held; what else it needs begins at `$6`.
+macro_rules! in_turn {
+    ($turn:ident, $statement:literal, $($more:expr),* $(,)?) => {
+        sqlx::query!(
+            $statement,
+            $turn.piece.import_no.0,
+            $turn.piece.low,
+            $turn.piece.high,
+            $turn.number,
+            $turn.held,
+            $($more),*
+        )
+    };
+}
+pub(crate) use in_turn;
+
 /// What the plans of one turn of a piece contain, so that needless statements are left out.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "questions with no order among them")]
@@ -203,15 +229,8 @@ pub(crate) trait Importer: Send + Sync {
     /// in the order of their ids, so that two imports queue up on one subject and never cross.
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;
 
-    /// Apply: executes the plans of one turn of a piece, but those of the subjects in `held`.
-    async fn execute(
-        &self,
-        conn: &mut PgConnection,
-        piece: Piece,
-        turn: i16,
-        contents: Contents,
-        held: &[i64],
-    ) -> Result<Executed, StageError>;
+    /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError>;
 
     /// Apply, before all pieces: makes what the file names and lets Muster make. Most kinds have nothing of the sort.
     async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {

@@ -7,6 +7,7 @@ use super::{
 use muster_shared::model::{
     issue::{Code, Issue},
     plan::Action,
+    tally::Actions,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -142,8 +143,18 @@ pub(crate) struct Records<'a> {
 }
 
 impl Records<'_> {
+    /// Plans what takes back these lines, and counts it; `check` may hold a record.
+    pub(crate) fn plan(&self, done: &[Plan], check: impl Fn(Vec<Plan>) -> Result<Vec<Plan>, Issue>) -> (Vec<Plan>, Actions) {
+        let plans = of_all(done, |lines| check(self.record(lines)?));
+        let mut actions = Actions::default();
+        for plan in &plans {
+            actions.add(plan.action);
+        }
+        (plans, actions)
+    }
+
     /// The plans for the lines of one record, or why it is left alone. The key of a record is its first field.
-    pub(crate) fn record(&self, done: &[Plan]) -> Result<Vec<Plan>, Issue> {
+    fn record(&self, done: &[Plan]) -> Result<Vec<Plan>, Issue> {
         let id = done[0].subject.unwrap_or_default();
         let present = self.present.get(&id);
         let changes = match of_subject(done, present.map(|record| record.fields.as_slice()), self.fields) {

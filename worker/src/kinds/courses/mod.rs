@@ -7,7 +7,7 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
     reversal,
 };
 use crate::{error::StageError, validate::header::Header};
@@ -114,12 +114,11 @@ impl Importer for Courses {
         let used = sql::used(conn, &ids).await?.into_iter().collect();
         let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
         let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let plans = reversal::of_all(done, |lines| categories.check(records.record(lines)?));
-        let count = |action: Action| plans.iter().filter(|plan| plan.action == action).count() as i64;
+        let (plans, actions) = records.plan(done, |plans| categories.check(plans));
         let effects = Effects {
-            courses_created: count(Action::Create),
-            courses_updated: count(Action::Update),
-            courses_deleted: count(Action::Delete),
+            courses_created: actions.create,
+            courses_updated: actions.update,
+            courses_deleted: actions.delete,
             ..Effects::default()
         };
         Ok(Planned { plans, effects, ..Planned::default() })
@@ -134,23 +133,16 @@ impl Importer for Courses {
         sql::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn execute(
-        &self,
-        conn: &mut PgConnection,
-        piece: Piece,
-        turn: i16,
-        contents: Contents,
-        held: &[i64],
-    ) -> Result<Executed, StageError> {
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
         let mut executed = Executed::default();
         if contents.updates {
-            executed.effects.courses_updated = sql::update(conn, piece, turn, held).await?;
+            executed.effects.courses_updated = sql::update(conn, turn).await?;
         }
         if contents.deletes {
-            executed.effects.courses_deleted = sql::delete(conn, piece, turn, held).await?;
+            executed.effects.courses_deleted = sql::delete(conn, turn).await?;
         }
         if contents.creates {
-            let (created, held) = sql::create(conn, piece, turn, held).await?;
+            let (created, held) = sql::create(conn, turn).await?;
             executed.effects.courses_created = created;
             executed.held = held;
         }

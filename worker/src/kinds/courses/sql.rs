@@ -3,7 +3,10 @@
 use super::{Found, categories::Categories};
 use crate::{
     error::StageError,
-    kinds::{details::Existing, importer::Piece},
+    kinds::{
+        details::{Existing, statements_of_records},
+        importer::{Turn, in_turn},
+    },
 };
 use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
@@ -39,6 +42,8 @@ impl Record {
         Existing { id: self.id, version: Some(self.version), fields, turns: 0 }
     }
 }
+
+statements_of_records!("lms.courses");
 
 /// The courses of these keys.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String], categories: &Categories) -> Result<Found, StageError> {
@@ -86,55 +91,10 @@ pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64
     .await?)
 }
 
-/// Locks courses against new people until the transaction ends.
-pub(super) async fn lock_whole(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
-    sqlx::query!("SELECT id FROM lms.courses WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE", site.0, ids)
-        .fetch_all(conn)
-        .await?;
-    Ok(())
-}
-
-/// Deletes courses for good; how many. That nobody is in them was looked at under their locks.
-pub(super) async fn delete(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let deleted = sqlx::query!(
-        "DELETE FROM lms.courses c
-          USING muster.plans_of($1, $3, $4) p
-          WHERE p.turn = $5 AND p.action::text = 'd' AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id + 0 = $2",
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
-    )
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected() as i64)
-}
-
-/// The versions of courses that are still there, locked in the order of their ids if wanted.
-pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
-    let rows = if lock {
-        sqlx::query!(
-            "SELECT id, version FROM lms.courses WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR NO KEY UPDATE",
-            site.0,
-            subjects,
-        )
-        .map(|row| (row.id, row.version))
-        .fetch_all(conn)
-        .await?
-    } else {
-        sqlx::query!("SELECT id, version FROM lms.courses WHERE id = ANY ($2) AND site_id = $1", site.0, subjects)
-            .map(|row| (row.id, row.version))
-            .fetch_all(conn)
-            .await?
-    };
-    Ok(rows.into_iter().collect())
-}
-
 /// Updates courses; how many. A category that the import made goes by its reserved id in the plans.
-pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let done = sqlx::query!(
+pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+    let done = in_turn!(
+        turn,
         "UPDATE lms.courses c
             SET fullname    = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE c.fullname END,
                 idnumber    = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE c.idnumber END,
@@ -144,16 +104,11 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
                 startdate   = CASE WHEN p.mask & 128 <> 0 THEN p.after[8]::date ELSE c.startdate END,
                 enddate     = CASE WHEN p.mask & 256 <> 0 THEN p.after[9]::date ELSE c.enddate END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $3, $4) p
+           FROM muster.plans_of($1, $2, $3) p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND c.id = p.target_id AND c.site_id + 0 = $2",
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($5) AND c.id = p.target_id AND c.site_id + 0 = $6",
+        turn.piece.site.0,
     )
     .execute(conn)
     .await?;
@@ -161,25 +116,21 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
 }
 
 /// Creates courses: how many, and those whose short name somebody took meanwhile.
-pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
-    let rows = sqlx::query!(
+pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+    let rows = in_turn!(
+        turn,
         r#"WITH planned AS (
-                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_of($1, $3, $4) p
+                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_of($1, $2, $3) p
                   LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-                 WHERE p.turn = $5 AND p.action::text = 'c' AND p.subject <> ALL ($6)),
+                 WHERE p.turn = $4 AND p.action::text = 'c' AND p.subject <> ALL ($5)),
            made AS (
                 INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
-                SELECT target_id, $2, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
+                SELECT target_id, $6, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+        turn.piece.site.0,
     )
     .fetch_all(conn)
     .await?;

@@ -6,7 +6,7 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
     reversal,
 };
 use crate::{error::StageError, validate::header::Header};
@@ -93,12 +93,11 @@ impl Importer for Segments {
         let used = sql::used(conn, &ids).await?.into_iter().collect();
         let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
         let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let plans = reversal::of_all(done, |lines| records.record(lines));
-        let count = |action: Action| plans.iter().filter(|plan| plan.action == action).count() as i64;
+        let (plans, actions) = records.plan(done, Ok);
         let effects = Effects {
-            segments_created: count(Action::Create),
-            segments_updated: count(Action::Update),
-            segments_deleted: count(Action::Delete),
+            segments_created: actions.create,
+            segments_updated: actions.update,
+            segments_deleted: actions.delete,
             ..Effects::default()
         };
         Ok(Planned { plans, effects, ..Planned::default() })
@@ -113,23 +112,16 @@ impl Importer for Segments {
         sql::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn execute(
-        &self,
-        conn: &mut PgConnection,
-        piece: Piece,
-        turn: i16,
-        contents: Contents,
-        held: &[i64],
-    ) -> Result<Executed, StageError> {
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
         let mut executed = Executed::default();
         if contents.updates {
-            executed.effects.segments_updated = sql::update(conn, piece, turn, held).await?;
+            executed.effects.segments_updated = sql::update(conn, turn).await?;
         }
         if contents.deletes {
-            executed.effects.segments_deleted = sql::delete(conn, piece, turn, held).await?;
+            executed.effects.segments_deleted = sql::delete(conn, turn).await?;
         }
         if contents.creates {
-            let (created, held) = sql::create(conn, piece, turn, held).await?;
+            let (created, held) = sql::create(conn, turn).await?;
             executed.effects.segments_created = created;
             executed.held = held;
         }

@@ -3,7 +3,10 @@
 use super::Found;
 use crate::{
     error::StageError,
-    kinds::{details::Existing, importer::Piece},
+    kinds::{
+        details::{Existing, statements_of_records},
+        importer::{Turn, in_turn},
+    },
 };
 use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
@@ -25,6 +28,8 @@ impl From<Record> for Existing {
         Self { id: row.id, version: Some(row.version), fields, turns: 0 }
     }
 }
+
+statements_of_records!("lms.segments");
 
 /// The segments of these keys.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Found, StageError> {
@@ -63,69 +68,19 @@ pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64
     .await?)
 }
 
-/// Locks segments against new members until the transaction ends.
-pub(super) async fn lock_whole(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
-    sqlx::query!("SELECT id FROM lms.segments WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE", site.0, ids)
-        .fetch_all(conn)
-        .await?;
-    Ok(())
-}
-
-/// Deletes segments for good; how many. That they have no members was looked at under their locks.
-pub(super) async fn delete(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let deleted = sqlx::query!(
-        "DELETE FROM lms.segments s
-          USING muster.plans_of($1, $3, $4) p
-          WHERE p.turn = $5 AND p.action::text = 'd' AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id + 0 = $2",
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
-    )
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected() as i64)
-}
-
-/// The versions of segments that are still there, locked in the order of their ids if wanted.
-pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
-    let rows = if lock {
-        sqlx::query!(
-            "SELECT id, version FROM lms.segments WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR NO KEY UPDATE",
-            site.0,
-            subjects,
-        )
-        .map(|row| (row.id, row.version))
-        .fetch_all(conn)
-        .await?
-    } else {
-        sqlx::query!("SELECT id, version FROM lms.segments WHERE id = ANY ($2) AND site_id = $1", site.0, subjects)
-            .map(|row| (row.id, row.version))
-            .fetch_all(conn)
-            .await?
-    };
-    Ok(rows.into_iter().collect())
-}
-
 /// Updates segments; how many.
-pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let done = sqlx::query!(
+pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+    let done = in_turn!(
+        turn,
         "UPDATE lms.segments s
             SET name        = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE s.name END,
                 description = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE s.description END,
                 visible     = CASE WHEN p.mask & 8 <> 0 THEN p.after[4]::boolean ELSE s.visible END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $3, $4) p
-          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND s.id = p.target_id AND s.site_id + 0 = $2",
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+           FROM muster.plans_of($1, $2, $3) p
+          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($5) AND s.id = p.target_id AND s.site_id + 0 = $6",
+        turn.piece.site.0,
     )
     .execute(conn)
     .await?;
@@ -133,23 +88,19 @@ pub(super) async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, hel
 }
 
 /// Creates segments: how many, and those whose ID number somebody took meanwhile.
-pub(super) async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
-    let rows = sqlx::query!(
+pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+    let rows = in_turn!(
+        turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_of($1, $3, $4)
-                 WHERE turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
+                SELECT target_id, after FROM muster.plans_of($1, $2, $3)
+                 WHERE turn = $4 AND action::text = 'c' AND subject <> ALL ($5)),
            made AS (
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
-                SELECT target_id, $2, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
+                SELECT target_id, $6, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+        turn.piece.site.0,
     )
     .fetch_all(conn)
     .await?;

@@ -1,10 +1,10 @@
 //! Executing plans about people: one statement for each kind of writing, since statements inside one statement do not see each
 //! other. People are locked first, in the order of their ids, so that two imports queue up on one person and never cross.
 
-use super::take::{self, Turn};
+use super::take;
 use crate::{
     error::StageError,
-    kinds::importer::{Contents, Executed, Piece},
+    kinds::importer::{Contents, Executed, Turn, in_turn},
 };
 use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
@@ -31,46 +31,42 @@ pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[
 }
 
 /// Executes one turn: what people leave, details, people who go, new people, then what they join. Only an undo takes away.
-pub(super) async fn turn(
-    conn: &mut PgConnection,
-    piece: Piece,
-    turn: i16,
-    contents: Contents,
-    held: &[i64],
-) -> Result<Executed, StageError> {
+pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
     let mut executed = Executed::default();
-    let mut held = held.to_vec();
-    if piece.undoes.is_some() {
-        take::away(conn, Turn { piece, number: turn, held: &held }, contents, &mut executed.effects).await?;
+    let mut held = turn.held.to_vec();
+    if turn.piece.undoes.is_some() {
+        take::away(conn, turn, contents, &mut executed.effects).await?;
     }
     if contents.updates {
-        update(conn, piece, turn, &held).await?;
+        update(conn, turn).await?;
     }
     if contents.deletes {
-        executed.effects.users_deleted = take::people(conn, Turn { piece, number: turn, held: &held }).await?;
+        executed.effects.users_deleted = take::people(conn, turn).await?;
     }
     if contents.creates {
-        let (created, taken) = create(conn, piece, turn, &held).await?;
+        let (created, taken) = create(conn, turn).await?;
         executed.effects.users_created = created;
         held.extend(&taken);
         executed.held = taken;
     }
+    let turn = Turn { held: &held, ..turn };
     if contents.segments {
-        executed.effects.segments_joined = join_segments(conn, piece, turn, &held).await?;
+        executed.effects.segments_joined = join_segments(conn, turn).await?;
     }
     if contents.courses {
-        executed.effects.enrolments_created = match piece.undoes {
-            Some(_) => take::enrol_again(conn, Turn { piece, number: turn, held: &held }).await?,
-            None => enrol(conn, piece, turn, &held).await?,
+        executed.effects.enrolments_created = match turn.piece.undoes {
+            Some(_) => take::enrol_again(conn, turn).await?,
+            None => enrol(conn, turn).await?,
         };
-        executed.effects.course_roles_added = add_roles(conn, piece, turn, &held).await?;
+        executed.effects.course_roles_added = add_roles(conn, turn).await?;
     }
     Ok(executed)
 }
 
 /// `+ 0` leaves the planner no other way to a person than the id: by the site it would come to all of them for each plan.
-async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(), StageError> {
-    sqlx::query!(
+async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(), StageError> {
+    in_turn!(
+        turn,
         "UPDATE lms.users u
             SET firstname   = CASE WHEN p.mask & 2 <> 0 THEN p.after[2] ELSE u.firstname END,
                 lastname    = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE u.lastname END,
@@ -83,15 +79,10 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
                 city        = CASE WHEN p.mask & 256 <> 0 THEN p.after[9] ELSE u.city END,
                 country     = CASE WHEN p.mask & 512 <> 0 THEN p.after[10] ELSE u.country END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $3, $4) p
-          WHERE p.turn = $5 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($6) AND u.id = p.target_id AND u.site_id + 0 = $2",
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+           FROM muster.plans_of($1, $2, $3) p
+          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
+            AND p.subject <> ALL ($5) AND u.id = p.target_id AND u.site_id + 0 = $6",
+        turn.piece.site.0,
     )
     .execute(conn)
     .await?;
@@ -99,26 +90,22 @@ async fn update(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
 }
 
 /// Creates people: how many, and those whose username or address somebody took meanwhile.
-async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<(i64, Vec<i64>), StageError> {
-    let rows = sqlx::query!(
+async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+    let rows = in_turn!(
+        turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_of($1, $3, $4)
-                 WHERE turn = $5 AND action::text = 'c' AND subject <> ALL ($6)),
+                SELECT target_id, after FROM muster.plans_of($1, $2, $3)
+                 WHERE turn = $4 AND action::text = 'c' AND subject <> ALL ($5)),
            made AS (
                 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
                                        city, country, source)
-                SELECT target_id, $2, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
+                SELECT target_id, $6, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
                        coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        piece.import_no.0,
-        piece.site.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
+        turn.piece.site.0,
     )
     .fetch_all(conn)
     .await?;
@@ -126,19 +113,15 @@ async fn create(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) 
     Ok((made, rows.into_iter().filter_map(|row| row.taken).collect()))
 }
 
-async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let joined = sqlx::query!(
+async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+    let joined = in_turn!(
+        turn,
         "INSERT INTO lms.segment_members (user_id, segment_id, source)
          SELECT p.target_id, s.id, $1
            FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_joined) s (id)
           WHERE p.turn = $4 AND p.subject <> ALL ($5)
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
     )
     .execute(conn)
     .await?;
@@ -146,8 +129,9 @@ async fn join_segments(conn: &mut PgConnection, piece: Piece, turn: i16, held: &
 }
 
 /// Enrols from 00:00 of the day of the preview, in the site's time zone.
-async fn enrol(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let enrolled = sqlx::query!(
+async fn enrol(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+    let enrolled = in_turn!(
+        turn,
         "WITH site AS (
             SELECT i.ready_at, coalesce(s.settings ->> 'time_zone', 'UTC') AS zone
               FROM muster.imports i JOIN muster.sites s ON s.id = i.site_id WHERE i.no = $1)
@@ -157,30 +141,21 @@ async fn enrol(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -
           WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
     )
     .execute(conn)
     .await?;
     Ok(enrolled.rows_affected() as i64)
 }
 
-async fn add_roles(conn: &mut PgConnection, piece: Piece, turn: i16, held: &[i64]) -> Result<i64, StageError> {
-    let added = sqlx::query!(
+async fn add_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+    let added = in_turn!(
+        turn,
         "INSERT INTO lms.role_assignments (user_id, course_id, role_id, source)
          SELECT p.target_id, c.id, c.role, $1
            FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
           WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 2 <> 0
           ORDER BY 1, 2, 3
              ON CONFLICT DO NOTHING",
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        turn,
-        held,
     )
     .execute(conn)
     .await?;

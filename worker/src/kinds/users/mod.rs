@@ -10,7 +10,7 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
@@ -114,14 +114,7 @@ impl Importer for Users {
         execute::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn execute(
-        &self,
-        conn: &mut PgConnection,
-        piece: Piece,
-        turn: i16,
-        contents: Contents,
-        held: &[i64],
-    ) -> Result<Executed, StageError> {
-        execute::turn(conn, piece, turn, contents, held).await
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
+        execute::turn(conn, turn, contents).await
     }
 }

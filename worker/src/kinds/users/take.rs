@@ -3,19 +3,10 @@
 
 use crate::{
     error::StageError,
-    kinds::importer::{Contents, Piece},
+    kinds::importer::{Contents, Piece, Turn, in_turn},
 };
 use muster_shared::model::tally::Effects;
 use sqlx::PgConnection;
-
-/// One turn of a piece of an undo.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Turn<'a> {
-    pub(super) piece: Piece,
-    pub(super) number: i16,
-    /// Subjects that are not to be touched.
-    pub(super) held: &'a [i64],
-}
 
 /// Those of the people on whom something hangs that the undone import did not bring. All are locked against new memberships first:
 /// a membership that somebody is just making would otherwise be waited for and then break the deletion.
@@ -49,18 +40,14 @@ pub(super) async fn away(conn: &mut PgConnection, turn: Turn<'_>, contents: Cont
 }
 
 async fn leave_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let left = sqlx::query!(
+    let left = in_turn!(
+        turn,
         "WITH gone AS (
             DELETE FROM lms.segment_members m
              USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_left) s (id)
              WHERE p.turn = $4 AND p.subject <> ALL ($5) AND m.user_id = p.target_id AND m.segment_id = s.id AND m.source = $6
             RETURNING p.line, to_jsonb(m) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'segment', record FROM gone",
-        turn.piece.import_no.0,
-        turn.piece.low,
-        turn.piece.high,
-        turn.number,
-        turn.held,
         turn.piece.undoes.map(|undone| undone.0),
     )
     .execute(conn)
@@ -69,7 +56,8 @@ async fn leave_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, 
 }
 
 async fn take_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let taken = sqlx::query!(
+    let taken = in_turn!(
+        turn,
         "WITH gone AS (
             DELETE FROM lms.role_assignments r
              USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
@@ -77,11 +65,6 @@ async fn take_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, Stag
                AND r.user_id = p.target_id AND r.course_id = c.id AND r.role_id = c.role AND r.source = $6
             RETURNING p.line, to_jsonb(r) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'course-role', record FROM gone",
-        turn.piece.import_no.0,
-        turn.piece.low,
-        turn.piece.high,
-        turn.number,
-        turn.held,
         turn.piece.undoes.map(|undone| undone.0),
     )
     .execute(conn)
@@ -91,7 +74,8 @@ async fn take_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, Stag
 
 /// An enrolment to which somebody has added a role since stays.
 async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let ended = sqlx::query!(
+    let ended = in_turn!(
+        turn,
         "WITH gone AS (
             DELETE FROM lms.enrolments e
              USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
@@ -101,11 +85,6 @@ async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, 
                                 WHERE r.user_id = e.user_id AND r.course_id = e.course_id AND r.source IS DISTINCT FROM $6)
             RETURNING p.line, to_jsonb(e) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'enrolment', record FROM gone",
-        turn.piece.import_no.0,
-        turn.piece.low,
-        turn.piece.high,
-        turn.number,
-        turn.held,
         turn.piece.undoes.map(|undone| undone.0),
     )
     .execute(conn)
@@ -115,15 +94,11 @@ async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, 
 
 /// Deletes people for good. That nothing hangs on them was looked at under their locks.
 pub(super) async fn people(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let deleted = sqlx::query!(
+    let deleted = in_turn!(
+        turn,
         "DELETE FROM lms.users u
           USING muster.plans_of($1, $2, $3) p
           WHERE p.turn = $4 AND p.action::text = 'd' AND p.subject <> ALL ($5) AND u.id = p.target_id AND u.site_id + 0 = $6",
-        turn.piece.import_no.0,
-        turn.piece.low,
-        turn.piece.high,
-        turn.number,
-        turn.held,
         turn.piece.site.0,
     )
     .execute(conn)
@@ -133,7 +108,8 @@ pub(super) async fn people(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
 
 /// Enrols people as they were enrolled before the undone undo took them out.
 pub(super) async fn enrol_again(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let enrolled = sqlx::query!(
+    let enrolled = in_turn!(
+        turn,
         "INSERT INTO lms.enrolments (user_id, course_id, status, starts_at, ends_at, source)
          SELECT p.target_id, c.id, (r.record ->> 'status')::smallint, (r.record ->> 'starts_at')::timestamptz,
                 (r.record ->> 'ends_at')::timestamptz, $1
@@ -143,11 +119,6 @@ pub(super) async fn enrol_again(conn: &mut PgConnection, turn: Turn<'_>) -> Resu
           WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
-        turn.piece.import_no.0,
-        turn.piece.low,
-        turn.piece.high,
-        turn.number,
-        turn.held,
         turn.piece.undoes.map(|undone| undone.0),
     )
     .execute(conn)
