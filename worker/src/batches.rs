@@ -60,11 +60,12 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
     revoke_expired(&mut tx, import.no).await?;
     let held = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "claimed!",
-                  count(*) FILTER (WHERE state = 'done' AND number > 0) AS "done!",
+                  EXISTS (SELECT FROM muster.import_batches
+                           WHERE import_no = $1 AND stage = $2 AND state = 'done' AND number > 0) AS "has_done!",
                   count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
                   coalesce(bool_or(state <> 'done') FILTER (WHERE number = 0), false) AS "groundwork!",
                   coalesce(bool_or(state <> 'done') FILTER (WHERE number < $3), false) AS "before_last!"
-             FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
+             FROM muster.import_batches WHERE import_no = $1 AND stage = $2 AND state <> 'done'"#,
         import.no.0,
         stage.name(),
         LAST,
@@ -107,7 +108,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
     }
     sqlx::query!("UPDATE muster.imports SET served_at = clock_timestamp() WHERE no = $1", import.no.0).execute(&mut *tx).await?;
     tx.commit().await?;
-    let is_first = row.number > 0 && held.claimed == 0 && held.done == 0;
+    let is_first = row.number > 0 && held.claimed == 0 && !held.has_done;
     Ok(Claimed::Batch { import: Box::new(import), batch, is_first, waiting: held.waiting - 1 })
 }
 
@@ -177,10 +178,12 @@ pub(crate) async fn finish(
     if finished.rows_affected() == 1 { Ok(()) } else { Err(StageError::Lost) }
 }
 
-/// Remembers how far validate is, in the transaction of a chunk.
+/// Remembers how far validate is, in the transaction of a chunk. Attempts that got further do not add up.
 pub(crate) async fn record_progress(conn: &mut PgConnection, batch: &Batch, bytes: i64, lines: i32) -> Result<(), StageError> {
     sqlx::query!(
-        "UPDATE muster.import_batches SET progress = $4, lines = $5 WHERE import_no = $1 AND stage = $2 AND number = $3",
+        "UPDATE muster.import_batches
+            SET progress = greatest(progress, $4), lines = $5, attempts = CASE WHEN $4 > progress THEN 1 ELSE attempts END
+          WHERE import_no = $1 AND stage = $2 AND number = $3",
         batch.import_no.0,
         batch.stage.name(),
         batch.number,

@@ -62,10 +62,14 @@ async fn serve(context: &Context) -> Result<(), StageError> {
     let mut passed_over = Vec::new();
     while !context.stop.is_cancelled() && passed_over.len() < MAX_PASSED_OVER {
         let Some(import) = choice::next(context, &passed_over).await? else { return Ok(()) };
-        if step(context, import, &mut kept).await? {
-            passed_over.clear();
-        } else {
-            passed_over.push(import);
+        match step(context, import, &mut kept).await {
+            Ok(true) => passed_over.clear(),
+            Ok(false) => passed_over.push(import),
+            // It is chosen first by every lane: whoever left because of it would leave all others unserved.
+            Err(error) => {
+                tracing::warn!(import.id = %import, %error, "passed over");
+                passed_over.push(import);
+            }
         }
     }
     Ok(())

@@ -96,7 +96,7 @@ async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<
                   count(*) FILTER (WHERE state = 'stuck' AND number = 0) > 0
                   OR count(*) FILTER (WHERE state = 'stuck') > 0 AND count(*) FILTER (WHERE state = 'waiting' AND number < $3) = 0
                   AS "is_blocked!"
-             FROM muster.import_batches WHERE import_no = $1 AND stage = $2"#,
+             FROM muster.import_batches WHERE import_no = $1 AND stage = $2 AND state <> 'done'"#,
         import.no.0,
         stage.name(),
         LAST,

@@ -42,7 +42,7 @@ pub(crate) struct Target {
 
 /// Asks that the plans be executed.
 pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
-    none_unknown(body, &json!({}))?;
+    none_unknown(body, &json!({"deletes": null}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
     if import.status.is_what(Request::Apply) && import.pruned_at.is_none() {
@@ -50,7 +50,21 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
     }
     if_match.check(import.status_version)?;
     allowed(&import, Request::Apply)?;
+    says_deletes(body, batches::sums(&mut tx, import.no).await?.actions.delete)?;
     move_on(app, tx, &import, Status::Applying, target).await
+}
+
+/// Whoever applies plans that delete says how many do, so that nobody deletes unawares.
+fn says_deletes(body: &Map<String, Value>, planned: i64) -> Result<(), Problem> {
+    let said = match body.get("deletes") {
+        None | Some(Value::Null) => 0,
+        Some(said) => said.as_i64().unwrap_or(-1),
+    };
+    if said == planned {
+        return Ok(());
+    }
+    let detail = format!("{planned} lines of this import would delete. Confirm it with {{\"deletes\": {planned}}}.");
+    Err(Fault::new("body", "unconfirmed-deletes", detail).at("/deletes").into())
 }
 
 /// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case.
@@ -90,12 +104,14 @@ pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body:
     let Wish { settings, mapping } = Wish::read(&import, body)?;
     let reads_anew = import.status == Status::Rejected || import.mapping != mapping || import.settings.reads_differently(&settings);
     let to = if reads_anew { Status::Validating } else { Status::Previewing };
+    if reads_anew {
+        has_file(app, &import).await?;
+    }
     store_wish(&mut tx, &import, &settings, &mapping, to).await?;
     if import.status == Status::Rejected {
         take_room(&mut tx, import.site_id).await?;
     }
     if reads_anew {
-        has_file(app, &import).await?;
         batches::make_validate(&mut tx, import.no).await?;
     } else {
         batches::make_preview(&mut tx, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes, true).await?;

@@ -2,7 +2,11 @@
 //! applied, and it can be paused, cancelled and undone like any other.
 
 use super::{Target, allowed, lock, none_unknown};
-use crate::{problem::Problem, request::if_match::IfMatch, state::App};
+use crate::{
+    problem::{Asked, Problem},
+    request::{if_match::IfMatch, path::PathName},
+    state::App,
+};
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
@@ -10,7 +14,7 @@ use muster_shared::{
         recipe::Recipe,
         status::{Request, Status},
     },
-    store::imports::Import,
+    store::imports::{self, Import},
 };
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -29,6 +33,7 @@ pub(crate) async fn undo(
     if_match.check(import.status_version)?;
     allowed(&import, Request::Undo)?;
     match latest(&mut tx, import.no).await? {
+        Some(undo) if undo.is_ending => return Err(ending(&mut tx, undo.id).await?),
         Some(undo) if undo.is_open => return Ok(undo.id),
         Some(undo) if !undo.left_something => return Err(Problem::AlreadyUndone(undo.id)),
         _ => {}
@@ -47,6 +52,8 @@ pub(crate) async fn undo(
 struct Undo {
     id: ImportId,
     is_open: bool,
+    /// It is being cancelled, and nothing will come of it.
+    is_ending: bool,
     /// Something was held, and it has not been undone itself: another may take back the rest.
     left_something: bool,
 }
@@ -54,7 +61,7 @@ struct Undo {
 /// The newest undo that is not cancelled.
 async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo>, Problem> {
     let found = sqlx::query!(
-        r#"SELECT u.id, u.status <> 'applied' AS "is_open!",
+        r#"SELECT u.id, u.status <> 'applied' AS "is_open!", u.status = 'cancelling' AS "is_ending!",
                   NOT EXISTS (SELECT FROM muster.imports again WHERE again.undoes_no = u.no AND again.status <> 'cancelled')
                   AND (EXISTS (SELECT FROM muster.import_plans p WHERE p.import_no = u.no AND p.action = 's')
                        OR EXISTS (SELECT FROM muster.import_outcomes o WHERE o.import_no = u.no AND o.outcome IN ('held', 'failed')))
@@ -67,7 +74,13 @@ async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo
     )
     .fetch_optional(conn)
     .await?;
-    Ok(found.map(|row| Undo { id: ImportId(row.id), is_open: row.is_open, left_something: row.left_something }))
+    Ok(found.map(|row| Undo { id: ImportId(row.id), is_open: row.is_open, is_ending: row.is_ending, left_something: row.left_something }))
+}
+
+/// Why there can be no other yet.
+async fn ending(conn: &mut PgConnection, undo: ImportId) -> Result<Problem, Problem> {
+    let undo = imports::of_id(conn, undo).await?.ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    Ok(Problem::wrong_status(Asked::Request(Request::Undo), &undo))
 }
 
 /// The import that undoes: the facts about the file are those of the undone one, whose lines it shows.

@@ -28,6 +28,9 @@ pub(crate) async fn carry(app: &App, account: Account, site: &Site, parent: Impo
     if !parent.allows(Request::Continue) {
         return Err(Problem::wrong_status(Asked::Request(Request::Continue), &parent));
     }
+    if let Some(child) = under_way(&mut tx, parent.id, &became).await? {
+        return Ok(child);
+    }
     let lines = about_how_many(&mut tx, parent.no, &became).await?;
     if lines == 0 {
         return Err(Problem::NothingToContinue);
@@ -41,6 +44,21 @@ pub(crate) async fn carry(app: &App, account: Account, site: &Site, parent: Impo
     app.ring(new.id, is_small);
     tracing::info!(import.parent = %new.parent.unwrap_or(new.id), recipe = new.recipe.name(), "an import goes on with lines of another");
     Ok(new.id)
+}
+
+/// A child that goes on with just these lines and was not applied yet: asked for again, it is what was asked for.
+async fn under_way(conn: &mut PgConnection, parent: ImportId, became: &[Became]) -> Result<Option<ImportId>, StoreError> {
+    let words: Vec<String> = became.iter().map(ToString::to_string).collect();
+    let child = sqlx::query_scalar!(
+        "SELECT id FROM muster.imports
+          WHERE parent_id = $1 AND carries @> $2 AND carries <@ $2 AND applied_at IS NULL AND status NOT IN ('cancelling', 'cancelled')
+          ORDER BY id DESC LIMIT 1",
+        parent.0,
+        &words,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(child.map(ImportId))
 }
 
 /// How many lines became that; past a batch it is not counted exactly.

@@ -139,6 +139,18 @@ async fn what_was_carried_on_is_previewed_again_but_not_read_again() {
 }
 
 #[tokio::test]
+async fn asked_for_again_it_is_the_same_until_it_is_applied() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let parent = muster.applied("add-to-segments", "username,cohort1\nanna,sales\nnobody,sales\n").await;
+    let child = muster.carry_on(id(&parent), &["rejected", "held"]).await;
+    assert_eq!(muster.carry_on(id(&parent), &["held", "rejected"]).await, child, "a second click, or a lost answer");
+    assert_ne!(muster.carry_on(id(&parent), &["rejected"]).await, child, "that is something else");
+    apply(&muster, &child).await;
+    assert_ne!(muster.carry_on(id(&parent), &["rejected", "held"]).await, child);
+}
+
+#[tokio::test]
 async fn the_newest_that_was_not_given_up_is_told() {
     let muster = Muster::start().await;
     with_a_small_lms(&muster).await;

@@ -115,9 +115,14 @@ impl Asker {
 
     /// Asks something of an import, which may be asked twice.
     pub(super) async fn ask(&self, id: &str, request: &str) -> anyhow::Result<Answer> {
+        self.ask_with(id, request, &json!({})).await
+    }
+
+    /// Asks something of an import in more than a word.
+    pub(super) async fn ask_with(&self, id: &str, request: &str, body: &Value) -> anyhow::Result<Answer> {
         self.counting.request(request);
         let path = self.path(&format!("/imports/{id}/{request}"));
-        let answer = self.always(|api| api.request(Method::POST, &path)).await?;
+        let answer = self.always(|api| api.request(Method::POST, &path).json(body)).await?;
         match answer.status {
             202 | 409 => Ok(answer),
             status => bail!("POST {path} answers {status}: {}", answer.text()),

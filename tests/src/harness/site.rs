@@ -190,9 +190,10 @@ impl Site {
         import
     }
 
-    /// Asks that an import be applied.
+    /// Asks that an import be applied, and confirms what it would delete.
     pub async fn apply(&self, id: &str) {
-        let _ = self.post(&format!("/imports/{id}/apply"), None).await.expect(202);
+        let deletes = &self.import(id).await["actions"]["delete"];
+        let _ = self.post(&format!("/imports/{id}/apply"), Some(&json!({"deletes": deletes}))).await.expect(202);
     }
 
     /// Asks that an import be cancelled.

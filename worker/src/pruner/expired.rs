@@ -31,7 +31,10 @@ pub(super) async fn cancel(context: &Context) -> Result<(), StageError> {
         if context.stop.is_cancelled() {
             break;
         }
-        cancel_one(context, ImportId(id)).await?;
+        let id = ImportId(id);
+        if let Err(error) = cancel_one(context, id).await {
+            tracing::warn!(import.id = %id, %error, "expired, and could not be cancelled; it is tried again");
+        }
     }
     Ok(())
 }
@@ -75,7 +78,10 @@ pub(super) async fn prune(context: &Context) -> Result<(), StageError> {
         if context.stop.is_cancelled() {
             break;
         }
-        prune_one(context, ImportId(import.id), ImportNo(import.no)).await?;
+        let id = ImportId(import.id);
+        if let Err(error) = prune_one(context, id, ImportNo(import.no)).await {
+            tracing::warn!(import.id = %id, %error, "expired, and could not be pruned; it is tried again");
+        }
     }
     Ok(())
 }

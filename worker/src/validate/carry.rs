@@ -8,7 +8,7 @@ use crate::{
     error::StageError,
 };
 use muster_shared::{
-    model::{ids::ImportNo, plan::Became},
+    model::{ids::ImportNo, issue::Code, plan::Became},
     store::{
         imports::{self, Import},
         lines::that_became,
@@ -41,7 +41,8 @@ pub(super) async fn carry(
         record_progress(&mut tx, batch, staged.bytes(&parent), staged.lines).await?;
         tx.commit().await?;
         if staged.last >= staged.end {
-            let of_parent = parent.file;
+            let mut of_parent = parent.file;
+            of_parent.issues.retain(|issue| issue.issue.code != Code::SameFile);
             let found = Found { headings: of_parent.columns, warnings: of_parent.issues, sample: of_parent.sample, lines: staged.lines };
             return Ok(Ended::Whole(found));
         }

@@ -300,7 +300,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
                 stage_failed     = CASE WHEN $4 = 'failed' THEN coalesce(failure ->> 'stage', $6) END,
-                failure          = CASE WHEN $4 = 'failed' THEN failure END,
+                failure          = CASE WHEN $2 <> 'failed' THEN failure END,
                 rejected         = CASE WHEN $4 = 'validating' THEN NULL ELSE rejected END,
                 stage_started_at = CASE WHEN $2 IN ('paused', 'failed') OR $4 = 'cancelled' AND rested_at IS NOT NULL
                                         THEN stage_started_at + (now() - rested_at)
@@ -311,7 +311,10 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
                 applied_at       = CASE WHEN $4 = 'applying' THEN coalesce(applied_at, now()) ELSE applied_at END,
                 applied_by       = CASE WHEN $4 = 'applying' THEN coalesce(applied_by, $5) ELSE applied_by END,
                 settled_at       = CASE WHEN $4 IN ('applied', 'cancelled', 'failed') THEN now() END,
-                expires_at       = coalesce(CASE WHEN applied_at IS NOT NULL THEN now() + make_interval(days => $8) END, expires_at),
+                expires_at       = coalesce(CASE WHEN applied_at IS NOT NULL THEN now() + make_interval(days => $8) END,
+                                            -- Whoever waits for somebody waits a day at least.
+                                            greatest(expires_at, CASE WHEN $4 IN ('rejected', 'ready', 'paused', 'failed')
+                                                                      THEN now() + interval '1 day' END)),
                 rung_at          = NULL
           WHERE id = $1 AND status = $2 AND status_version = $3
           RETURNING status_version",

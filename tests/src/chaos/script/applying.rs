@@ -3,7 +3,7 @@
 use super::{Script, What, comparing::brief, model, origin};
 use crate::{chaos::model::Executed, make::Chance};
 use anyhow::bail;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::HashSet, time::Duration};
 
 /// So often an import that gave up is asked to try again. Servers are away for half of the time.
@@ -26,7 +26,8 @@ impl Script {
         // Few lines are soon done; who waits longer pauses nothing.
         let delay = Duration::from_millis(chance.below(20 + self.imports[place].plans.len() / 10) as u64);
         let id = self.imports[place].id.clone();
-        let answer = self.asker.ask(&id, "apply").await?;
+        let deletes = self.imports[place].plans.iter().filter(|plan| plan.deed.action == model::Action::Delete).count();
+        let answer = self.asker.ask_with(&id, "apply", &json!({"deletes": deletes})).await?;
         if answer.status != 202 {
             bail!("apply is refused: {}", answer.text());
         }

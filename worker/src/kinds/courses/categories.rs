@@ -161,6 +161,8 @@ pub(super) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo
     )
     .fetch_all(&mut *conn)
     .await?;
+    // Else each of them would be compared with all categories of the site.
+    sqlx::query!("SET LOCAL enable_hashjoin = on").execute(&mut *conn).await?;
     let mut made = 0;
     for depth in depths {
         let inserted = sqlx::query!(

@@ -57,11 +57,12 @@ pub(crate) async fn list(
     let mut plans = of_targets(&mut connection, &imports, &people.ids).await?;
     let names = Names::of(&mut connection, site, plans.values()).await?;
     drop(connection);
-    let view = |entry: Entry| {
-        let plan = plans.remove(&(entry.no, entry.line)).unwrap_or_default();
-        EntryView::new(&names, entry, &plan)
+    // Of an import that is swept away meanwhile there is nothing left to tell.
+    let view = |entry: Entry| match plans.remove(&(entry.no, entry.line)) {
+        Some(plan) => Some(EntryView::new(&names, entry, &plan)),
+        None => entry.import.is_none().then(|| EntryView::new(&names, entry, &Plan::default())),
     };
-    let views: Vec<_> = entries.into_iter().map(view).collect();
+    let views: Vec<_> = entries.into_iter().filter_map(view).collect();
     Ok(page.answer("history", &views, next.as_ref()))
 }
 
