@@ -60,7 +60,8 @@ async fn a_worker_that_is_killed_while_it_carries_the_second_chunk() {
     muster.worker(0).sigterm();
     muster.worker(0).exit().await;
 
-    let child = muster.carry_on(&parent, &["rejected"]).await;
+    // Asked for in other words, since the same would be the same child.
+    let child = muster.carry_on(&parent, &["rejected", "held"]).await;
     let hold = Hold::staged_line(&muster, &child, 55_000).await;
     let killed = muster.start_worker().await;
     until_waiting(&muster, CARRYING, 1).await;
