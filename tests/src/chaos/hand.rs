@@ -1,6 +1,6 @@
 //! The unruly hand: kills, freezes, cuts off and starts again whatever there is, at random and without end.
 
-use super::figures::Counting;
+use super::{figures::Counting, lms};
 use crate::{
     harness::{Fleet, Member},
     make::Chance,
@@ -8,37 +8,76 @@ use crate::{
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Past the lease of a claim that the fleet is given.
-const FROZEN_MOST: usize = 14_000;
+/// Longer than a claim is good without a sign of life, and than it then takes until somebody is rung to take over.
+const LONG: Duration = Duration::from_secs(14);
 
-/// Harms apis or workers until it is told to stop; what is frozen is thawed then.
-pub(super) async fn on_members(members: &[Member], mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+/// Kills or ends apis until it is told to stop.
+pub(super) async fn on_apis(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
     while pause(&mut chance, 400..4_000, stop).await {
-        let member = chance.of(members);
+        let api = chance.of(&fleet.apis);
         let sort = match chance.below(10) {
-            0..5 => {
-                member.process().lock().await.kill9();
-                "SIGKILL"
-            }
-            5..8 => {
-                member.process().lock().await.sigterm();
-                "SIGTERM"
-            }
-            _ => {
-                freeze(member, &mut chance).await;
-                "SIGSTOP"
-            }
+            0..5 => kill(api).await,
+            5..8 => end(api).await,
+            _ => freeze(api, frost(&mut chance)).await,
         };
-        let who = if member.name().starts_with("api") { "api" } else { "worker" };
-        counting.harm(&format!("{sort} {who}"));
+        counting.harm(&format!("{sort} api"));
     }
 }
 
-async fn freeze(member: &Member, chance: &mut Chance) {
+/// Kills or ends workers until it is told to stop, mostly while somebody is at work.
+pub(super) async fn on_workers(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+    while pause(&mut chance, 400..4_000, stop).await {
+        let worker = chance.of(&fleet.workers);
+        if chance.is(60) {
+            lms::until_at_work(fleet.database_url(), chance.is(70)).await;
+        }
+        let sort = if chance.is(60) { kill(worker).await } else { end(worker).await };
+        counting.harm(&format!("{sort} worker"));
+    }
+}
+
+/// Freezes workers until it is told to stop, mostly in the middle of something.
+pub(super) async fn with_frost(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+    while pause(&mut chance, 200..3_000, stop).await {
+        // Who is at work cannot be seen; of two, one often is, and the third takes over.
+        let (nth, is_pair) = (chance.below(fleet.workers.len()), chance.is(60));
+        let time = frost(&mut chance);
+        if chance.is(80) {
+            lms::until_at_work(fleet.database_url(), chance.is(70)).await;
+        }
+        let (one, other) = (&fleet.workers[nth], &fleet.workers[(nth + 1) % fleet.workers.len()]);
+        if is_pair {
+            tokio::join!(freeze(one, time), freeze(other, time));
+        } else {
+            freeze(one, time).await;
+        }
+        counting.harm("SIGSTOP worker");
+    }
+}
+
+async fn kill(member: &Member) -> &'static str {
+    member.process().lock().await.kill9();
+    "SIGKILL"
+}
+
+async fn end(member: &Member) -> &'static str {
+    member.process().lock().await.sigterm();
+    "SIGTERM"
+}
+
+/// How long somebody is frozen.
+fn frost(chance: &mut Chance) -> Duration {
+    let least = if chance.is(60) { LONG } else { Duration::ZERO };
+    least + Duration::from_millis(chance.below(3_000) as u64)
+}
+
+/// What is frozen is always thawed.
+async fn freeze(member: &Member, time: Duration) -> &'static str {
     let mut process = member.process().lock().await;
     process.sigstop();
-    tokio::time::sleep(Duration::from_millis(500 + chance.below(FROZEN_MOST) as u64)).await;
+    tokio::time::sleep(time).await;
     process.sigcont();
+    "SIGSTOP"
 }
 
 /// Harms Redis until it is told to stop.

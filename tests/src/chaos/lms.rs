@@ -3,7 +3,7 @@
 use super::model::Rows;
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, Row};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// Each gives what a row is about, what it says, and the number of the import that made it.
 const QUERIES: &[&str] = &[
@@ -102,6 +102,20 @@ pub(super) async fn open_batches(database: &str, id: &str) -> String {
         sqlx::query_scalar(query).bind(id).fetch_one(&mut conn).await
     };
     told.await.unwrap_or_else(|error: sqlx::Error| format!("and nobody can look: {error}"))
+}
+
+/// Waits until a worker holds a batch, of apply or of any stage; not for long, since perhaps nobody has anything to do.
+pub(super) async fn until_at_work(database: &str, at_apply: bool) {
+    let query = "SELECT EXISTS (SELECT FROM muster.import_batches WHERE state = 'claimed' AND (stage = 'apply' OR NOT $1))";
+    let wait = async {
+        let mut conn = PgConnection::connect(database).await?;
+        while !sqlx::query_scalar(query).bind(at_apply).fetch_one(&mut conn).await? {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    // Whether it came to that or not: now is as good as any other moment.
+    let _ = tokio::time::timeout(Duration::from_secs(3), wait).await;
 }
 
 /// The keys of all stored files.

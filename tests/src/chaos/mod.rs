@@ -42,7 +42,7 @@ const APIS: usize = 2;
 /// Minutes of a run that is long enough to wait for whatever takes minutes at its end.
 const LONG: f64 = 5.0;
 /// Short, so that who is killed or frozen is soon replaced.
-const SETTINGS: &[(&str, &str)] = &[("MUSTER_LEASE_SECONDS", "10")];
+const SETTINGS: &[(&str, &str)] = &[("MUSTER_LEASE_SECONDS", "8")];
 
 /// How a run is to be.
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +80,9 @@ async fn disturbed(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow:
         if !run.is_calm {
             let chance = |nth: u64| Chance::new(run.seed.wrapping_add(nth << 32));
             tokio::join!(
-                hand::on_members(&fleet.workers, chance(1), counting, &stop),
-                hand::on_members(&fleet.apis, chance(2), counting, &stop),
+                hand::on_workers(fleet, chance(1), counting, &stop),
+                hand::with_frost(fleet, chance(5), counting, &stop),
+                hand::on_apis(fleet, chance(2), counting, &stop),
                 hand::on_redis(fleet, chance(3), counting, &stop),
                 hand::on_postgres(fleet, chance(4), counting, &stop),
             );
