@@ -38,9 +38,9 @@ pub(super) async fn on_workers(fleet: &Fleet, mut chance: Chance, counting: &Cou
 
 /// Freezes workers until it is told to stop, mostly in the middle of something.
 pub(super) async fn with_frost(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
-    while pause(&mut chance, 200..3_000, stop).await {
+    while pause(&mut chance, 500..6_000, stop).await {
         // Who is at work cannot be seen; of two, one often is, and the third takes over.
-        let (nth, is_pair) = (chance.below(fleet.workers.len()), chance.is(60));
+        let (nth, is_pair) = (chance.below(fleet.workers.len()), chance.is(40));
         let time = frost(&mut chance);
         if chance.is(80) {
             lms::until_at_work(fleet.database_url(), chance.is(70)).await;
