@@ -61,7 +61,7 @@ pub struct Run {
 pub async fn run(run: Run) -> (Figures, anyhow::Result<()>) {
     let counting = Arc::new(Counting::default());
     let mut fleet = Fleet::start(APIS, WORKERS, SETTINGS).await;
-    let end = disturbed(&fleet, run, &counting).await;
+    let end = Box::pin(disturbed(&fleet, run, &counting)).await;
     let mut figures = counting.figures().clone();
     (figures.seed, figures.minutes, figures.sites) = (run.seed, run.minutes, run.sites);
     figures.restarts = fleet.members().map(|member| member.starts() - 1).sum();

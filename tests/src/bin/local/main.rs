@@ -53,8 +53,8 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let end = match cli.command {
-        Command::Chaos(arguments) => chaos::start(arguments).await,
-        command => at_work(cli.service, command).await,
+        Command::Chaos(arguments) => Box::pin(chaos::start(arguments)).await,
+        command => Box::pin(at_work(cli.service, command)).await,
     };
     match end {
         Ok(code) => code,

@@ -42,6 +42,10 @@ impl Script {
         let (rules, table) = (*rules, table.of_lines(|line| wanted.contains(&became(line))));
         let id = parent.id.clone();
         let known = self.asker.children(&id).await?;
+        for child in &known {
+            // What is under way is what is asked for, and was previewed who knows when.
+            self.end_stray(child).await?;
+        }
         let child = self.asker.go_on(&id, outcomes, &known).await?;
         if child.is_none() != table.lines.is_empty() {
             bail!("{} lines should go on with import {place}, and Muster makes {child:?}", table.lines.len());

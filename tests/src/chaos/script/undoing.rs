@@ -59,14 +59,20 @@ impl Script {
         for place in places {
             let import = self.asker.import(&self.imports[place].id).await?;
             let Some(undo) = import["undone_by"].as_str() else { continue };
-            if self.imports.iter().any(|import| import.id == undo) {
-                continue;
-            }
-            self.asker.ask(undo, "cancel").await?;
-            let ended = self.asker.rest(undo).await?;
-            if ended["status"] != "cancelled" {
-                bail!("an undo that nobody applied came to {}", brief(&ended));
-            }
+            self.end_stray(undo).await?;
+        }
+        Ok(())
+    }
+
+    /// Cancels an import that nobody knows of.
+    pub(super) async fn end_stray(&self, id: &str) -> anyhow::Result<()> {
+        if self.imports.iter().any(|import| import.id == id) {
+            return Ok(());
+        }
+        self.asker.ask(id, "cancel").await?;
+        let ended = self.asker.rest(id).await?;
+        if ended["status"] != "cancelled" {
+            bail!("an import that nobody applied came to {}", brief(&ended));
         }
         Ok(())
     }
