@@ -2,6 +2,7 @@
 
 mod asked;
 mod back;
+mod ground;
 mod held;
 mod random;
 mod twice;

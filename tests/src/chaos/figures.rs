@@ -41,10 +41,6 @@ pub struct Figures {
     pub retries: BTreeMap<String, u64>,
     /// Lines that were held.
     pub held: u64,
-    /// Lines that the database refused, since what they name was gone.
-    pub failed: u64,
-    /// Imports that could not be applied, since a category in which they make another was gone.
-    pub stuck: u64,
     /// Stored files of no import, left by apis that were killed; the pruner sweeps them some day.
     pub stray_files: u64,
     /// The longest that anybody waited for an import to rest.

@@ -8,21 +8,42 @@ use crate::{
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Locks the subjects of a piece and returns those that must not be touched: they changed since, and planned anew, under the
-/// lock, their lines would do something else.
-pub(super) async fn check(conn: &mut PgConnection, piece: Piece, importer: &mut dyn Importer) -> Result<Vec<i64>, StageError> {
+/// Subjects of a piece that must not be touched.
+pub(super) struct Held {
+    /// They changed since, or what their plans take for granted did, and planned anew, under the lock, their lines would do something
+    /// else.
+    pub(super) changed: Vec<i64>,
+    /// What their plans name is gone.
+    pub(super) gone: Vec<i64>,
+}
+
+/// Locks the subjects of a piece, and what their plans name; tells those that must not be touched.
+pub(super) async fn check(conn: &mut PgConnection, piece: Piece, importer: &mut dyn Importer) -> Result<Held, StageError> {
     let depended_on = depended_on(conn, piece, importer).await?;
-    let changed = changed(conn, piece, importer).await?;
-    if changed.is_empty() {
-        return Ok(depended_on);
+    let mut changed: HashSet<i64> = changed(conn, piece, importer).await?.into_iter().collect();
+    let shaken = importer.shaken(conn, piece).await?;
+    changed.extend(shaken.changed);
+    let gone: HashSet<i64> = shaken.gone.into_iter().collect();
+    let doubtful: Vec<i64> = changed.difference(&gone).copied().collect();
+    let mut held: HashSet<i64> = depended_on.into_iter().filter(|subject| !gone.contains(subject)).collect();
+    if !doubtful.is_empty() {
+        held.extend(planned_otherwise(conn, piece, importer, &doubtful).await?);
     }
-    let stored = plans::of_subjects(conn, piece, &changed).await?;
-    let fresh = plan_again(conn, piece, importer, &changed, &stored).await?;
+    Ok(Held { changed: held.into_iter().collect(), gone: gone.into_iter().collect() })
+}
+
+/// Those of the subjects whose lines would do something else now.
+async fn planned_otherwise(
+    conn: &mut PgConnection,
+    piece: Piece,
+    importer: &mut dyn Importer,
+    subjects: &[i64],
+) -> Result<HashSet<i64>, StageError> {
+    let stored = plans::of_subjects(conn, piece, subjects).await?;
+    let fresh = plan_again(conn, piece, importer, subjects, &stored).await?;
     let fresh: HashMap<i32, Plan> = fresh.into_iter().map(|plan| (plan.line, plan)).collect();
     let differs = |plan: &&Plan| !fresh.get(&plan.line).is_some_and(|fresh| fresh.does_the_same_as(plan));
-    let mut held: HashSet<i64> = stored.iter().filter(differs).filter_map(|plan| plan.subject).collect();
-    held.extend(depended_on);
-    Ok(held.into_iter().collect())
+    Ok(stored.iter().filter(differs).filter_map(|plan| plan.subject).collect())
 }
 
 /// Those who would be deleted and on whom something hangs. Asked first, since it takes the strongest locks.

@@ -80,7 +80,8 @@ async fn execute(
 ) -> Result<(Tally, Effects), (i16, StageError)> {
     let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, low: batch.low, high: batch.high };
     let before_turns = |error: StageError| (1, error);
-    let mut held = guard::check(conn, piece, importer).await.map_err(before_turns)?;
+    let guard::Held { mut changed, gone } = guard::check(conn, piece, importer).await.map_err(before_turns)?;
+    let mut held = [changed.as_slice(), &gone].concat();
     let mut effects = Effects::default();
     for (number, contents) in turns(conn, piece).await.map_err(before_turns)? {
         if failing.is_some_and(|failing| number >= failing.turn) {
@@ -89,9 +90,12 @@ async fn execute(
         let turn = Turn { piece, number, held: &held };
         let executed = importer.execute(conn, turn, contents).await.map_err(|error| (number, error))?;
         effects += executed.effects;
-        held.extend(executed.held);
+        held.extend(&executed.held);
+        changed.extend(executed.held);
     }
-    outcomes::record_held(conn, piece, &held).await.map_err(before_turns)?;
+    for (subjects, why) in [(changed, outcomes::CHANGED), (gone, outcomes::GONE)] {
+        outcomes::record_held(conn, piece, &subjects, why).await.map_err(before_turns)?;
+    }
     if let Some(failing) = failing {
         outcomes::record_failed(conn, piece, failing.turn, failing.error).await.map_err(before_turns)?;
     }

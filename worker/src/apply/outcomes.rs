@@ -11,14 +11,17 @@ use muster_shared::model::{
 };
 use sqlx::PgConnection;
 
-const HELD: &str = "It was changed since the preview, so it was not touched. Preview the line again.";
+/// Why subjects are held that changed, or whose name somebody took.
+pub(super) const CHANGED: &str = "It was changed since the preview, so it was not touched. Preview the line again.";
+/// Why subjects are held whose plans name what is gone.
+pub(super) const GONE: &str = "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
 const HELD_AFTER_FAILURE: &str = "An earlier line about the same one failed, so this one was not tried.";
 
 /// What racing writers take from each other: no defect of the line.
 const TAKEN_MEANWHILE: &[&str] = &["users_username", "users_email"];
 
-/// Records all lines of some subjects as held.
-pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<(), StageError> {
+/// Records all lines of some subjects as held, and why.
+pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects: &[i64], why: &str) -> Result<(), StageError> {
     if subjects.is_empty() {
         return Ok(());
     }
@@ -32,7 +35,7 @@ pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects:
         subjects,
         Outcome::Held.name(),
         <&str>::from(Code::TargetChanged),
-        HELD,
+        why,
     )
     .execute(conn)
     .await?;

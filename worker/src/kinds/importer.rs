@@ -207,6 +207,15 @@ pub(crate) struct Executed {
     pub(crate) held: Vec<i64>,
 }
 
+/// Subjects of a piece whose plans no longer rest on what they rested on, though the subjects themselves may be as they were.
+#[derive(Debug, Default)]
+pub(crate) struct Shaken {
+    /// Their plans name something that is gone.
+    pub(crate) gone: Vec<i64>,
+    /// Their plans take something for granted that is no longer so.
+    pub(crate) changed: Vec<i64>,
+}
+
 /// What a kind must be able to do.
 #[async_trait]
 pub(crate) trait Importer: Send + Sync {
@@ -228,6 +237,12 @@ pub(crate) trait Importer: Send + Sync {
     /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
     /// in the order of their ids, so that two imports queue up on one subject and never cross.
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;
+
+    /// Apply, after the subjects are locked: those whose plans name what is gone, or take for granted what is no longer so. What the
+    /// plans name, and is there, stays until the transaction ends. Plans of most kinds rest on nothing but their subjects.
+    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece) -> Result<Shaken, StageError> {
+        Ok(Shaken::default())
+    }
 
     /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
     async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError>;

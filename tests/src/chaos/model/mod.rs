@@ -63,7 +63,6 @@ pub(super) enum Outcome {
     Skipped,
     Rejected,
     Held,
-    Failed,
 }
 
 /// The category that a plan puts a course into.
@@ -162,7 +161,6 @@ impl Outcome {
             Self::Skipped => "skipped",
             Self::Rejected => "rejected",
             Self::Held => "held",
-            Self::Failed => "failed",
         }
     }
 }

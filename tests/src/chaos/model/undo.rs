@@ -195,6 +195,5 @@ fn unwritten(done: &[&Done], present: &[Option<String>]) -> Option<Vec<Vec<Write
 
 /// Does an undo leave something that another undo may take back?
 pub(crate) fn left_something(plans: &[Plan], applied: &Applied) -> bool {
-    let is_left = |outcome: &Outcome| matches!(outcome, Outcome::Held | Outcome::Failed);
-    plans.iter().any(|plan| plan.deed.action == Action::Skip) || applied.outcomes.values().any(is_left)
+    plans.iter().any(|plan| plan.deed.action == Action::Skip) || applied.outcomes.values().any(|outcome| *outcome == Outcome::Held)
 }

@@ -36,18 +36,13 @@ impl Script {
             tokio::time::sleep(delay).await;
             self.asker.ask(&id, if intention == Intention::Cancel { "cancel" } else { "pause" }).await?;
         }
-        let (ended, is_stuck) = self.ended(&id, intention).await?;
+        let ended = self.ended(&id, intention).await?;
         let executed = match ended["status"].as_str() {
             Some("cancelled") => Some(self.executed(place, &ended).await?),
             _ => None,
         };
         let plans = &self.imports[place].plans;
         let applied = model::apply(&mut self.state, &origin(&self.imports, place), plans, place, executed.as_ref());
-        // Who cancels early does not find out.
-        if is_stuck != applied.is_stuck && (is_stuck || executed.is_none()) {
-            bail!("what comes before all lines {} done: {}", if is_stuck { "could not be" } else { "was" }, brief(&ended));
-        }
-        self.counting.figures().stuck += u64::from(is_stuck);
         let is_undo = matches!(self.imports[place].what, What::Undo(_));
         self.counting.figures().undos += u64::from(is_undo);
         let import = &mut self.imports[place];
@@ -55,22 +50,17 @@ impl Script {
         self.compare_applied(place, &ended).await
     }
 
-    /// The import at its end, and whether it got there because what comes before all lines cannot be done. A pause may come late, from
-    /// an api that was frozen: whatever rests on the way is asked to go on.
-    async fn ended(&self, id: &str, intention: Intention) -> anyhow::Result<(Value, bool)> {
-        let (mut retries, mut is_stuck) = (0, false);
+    /// The import at its end. A pause may come late, from an api that was frozen: whatever rests on the way is asked to go on.
+    async fn ended(&self, id: &str, intention: Intention) -> anyhow::Result<Value> {
+        let mut retries = 0;
         loop {
             let import = self.asker.rest(id).await?;
-            let may_be_cancelled = is_stuck || matches!(intention, Intention::Cancel | Intention::PauseAndCancel);
+            let may_be_cancelled = matches!(intention, Intention::Cancel | Intention::PauseAndCancel);
             let request = match import["status"].as_str() {
-                Some("applied") => return Ok((import, false)),
-                Some("cancelled") if may_be_cancelled => return Ok((import, is_stuck)),
+                Some("applied") => return Ok(import),
+                Some("cancelled") if may_be_cancelled => return Ok(import),
                 Some("paused") if intention == Intention::PauseAndCancel => "cancel",
                 Some("paused") => "resume",
-                Some("failed") if import["failed"]["code"] == "refused" && retries > 0 => {
-                    is_stuck = true;
-                    "cancel"
-                }
                 Some("failed") if retries < RETRIES => {
                     retries += 1;
                     "retry"

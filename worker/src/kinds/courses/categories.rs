@@ -4,7 +4,10 @@
 use super::{CATEGORY_ID, CATEGORY_PATH, FIELDS};
 use crate::{
     error::StageError,
-    kinds::{cells::Cell, importer::Plan},
+    kinds::{
+        cells::Cell,
+        importer::{Piece, Plan},
+    },
 };
 use muster_shared::model::{
     ids::{ImportNo, SiteId},
@@ -153,11 +156,21 @@ impl Categories {
     }
 }
 
-/// Makes the reserved categories, those nearer to the root first; how many. Where somebody else was quicker theirs is taken.
+/// Makes the reserved categories, those nearer to the root first; how many. Where somebody else was quicker theirs is taken. What
+/// belongs into a category that is gone is not made; the courses that would go there are held.
 pub(super) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
     let depths = sqlx::query_scalar!(
         "SELECT DISTINCT depth FROM muster.import_makes WHERE import_no = $1 AND what = 'category' ORDER BY depth",
         import.0
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "SELECT id FROM lms.categories
+          WHERE site_id = $2 AND id IN (SELECT scope FROM muster.import_makes WHERE import_no = $1 AND what = 'category')
+          ORDER BY id FOR KEY SHARE",
+        import.0,
+        site.0,
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -171,6 +184,7 @@ pub(super) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo
                FROM muster.import_makes m
                LEFT JOIN muster.import_makes p ON p.import_no = m.import_no AND p.what = m.what AND p.reserved_id = m.scope
               WHERE m.import_no = $1 AND m.what = 'category' AND m.depth = $3
+                AND (m.scope = 0 OR EXISTS (SELECT FROM lms.categories c WHERE c.id = coalesce(p.actual_id, m.scope) AND c.site_id = $2))
               ORDER BY m.key
                  ON CONFLICT DO NOTHING",
             import.0,
@@ -194,6 +208,31 @@ pub(super) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo
         .await?;
     }
     Ok(made)
+}
+
+/// Courses whose plans put them into a category that is gone, or that could not be made. Those that are there are locked against
+/// removal, in the order of their ids.
+pub(super) async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+    let named = sqlx::query!(
+        r#"SELECT p.subject AS "course!", coalesce(m.actual_id, p.after[5]::bigint) AS "category!"
+             FROM muster.plans_of($1, $2, $3) p
+             LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
+            WHERE p.action::text IN ('c', 'u') AND p.mask & 16 <> 0"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let ids: BTreeSet<i64> = named.iter().map(|plan| plan.category).collect();
+    let there = sqlx::query_scalar!(
+        "SELECT id FROM lms.categories WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
+        &Vec::from_iter(ids),
+        piece.site.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(named.into_iter().filter(|plan| there.binary_search(&plan.category).is_err()).map(|plan| plan.course).collect())
 }
 
 /// Plans that name the categories which an import made by their reserved ids, with those that they really have.

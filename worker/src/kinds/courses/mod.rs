@@ -7,7 +7,7 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, Shaken, StagedRow, Turn},
     reversal,
 };
 use crate::{error::StageError, validate::header::Header};
@@ -131,6 +131,10 @@ impl Importer for Courses {
 
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
         sql::versions(conn, self.site, subjects, lock).await
+    }
+
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
+        Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, changed: Vec::new() })
     }
 
     async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {

@@ -3,6 +3,7 @@
 mod directory;
 mod execute;
 mod find;
+mod ground;
 mod plan;
 mod row;
 mod take;
@@ -10,7 +11,7 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
+    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, Shaken, StagedRow, Turn},
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
@@ -112,6 +113,10 @@ impl Importer for Users {
 
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
         execute::versions(conn, self.site, subjects, lock).await
+    }
+
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
+        ground::shaken(conn, piece).await
     }
 
     async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {

@@ -1,6 +1,6 @@
 //! One line's deeds: what it takes away, what it writes, what it gives.
 
-use super::{Apply, Done, Refusal, Taken};
+use super::{Apply, Done, Taken};
 use crate::chaos::model::{
     Action, Category, Enrolment, Id, Kind, Plan, effect,
     state::{CATEGORY, COURSES, EMAIL, PEOPLE, Record, SEGMENTS},
@@ -8,20 +8,11 @@ use crate::chaos::model::{
 };
 
 impl Apply<'_> {
-    /// Executes a line, whole or not at all.
-    pub(super) fn turn(&mut self, subject: Id, plan: &Plan) -> Result<(), Refusal> {
+    /// Executes a line.
+    pub(super) fn turn(&mut self, subject: Id, plan: &Plan) {
         let deed = &plan.deed;
-        if self.is_taken(subject, plan) {
-            return Err(Refusal::Taken);
-        }
-        let category = self.category(plan)?;
-        let has_segment = |id: &Id| self.state.segments.records.contains_key(id);
-        let has_course = |course: &Enrolment| self.state.courses.records.contains_key(&course.course);
+        let category = self.category(plan);
         let joins: Vec<Id> = deed.segments.iter().filter(|(_, joins)| *joins).map(|(id, _)| *id).collect();
-        let gives = |course: &&Enrolment| course.enrols || course.adds_role;
-        if !joins.iter().all(has_segment) || !deed.courses.iter().filter(gives).all(has_course) {
-            return Err(Refusal::Gone);
-        }
         let taken = self.take(subject, plan);
         let mut done = plan.clone();
         if deed.action == Action::Delete {
@@ -33,19 +24,14 @@ impl Apply<'_> {
         if !matches!(deed.action, Action::Unchanged) {
             self.applied.done.push(Done { plan: done, taken });
         }
-        Ok(())
     }
 
     /// The category into which a course goes.
-    fn category(&self, plan: &Plan) -> Result<Option<Id>, Refusal> {
-        Ok(match &plan.deed.category {
-            Some(Category::There(id)) => {
-                let id = self.back.get(id).copied().unwrap_or(*id);
-                Some(self.state.categories.contains_key(&id).then_some(id).ok_or(Refusal::Gone)?)
-            }
-            Some(Category::Made(path)) => self.state.category(path),
-            None => None,
-        })
+    fn category(&self, plan: &Plan) -> Option<Id> {
+        match plan.deed.category.as_ref()? {
+            Category::There(id) => Some(self.back.get(id).copied().unwrap_or(*id)),
+            Category::Made(path) => self.state.category(path),
+        }
     }
 
     /// Only an undo takes away, and only what the undone import gave. Roles go before enrolments, on which they hang.

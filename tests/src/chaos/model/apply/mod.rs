@@ -3,7 +3,7 @@
 mod deeds;
 
 use super::{
-    Action, Category, Counts, Id, Kind, Outcome, Plan, Rules, Source, State, Table, plans,
+    Action, Category, Counts, Enrolment, Id, Kind, Outcome, Plan, Rules, Source, State, Table, plans,
     state::{EMAIL, Node, Shelf},
     undo,
 };
@@ -39,8 +39,6 @@ pub(crate) struct Applied {
     /// By line; a line that apply never came to has none.
     pub(crate) outcomes: BTreeMap<u32, Outcome>,
     pub(crate) effects: Counts,
-    /// What comes before all lines cannot be done: a category is gone in which another would be made.
-    pub(crate) is_stuck: bool,
     /// Why what Muster says cannot be.
     pub(crate) impossible: Option<String>,
     /// What an undo would read backwards, by subject and turn.
@@ -63,14 +61,6 @@ pub(super) struct Taken {
     pub(super) segments: Vec<Id>,
     pub(super) courses: Vec<Id>,
     pub(super) roles: Vec<(Id, &'static str)>,
-}
-
-/// Why a turn could not be executed.
-enum Refusal {
-    /// Somebody else has the name or address by now.
-    Taken,
-    /// What it names is gone.
-    Gone,
 }
 
 struct Apply<'a> {
@@ -101,8 +91,7 @@ pub(crate) fn apply(state: &mut State, origin: &Origin<'_>, plans: &[Plan], sour
     let undoes = if let Origin::Undo { of, .. } = origin { Some(*of) } else { None };
     let (kind, back) = (origin.kind(), HashMap::new());
     let mut apply = Apply { state, origin, kind, source, undoes, paths: HashSet::new(), back, applied: Applied::default() };
-    apply.applied.is_stuck = !apply.has_ground(plans);
-    if executed.is_none_or(|executed| executed.groundwork) && !apply.applied.is_stuck {
+    if executed.is_none_or(|executed| executed.groundwork) {
         apply.groundwork(plans);
     }
     let mut subjects: BTreeMap<Id, Vec<&Plan>> = BTreeMap::new();
@@ -142,32 +131,24 @@ impl Apply<'_> {
         *self.applied.effects.entry(effect).or_default() += count as i64;
     }
 
-    /// Can what is missing be made where it belongs?
-    fn has_ground(&self, plans: &[Plan]) -> bool {
-        if let Origin::Undo { undone, .. } = self.origin {
-            let comes_back = |id: Id| undone.removed.iter().any(|(removed, _)| *removed == id);
-            let has_parent = |node: &Node| node.parent.is_none_or(|id| self.state.categories.contains_key(&id) || comes_back(id));
-            return undone.removed.iter().all(|(_, node)| has_parent(node));
-        }
-        plans.iter().filter_map(|plan| plan.under).all(|id| self.state.categories.contains_key(&id))
-    }
-
-    /// Makes the categories that are missing still, from the root.
+    /// Makes the categories that are missing still, from the root; none where the one is gone in which it belongs.
     fn groundwork(&mut self, plans: &[Plan]) {
         if let Origin::Undo { undone, .. } = self.origin {
             // Taken away from the leaves, they come back from the root.
             for (id, node) in undone.removed.iter().rev() {
                 let parent = node.parent.map(|parent| self.back.get(&parent).copied().unwrap_or(parent));
-                let there = self.state.child(parent, &node.name).unwrap_or_else(|| self.make(*id, parent, &node.name));
-                self.back.insert(*id, there);
+                if parent.is_none_or(|parent| self.state.categories.contains_key(&parent)) {
+                    let there = self.state.child(parent, &node.name).unwrap_or_else(|| self.make(*id, parent, &node.name));
+                    self.back.insert(*id, there);
+                }
             }
             return;
         }
-        for plan in plans {
-            if let Some(Category::Made(path)) = &plan.deed.category {
-                self.paths.insert(path.clone());
-            }
-        }
+        let path = |plan: &Plan| match &plan.deed.category {
+            Some(Category::Made(path)) if self.has_ground(plan) => Some(path.clone()),
+            _ => None,
+        };
+        self.paths = plans.iter().filter_map(path).collect();
         let mut paths: Vec<String> = self.paths.iter().cloned().collect();
         paths.sort();
         for path in paths {
@@ -180,6 +161,11 @@ impl Apply<'_> {
                 }));
             }
         }
+    }
+
+    /// Is the category there in which another would be made for this plan?
+    fn has_ground(&self, plan: &Plan) -> bool {
+        plan.under.is_none_or(|id| self.state.categories.contains_key(&id))
     }
 
     fn make(&mut self, id: Id, parent: Option<Id>, name: &str) -> Id {
@@ -220,12 +206,12 @@ impl Apply<'_> {
                 self.record(plan, Outcome::Held);
                 continue;
             }
-            match self.turn(subject, plan) {
-                Ok(()) => self.record(plan, plan.deed.action.outcome()),
-                Err(why) => {
-                    self.record(plan, if matches!(why, Refusal::Taken) { Outcome::Held } else { Outcome::Failed });
-                    is_refused = true;
-                }
+            is_refused = self.is_taken(subject, plan);
+            if is_refused {
+                self.record(plan, Outcome::Held);
+            } else {
+                self.turn(subject, plan);
+                self.record(plan, plan.deed.action.outcome());
             }
         }
     }
@@ -238,8 +224,12 @@ impl Apply<'_> {
         {
             return false;
         }
+        if !stored.iter().all(|plan| self.names_what_is_there(plan)) {
+            return false;
+        }
         let Some(version) = stored.iter().find_map(|plan| plan.version) else { return true };
-        if self.shelf().records.get(&subject).is_some_and(|record| record.version == version) {
+        let is_as_found = self.shelf().records.get(&subject).is_some_and(|record| record.version == version);
+        if is_as_found && self.has_what_is_granted(subject, stored) {
             return true;
         }
         let mut fresh = match self.origin {
@@ -260,6 +250,51 @@ impl Apply<'_> {
         }
         fresh.sort_by_key(|plan| plan.deed.turn);
         fresh.len() == stored.len() && fresh.iter().zip(stored).all(|(fresh, stored)| fresh.deed == stored.deed)
+    }
+
+    /// Are the segments, courses and categories there that a plan names? An undo names more courses than it gives something in.
+    fn names_what_is_there(&self, plan: &Plan) -> bool {
+        let deed = &plan.deed;
+        let is_named = |course: &&Enrolment| self.undoes.is_none() || course.enrols || course.adds_role;
+        let has_category = match &deed.category {
+            Some(Category::There(id)) => self.state.categories.contains_key(&self.back.get(id).copied().unwrap_or(*id)),
+            Some(Category::Made(_)) => self.has_ground(plan),
+            None => true,
+        };
+        has_category
+            && deed.segments.iter().all(|(id, _)| self.state.segments.records.contains_key(id))
+            && deed.courses.iter().filter(is_named).all(|course| self.state.courses.records.contains_key(&course.course))
+    }
+
+    /// Has the person what the plans leave as it is, if no line before gives it? An undo counts only on enrolments for roles, and on
+    /// segments.
+    fn has_what_is_granted(&self, person: Id, stored: &[&Plan]) -> bool {
+        let (mut members, mut enrolments, mut roles) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for plan in stored {
+            for &(segment, joins) in &plan.deed.segments {
+                if joins {
+                    members.insert(segment);
+                } else if !members.contains(&segment) && !self.state.members.contains_key(&(person, segment)) {
+                    return false;
+                }
+            }
+            for named in &plan.deed.courses {
+                let (course, role) = (named.course, named.role);
+                if named.enrols {
+                    enrolments.insert(course);
+                }
+                let is_enrolled = enrolments.contains(&course) || self.state.enrolments.contains_key(&(person, course));
+                if !is_enrolled && (self.undoes.is_none() || named.adds_role) {
+                    return false;
+                }
+                if named.adds_role {
+                    roles.insert((course, role));
+                } else if self.undoes.is_none() && !roles.contains(&(course, role)) && !self.state.roles.contains_key(&(person, course, role)) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Has somebody else taken the key or the address since?
