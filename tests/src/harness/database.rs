@@ -122,7 +122,7 @@ async fn template() -> String {
 }
 
 /// Brings a database up to this version.
-pub(super) fn migrate(url: &str) {
+pub(crate) fn migrate(url: &str) {
     let output = std::process::Command::new(binaries::folder().join("muster-api"))
         .arg("migrate")
         .env("MUSTER_DATABASE_URL", url)

@@ -11,6 +11,7 @@ use super::{
 use crate::client::Client;
 use std::{
     net::SocketAddr,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -21,17 +22,23 @@ use tokio::sync::Mutex;
 /// Between two looks for members that ended.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// A Muster of several processes.
+/// A Muster of several processes, with a Postgres of its own.
 #[derive(Debug)]
 pub struct Fleet {
+    crew: Crew,
+    /// Remembers.
+    pub cluster: Mutex<Cluster>,
+}
+
+/// The processes of a Muster, on a database that is there already.
+#[derive(Debug)]
+pub struct Crew {
     /// Those who answer.
     pub apis: Vec<Member>,
     /// Those who work.
     pub workers: Vec<Member>,
     /// Rings.
     pub redis: Mutex<Redis>,
-    /// Remembers.
-    pub cluster: Mutex<Cluster>,
     database_url: String,
     redis_url: String,
     settings: Vec<(String, String)>,
@@ -52,10 +59,30 @@ pub struct Member {
 impl Fleet {
     /// Starts so many of each, with these settings, and waits until all are ready.
     pub async fn start(apis: usize, workers: usize, settings: &[(&str, &str)]) -> Self {
-        let folder = TempDir::with_prefix("muster-fleet-").expect("a temporary folder");
         let cluster = Cluster::start().await;
+        Self { crew: Crew::start(&cluster.url(), apis, workers, settings).await, cluster: cluster.into() }
+    }
+
+    /// Leaves the logs behind when all else goes; where they are.
+    pub fn keep_logs(&mut self) -> PathBuf {
+        self.crew.folder.disable_cleanup(true);
+        self.crew.folder.path().to_owned()
+    }
+}
+
+impl Deref for Fleet {
+    type Target = Crew;
+    fn deref(&self) -> &Crew {
+        &self.crew
+    }
+}
+
+impl Crew {
+    /// Starts so many of each on a database, with these settings, and waits until all are ready.
+    pub async fn start(database_url: &str, apis: usize, workers: usize, settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::with_prefix("muster-fleet-").expect("a temporary folder");
         let redis = Redis::start(folder.path()).await;
-        let (database_url, redis_url) = (cluster.url(), redis.url());
+        let (database_url, redis_url) = (database_url.to_owned(), redis.url());
         let mut all = vec![
             ("MUSTER_DATABASE_URL".to_owned(), database_url.clone()),
             ("MUSTER_REDIS_URL".to_owned(), redis_url.clone()),
@@ -66,9 +93,9 @@ impl Fleet {
         let member = |name: String| Member::start(name, &all, folder.path());
         let apis: Vec<_> = (1..=apis).map(|number| member(format!("api-{number}"))).collect();
         let workers: Vec<_> = (1..=workers).map(|number| member(format!("worker-{number}"))).collect();
-        let fleet = Self { apis, workers, redis: redis.into(), cluster: cluster.into(), database_url, redis_url, settings: all, folder };
-        fleet.ready().await;
-        fleet
+        let crew = Self { apis, workers, redis: redis.into(), database_url, redis_url, settings: all, folder };
+        crew.ready().await;
+        crew
     }
 
     /// Waits until every member answers.
@@ -127,12 +154,6 @@ impl Fleet {
     #[must_use]
     pub fn logs(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Leaves the logs behind when all else goes; where they are.
-    pub fn keep_logs(&mut self) -> PathBuf {
-        self.folder.disable_cleanup(true);
-        self.folder.path().to_owned()
     }
 }
 

@@ -24,8 +24,9 @@ mod site;
 mod story;
 
 pub use cluster::Cluster;
+pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
-pub use fleet::{Fleet, Member};
+pub use fleet::{Crew, Fleet, Member};
 pub use muster::{Builder, Muster, Worker};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;

@@ -5,7 +5,7 @@ mod chance;
 mod courses;
 mod expected;
 mod memberships;
-mod names;
+pub(crate) mod names;
 mod people;
 mod segments;
 

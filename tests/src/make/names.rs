@@ -1,14 +1,14 @@
 //! Names that people have, and the plain letters that their usernames are made of.
 
 /// First names; all can be written in Windows-1252.
-pub(super) const FIRST: &[&str] = &[
+pub(crate) const FIRST: &[&str] = &[
     "Anna", "Björn", "Zoë", "José", "Aïcha", "Søren", "Chloé", "Jürgen", "Inês", "Åse", "Seán", "María", "Øystein", "Renée", "Günther",
     "Lucía", "Ingrid", "Tomás", "Hélène", "Niño", "Beatriz", "Conor", "Dolores", "Emil", "Fatima", "Gareth", "Hannah", "Ivan", "Jasmine",
     "Kofi", "Leila", "Mateo", "Nadia", "Olga", "Priya", "Quentin", "Rosa", "Samuel", "Thuy", "Uma", "Viktor", "Wanda", "Xavier", "Yusuf",
 ];
 
 /// Last names; some need quotes in a file, one has an apostrophe.
-pub(super) const LAST: &[&str] = &[
+pub(crate) const LAST: &[&str] = &[
     "Müller",
     "O'Brien",
     "García",
@@ -48,7 +48,7 @@ pub(super) const LAST: &[&str] = &[
 ];
 
 /// Towns with their countries.
-pub(super) const TOWNS: &[(&str, &str)] = &[
+pub(crate) const TOWNS: &[(&str, &str)] = &[
     ("Oslo", "NO"),
     ("Köln", "DE"),
     ("São Paulo", "BR"),
@@ -63,7 +63,7 @@ pub(super) const TOWNS: &[(&str, &str)] = &[
 pub(super) const INSTITUTIONS: &[&str] = &["Nordlys AS", "Acme, Inc.", "Café \"Die Ecke\"", "Hospital São José"];
 
 /// `name` in the letters that a username may have; anything else is left out.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).filter_map(plain_letters).collect()
 }
 

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "this is a command line")]
 
+mod bench;
 mod chaos;
 mod demo;
 mod import;
@@ -47,6 +48,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Starts a Muster of its own, breaks it in every way while imports run, and compares what each site holds with what it must
     Chaos(chaos::Arguments),
+    /// Measures how fast Muster is, against the best script by hand
+    Bench(bench::Arguments),
 }
 
 #[tokio::main]
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let end = match cli.command {
         Command::Chaos(arguments) => Box::pin(chaos::start(arguments)).await,
+        Command::Bench(arguments) => Box::pin(bench::start(arguments)).await,
         command => Box::pin(at_work(cli.service, command)).await,
     };
     match end {
@@ -76,5 +80,6 @@ async fn at_work(service: Service, command: Command) -> Result<ExitCode, Trouble
         Command::Import(arguments) => import::run(&client, arguments).await,
         Command::Demo(arguments) => demo::run(&client, &arguments).await,
         Command::Chaos(arguments) => chaos::start(arguments).await,
+        Command::Bench(arguments) => bench::start(arguments).await,
     }
 }

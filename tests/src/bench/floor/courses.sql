@@ -1,0 +1,17 @@
+-- Two courses for each person, as a student.
+CREATE TEMP TABLE staged (username text COLLATE "C", course1 text COLLATE "C", course2 text COLLATE "C");
+\copy staged FROM '{file}' WITH (FORMAT csv, HEADER)
+ANALYZE staged;
+CREATE TEMP TABLE planned AS
+SELECT u.id AS user_id, c.id AS course_id
+  FROM staged l
+  JOIN lms.users u ON u.site_id = {site} AND u.username = l.username AND u.deleted_at IS NULL
+ CROSS JOIN LATERAL (VALUES (l.course1), (l.course2)) n (shortname)
+  JOIN lms.courses c ON c.site_id = {site} AND c.shortname = n.shortname
+ ORDER BY 1, 2;
+BEGIN;
+INSERT INTO lms.enrolments (user_id, course_id, starts_at) SELECT user_id, course_id, date_trunc('day', now()) FROM planned
+    ON CONFLICT DO NOTHING;
+INSERT INTO lms.role_assignments (user_id, course_id, role_id) SELECT user_id, course_id, 1 FROM planned
+    ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,36 @@
+-- Creates who is missing, updates who differs, then their segment and course; ids are resolved once.
+CREATE TEMP TABLE staged (username text COLLATE "C", firstname text, lastname text, email text, city text, country text,
+                          idnumber text COLLATE "C", cohort1 text COLLATE "C", course1 text COLLATE "C");
+\copy staged FROM '{file}' WITH (FORMAT csv, HEADER)
+ANALYZE staged;
+CREATE TEMP TABLE planned AS
+SELECT coalesce(u.id, nextval(pg_get_serial_sequence('lms.users', 'id'))) AS id, u.id IS NULL AS is_new,
+       l.username, l.firstname, l.lastname, l.email, lower(l.email) AS email_key, l.city, l.country, l.idnumber,
+       s.id AS segment_id, c.id AS course_id
+  FROM staged l
+  LEFT JOIN lms.users u ON u.site_id = {site} AND u.username = l.username AND u.deleted_at IS NULL
+  LEFT JOIN lms.segments s ON s.site_id = {site} AND s.idnumber = l.cohort1
+  LEFT JOIN lms.courses c ON c.site_id = {site} AND c.shortname = l.course1
+ ORDER BY 1;
+ANALYZE planned;
+BEGIN;
+UPDATE lms.users u
+   SET firstname = p.firstname, lastname = p.lastname, email = p.email, email_key = p.email_key, city = p.city, country = p.country,
+       idnumber = p.idnumber, updated_at = now()
+  FROM planned p
+ WHERE NOT p.is_new AND u.id = p.id
+   AND (u.firstname, u.lastname, u.email, u.city, u.country, u.idnumber)
+       IS DISTINCT FROM (p.firstname, p.lastname, p.email, p.city, p.country, p.idnumber);
+INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, city, country, idnumber)
+SELECT id, {site}, username, firstname, lastname, email, email_key, city, country, idnumber FROM planned WHERE is_new
+    ON CONFLICT DO NOTHING;
+INSERT INTO lms.segment_members (user_id, segment_id)
+SELECT id, segment_id FROM planned WHERE segment_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
+INSERT INTO lms.enrolments (user_id, course_id, starts_at)
+SELECT id, course_id, date_trunc('day', now()) FROM planned WHERE course_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
+INSERT INTO lms.role_assignments (user_id, course_id, role_id)
+SELECT id, course_id, 1 FROM planned WHERE course_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
+COMMIT;

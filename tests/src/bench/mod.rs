@@ -1,0 +1,191 @@
+//! The benchmark: how fast Muster is, as a ratio to the best that a script by hand does on the same database in the same run.
+//! `tests/bench/README.md` tells the method and what was measured last.
+
+mod floor;
+mod ground;
+mod intake;
+mod journey;
+mod latency;
+mod loads;
+mod meter;
+mod names;
+mod report;
+mod server;
+
+pub use loads::Load;
+pub use report::Report;
+
+use anyhow::Context;
+use journey::Muster;
+use report::{Grown, Machine, Pair};
+use server::{Database, Server};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// What is to be measured.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// A server on which databases may be made.
+    pub server_url: String,
+    /// Loads against the floor.
+    pub loads: Vec<Load>,
+    /// Everything else.
+    pub extras: Vec<Extra>,
+    /// Lines of a load.
+    pub lines: u64,
+    /// People of the site.
+    pub users: u64,
+    /// Worker processes.
+    pub workers: usize,
+    /// How often floor and Muster run in turn.
+    pub rounds: usize,
+}
+
+/// What is measured besides the loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Extra {
+    /// Small imports when nothing else runs.
+    Idle,
+    /// Small imports, and looks at its status, while W2 runs for another site.
+    Beside,
+    /// A file of a thousand bytes for each line of a load, against a plain store.
+    Intake,
+    /// From a hundredth of the lines to ten times as many, and from nobody to five times as many people.
+    Growth,
+}
+
+/// Measures; each result is told to `tell` when it is there.
+pub async fn run(run: Run, tell: impl Fn(&str)) -> anyhow::Result<Report> {
+    let server = Server::open(&run.server_url).await?;
+    let folder = TempDir::with_prefix("muster-bench-")?;
+    let machine = Machine::look(&server).await?;
+    let mut report = Report { machine, lines: run.lines, users: run.users, workers: run.workers, ..Report::default() };
+    tell(&format!("making a site of {} people", run.users));
+    let site = ground::make(&server, run.users).await?;
+    let bench = Bench { run, server, folder: folder.path().to_owned(), site };
+    bench.pairs(&mut report, &tell).await?;
+    bench.extras(&mut report, &tell).await?;
+    bench.site.drop().await?;
+    Ok(report)
+}
+
+/// A run of the benchmark.
+struct Bench<T> {
+    run: Run,
+    server: Server,
+    folder: PathBuf,
+    site: T,
+}
+
+impl Bench<Database> {
+    /// Each load, by the script and by Muster in turn.
+    async fn pairs(&self, report: &mut Report, tell: &impl Fn(&str)) -> anyhow::Result<()> {
+        for &load in self.run.loads.iter().filter(|load| **load != Load::W4) {
+            let mut tour = vec![load];
+            // W4 is W1 once more.
+            tour.extend(self.run.loads.contains(&Load::W4).then_some(Load::W4).filter(|_| load == Load::W1));
+            let files = self.files(&tour)?;
+            for round in 1..=self.run.rounds {
+                for pair in self.pair(&files).await.with_context(|| format!("{} of round {round}", load.name()))? {
+                    let (floor, muster, ratio) = (pair.floor, pair.muster.total, pair.ratio);
+                    tell(&format!("{} round {round}: {muster:.2} s against {floor:.2} s: {ratio:.2}", pair.load));
+                    report.pairs.push(pair);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of each load, and the one that the script gets: it cannot read one with mistakes.
+    fn files(&self, tour: &[Load]) -> anyhow::Result<Vec<(Load, PathBuf, PathBuf)>> {
+        let write = |load: Load| load.write(&self.folder, self.run.lines, self.run.users, 1);
+        tour.iter()
+            .map(|&load| {
+                let file = write(load)?;
+                let clean = if load == Load::W5 { write(Load::W1)? } else { file.clone() };
+                Ok((load, file, clean))
+            })
+            .collect()
+    }
+
+    /// The loads one after the other, each way on a fresh copy of the site.
+    async fn pair(&self, files: &[(Load, PathBuf, PathBuf)]) -> anyhow::Result<Vec<Pair>> {
+        let copy = self.site.copy("floor").await?;
+        let mut floors = Vec::new();
+        for (load, _, clean) in files {
+            floors.push((floor::run(&self.server, &copy, *load, clean).await?, copy.rows().await?));
+        }
+        copy.drop().await?;
+        let copy = self.site.copy("muster").await?;
+        let muster = Muster::start(&copy, self.run.workers).await;
+        let mut pairs = Vec::new();
+        for ((load, file, _), ((floor, floor_cost), rows)) in files.iter().zip(floors) {
+            let journey = muster.load(&self.server, &copy, load.recipe(), file, self.run.lines).await?;
+            if *load != Load::W5 {
+                copy.rows().await?.must_equal(rows)?;
+            }
+            pairs.push(Pair { load: load.name(), floor, floor_cost, ratio: journey.total / floor, muster: journey });
+        }
+        drop(muster);
+        copy.drop().await?;
+        Ok(pairs)
+    }
+
+    async fn extras(&self, report: &mut Report, tell: &impl Fn(&str)) -> anyhow::Result<()> {
+        let wants = |extra: Extra| self.run.extras.contains(&extra);
+        if wants(Extra::Idle) || wants(Extra::Beside) {
+            let copy = self.site.copy("latency").await?;
+            let muster = Muster::start(&copy, self.run.workers).await;
+            if wants(Extra::Idle) {
+                tell("small imports, idle");
+                report.idle = Some(latency::idle(&muster).await?);
+            }
+            if wants(Extra::Beside) {
+                tell("small imports beside W2");
+                let file = Load::W2.write(&self.folder, self.run.lines, self.run.users, 1)?;
+                report.beside = Some(latency::beside(&muster, Load::W2.recipe(), &file).await?);
+            }
+            drop(muster);
+            copy.drop().await?;
+        }
+        if wants(Extra::Intake) {
+            tell("intake of a large file");
+            let copy = self.site.copy("intake").await?;
+            let muster = Muster::start(&copy, 0).await;
+            report.intake = Some(intake::run(&muster, &self.folder, self.run.lines * 1_000, self.run.rounds).await?);
+            drop(muster);
+            copy.drop().await?;
+        }
+        if wants(Extra::Growth) {
+            self.growth(report, tell).await?;
+        }
+        Ok(())
+    }
+
+    /// One thing grows at a time.
+    async fn growth(&self, report: &mut Report, tell: &impl Fn(&str)) -> anyhow::Result<()> {
+        let Run { lines, users, .. } = self.run;
+        for lines in [lines / 100, lines / 10, lines, lines * 10] {
+            report.growth.push(self.grown(&self.site, lines.max(1), users, tell).await?);
+        }
+        for people in [0, users / 10, users * 5] {
+            let site = ground::make(&self.server, people).await?;
+            report.growth.push(self.grown(&site, lines, people, tell).await?);
+            site.drop().await?;
+        }
+        Ok(())
+    }
+
+    async fn grown(&self, site: &Database, lines: u64, users: u64, tell: &impl Fn(&str)) -> anyhow::Result<Grown> {
+        let file = Load::W1.write(&self.folder, lines, users, 1)?;
+        let copy = site.copy("growth").await?;
+        let muster = Muster::start(&copy, self.run.workers).await;
+        let journey = muster.load(&self.server, &copy, Load::W1.recipe(), Path::new(&file), lines).await?;
+        drop(muster);
+        copy.drop().await?;
+        tokio::fs::remove_file(file).await?;
+        tell(&format!("{lines} lines on {users} people: {:.2} s", journey.total));
+        Ok(Grown { lines, users, muster: journey })
+    }
+}
