@@ -1,11 +1,30 @@
-//! Plans, read back: those that apply finds out of date, and those that an undo reverses.
+//! Plans, read back: those of a piece that apply executes, those that it finds out of date, and those that an undo reverses.
 
 use crate::{
     error::StageError,
-    kinds::importer::{Changes, Memberships, Piece, Plan},
+    kinds::importer::{Changes, Memberships, Outline, Piece, Plan},
 };
 use muster_shared::model::{ids::ImportNo, plan::Action};
 use sqlx::PgConnection;
+
+/// The plans of a piece, in the order of subject and turn.
+pub(crate) async fn outlines(conn: &mut PgConnection, piece: Piece) -> Result<Vec<Outline>, StageError> {
+    let stored = sqlx::query_as!(
+        Stored,
+        r#"SELECT line AS "line!", subject, turn AS "turn!", action AS "action!: i8", target_version, mask AS "mask!",
+                  NULL::text[] AS "before: Vec<Option<String>>", NULL::text[] AS "after: Vec<Option<String>>",
+                  segments_joined, segments_there, segments_left, courses, course_roles, course_does
+             FROM muster.plans_of($1, $2, $3)"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut outlines: Vec<Outline> = stored.into_iter().map(Outline::try_from).collect::<Result<_, _>>()?;
+    outlines.sort_unstable_by_key(|plan| (plan.subject, plan.turn));
+    Ok(outlines)
+}
 
 /// The plans of some subjects of a piece.
 pub(crate) async fn of_subjects(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<Plan>, StageError> {
@@ -72,12 +91,46 @@ struct Stored {
     course_does: Option<Vec<i16>>,
 }
 
+impl Stored {
+    fn action(&self) -> Result<Action, StageError> {
+        Action::of_letter(self.action as u8)
+            .ok_or(StageError::Fail { code: "defect", detail: "import_plans.action is not known".to_owned() })
+    }
+
+    /// What is stored as nothing is empty.
+    fn memberships(&mut self) -> Memberships {
+        Memberships {
+            segments_joined: self.segments_joined.take().unwrap_or_default(),
+            segments_there: self.segments_there.take().unwrap_or_default(),
+            segments_left: self.segments_left.take().unwrap_or_default(),
+            courses: self.courses.take().unwrap_or_default(),
+            course_roles: self.course_roles.take().unwrap_or_default(),
+            course_does: self.course_does.take().unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<Stored> for Outline {
+    type Error = StageError;
+
+    fn try_from(mut row: Stored) -> Result<Self, StageError> {
+        Ok(Self {
+            line: row.line,
+            subject: row.subject.unwrap_or_default(),
+            turn: row.turn,
+            action: row.action()?,
+            target_version: row.target_version,
+            writes: row.mask != 0,
+            memberships: row.memberships(),
+        })
+    }
+}
+
 impl TryFrom<Stored> for Plan {
     type Error = StageError;
 
-    fn try_from(row: Stored) -> Result<Self, StageError> {
-        let action = Action::of_letter(row.action as u8)
-            .ok_or(StageError::Fail { code: "defect", detail: "import_plans.action is not known".to_owned() })?;
+    fn try_from(mut row: Stored) -> Result<Self, StageError> {
+        let (action, memberships) = (row.action()?, row.memberships());
         // Values that were all absent are stored as nothing.
         let (mut before, mut after) = (row.before.unwrap_or_default(), row.after.unwrap_or_default());
         let fields = before.len().max(after.len());
@@ -90,14 +143,7 @@ impl TryFrom<Stored> for Plan {
             action,
             target_version: row.target_version,
             changes: Changes { mask: row.mask, before, after },
-            memberships: Memberships {
-                segments_joined: row.segments_joined.unwrap_or_default(),
-                segments_there: row.segments_there.unwrap_or_default(),
-                segments_left: row.segments_left.unwrap_or_default(),
-                courses: row.courses.unwrap_or_default(),
-                course_roles: row.course_roles.unwrap_or_default(),
-                course_does: row.course_does.unwrap_or_default(),
-            },
+            memberships,
             issues: Vec::new(),
         })
     }

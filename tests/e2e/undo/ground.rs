@@ -51,7 +51,11 @@ async fn memberships_that_went_though_a_line_gives_others() {
     let import = applied_after_undo(&muster, &ready, &given).await;
     assert_eq!(summary(&import), "unchanged 2, update 2 | held 2, unchanged 1, updated 1 | segments_joined 1");
     let outcomes = lines(&muster.rows(id(&import), "").await, "outcome");
-    assert_eq!(outcomes, ["2 held target-changed", "3 held target-changed", "4 updated", "5 unchanged"], "what an earlier line gives is there");
+    assert_eq!(
+        outcomes,
+        ["2 held target-changed", "3 held target-changed", "4 updated", "5 unchanged"],
+        "what an earlier line gives is there"
+    );
 }
 
 #[tokio::test]

@@ -83,9 +83,7 @@ async fn people(conn: &mut PgConnection, users: i64) -> anyhow::Result<()> {
 
 async fn memberships(conn: &mut PgConnection) -> anyhow::Result<()> {
     let numbered = "SELECT u.id, u.site_id, row_number() OVER (PARTITION BY u.site_id ORDER BY u.id) AS n FROM lms.users u";
-    let of = |what: &str, name: &str, key: &str| {
-        format!("JOIN lms.{what} o ON o.site_id = u.site_id AND o.{name} = {key} ORDER BY u.id")
-    };
+    let of = |what: &str, name: &str, key: &str| format!("JOIN lms.{what} o ON o.site_id = u.site_id AND o.{name} = {key} ORDER BY u.id");
     let segments = of("segments", "idnumber", &format!("'seg-' || lpad((pg_temp.scatter(n, 4) % {SEGMENTS})::text, 3, '0')"));
     let courses = of("courses", "shortname", &format!("'c-' || lpad((pg_temp.scatter(n, 5) % {COURSES})::text, 4, '0')"));
     for statement in [

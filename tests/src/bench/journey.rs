@@ -59,7 +59,14 @@ impl Muster {
     }
 
     /// An import from the accepted upload to `applied`.
-    pub(super) async fn load(&self, server: &Server, database: &Database, recipe: &str, file: &Path, lines: u64) -> anyhow::Result<Journey> {
+    pub(super) async fn load(
+        &self,
+        server: &Server,
+        database: &Database,
+        recipe: &str,
+        file: &Path,
+        lines: u64,
+    ) -> anyhow::Result<Journey> {
         let before = self.cost(server).await?;
         let import = upload(&self.client, SITE, recipe, file).await?;
         let ready = rested(&self.client, SITE, &import.id, "ready").await?;

@@ -94,17 +94,24 @@ fn new_person(nth: u64, users: u64, seed: u64) -> Vec<String> {
 
 /// The line with a mistake, of which there are ten sorts.
 fn spoilt(mut line: Vec<String>, sort: u64) -> Vec<String> {
-    match sort % 10 {
-        0 => line[0].clear(),
-        1 => line[2].clear(),
-        2 => line[3] = "nobody at example.com".to_owned(),
-        3 => line[3] = details(1)[2].clone(),
-        4 => line[5] = "XY".to_owned(),
-        5 => line[7] = "seg-abc".to_owned(),
-        6 => line[8] = "c-abcd".to_owned(),
-        7 => line.truncate(5),
-        8 => line[4] = "Å".repeat(200),
-        _ => line.push("one too many".to_owned()),
-    }
+    let (at, cell) = match sort % 10 {
+        0 => (0, String::new()),
+        1 => (2, String::new()),
+        2 => (3, "nobody at example.com".to_owned()),
+        3 => (3, details(1)[2].clone()),
+        4 => (5, "XY".to_owned()),
+        5 => (7, "seg-abc".to_owned()),
+        6 => (8, "c-abcd".to_owned()),
+        7 => (4, "Å".repeat(200)),
+        8 => {
+            line.truncate(5);
+            return line;
+        }
+        _ => {
+            line.push("one too many".to_owned());
+            return line;
+        }
+    };
+    line[at] = cell;
     line
 }

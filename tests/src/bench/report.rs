@@ -257,7 +257,10 @@ impl Report {
             return Ok(());
         }
         let cpu = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.1}"));
-        writeln!(out, "load  floor s | validate preview apply  total s  lines/s | ratio | CPU s: floor; Postgres workers api | WAL MiB: floor, Muster | MiB: worker api")?;
+        writeln!(
+            out,
+            "load  floor s | validate preview apply  total s  lines/s | ratio | CPU s: floor; Postgres workers api | WAL MiB: floor, Muster | MiB: worker api"
+        )?;
         for pair in &self.pairs {
             let Journey { validate, preview, apply, total, lines_per_second, cost, worker_mib, api_mib } = &pair.muster;
             writeln!(

@@ -135,7 +135,8 @@ impl Database {
     pub(super) async fn rows(&self) -> anyhow::Result<Rows> {
         let statement = "SELECT (SELECT count(*) FROM lms.users), (SELECT count(*) FROM lms.segment_members),
                                 (SELECT count(*) FROM lms.enrolments), (SELECT count(*) FROM lms.role_assignments)";
-        let (users, segment_members, enrolments, role_assignments) = sqlx::query_as(statement).fetch_one(&mut self.connect().await?).await?;
+        let (users, segment_members, enrolments, role_assignments) =
+            sqlx::query_as(statement).fetch_one(&mut self.connect().await?).await?;
         Ok(Rows { users, segment_members, enrolments, role_assignments })
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     error::StageError,
-    kinds::importer::{Importer, Piece, Plan},
+    kinds::importer::{Importer, Outline, Piece, Plan},
     plans, rows,
 };
+use muster_shared::model::plan::Action;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
@@ -18,10 +19,15 @@ pub(super) struct Held {
 }
 
 /// Locks the subjects of a piece, and what their plans name; tells those that must not be touched.
-pub(super) async fn check(conn: &mut PgConnection, piece: Piece, importer: &mut dyn Importer) -> Result<Held, StageError> {
-    let depended_on = depended_on(conn, piece, importer).await?;
-    let mut changed: HashSet<i64> = changed(conn, piece, importer).await?.into_iter().collect();
-    let shaken = importer.shaken(conn, piece).await?;
+pub(super) async fn check(
+    conn: &mut PgConnection,
+    piece: Piece,
+    plans: &[Outline],
+    importer: &mut dyn Importer,
+) -> Result<Held, StageError> {
+    let depended_on = depended_on(conn, piece, plans, importer).await?;
+    let mut changed = changed(conn, plans, importer).await?;
+    let shaken = importer.shaken(conn, piece, plans).await?;
     changed.extend(shaken.changed);
     let gone: HashSet<i64> = shaken.gone.into_iter().collect();
     let doubtful: Vec<i64> = changed.difference(&gone).copied().collect();
@@ -47,18 +53,8 @@ async fn planned_otherwise(
 }
 
 /// Those who would be deleted and on whom something hangs. Asked first, since it takes the strongest locks.
-async fn depended_on(conn: &mut PgConnection, piece: Piece, importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
-    if piece.undoes.is_none() {
-        return Ok(Vec::new());
-    }
-    let deleted = sqlx::query_scalar!(
-        r#"SELECT subject AS "subject!" FROM muster.plans_of($1, $2, $3) WHERE action::text = 'd' ORDER BY subject"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+async fn depended_on(conn: &mut PgConnection, piece: Piece, plans: &[Outline], importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
+    let deleted: Vec<i64> = plans.iter().filter(|plan| plan.action == Action::Delete).map(|plan| plan.subject).collect();
     if deleted.is_empty() { Ok(deleted) } else { importer.depended_on(conn, piece, &deleted).await }
 }
 
@@ -82,27 +78,21 @@ async fn plan_again(
 }
 
 /// The subjects of a piece that are no longer as they were found. Those of whom nothing is written are looked at, not locked.
-async fn changed(conn: &mut PgConnection, piece: Piece, importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
-    // Compared here and not in one statement: its planner would take the few rows that it expects for granted and compare each
-    // of five thousand with each.
-    let found = sqlx::query!(
-        r#"SELECT subject AS "id!", max(target_version) AS "version!", bool_or(action <> 'n') AS "is_written!"
-             FROM muster.plans_of($1, $2, $3)
-            WHERE target_version IS NOT NULL
-            GROUP BY subject"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut present = HashMap::new();
-    for lock in [true, false] {
-        let subjects: Vec<i64> = found.iter().filter(|subject| subject.is_written == lock).map(|subject| subject.id).collect();
+async fn changed(conn: &mut PgConnection, plans: &[Outline], importer: &dyn Importer) -> Result<HashSet<i64>, StageError> {
+    let (mut written, mut read) = (Vec::new(), Vec::new());
+    let mut found = HashMap::new();
+    for plans in plans.chunk_by(|one, next| one.subject == next.subject) {
+        let Some(version) = plans.iter().find_map(|plan| plan.target_version) else { continue };
+        let subject = plans[0].subject;
+        found.insert(subject, version);
+        let is_written = plans.iter().any(|plan| plan.action != Action::Unchanged);
+        if is_written { &mut written } else { &mut read }.push(subject);
+    }
+    for (subjects, lock) in [(written, true), (read, false)] {
         if !subjects.is_empty() {
-            present.extend(importer.versions(conn, &subjects, lock).await?);
+            let present = importer.versions(conn, &subjects, lock).await?;
+            found.retain(|subject, version| present.get(subject) != Some(version));
         }
     }
-    let changed = found.into_iter().filter(|subject| present.get(&subject.id) != Some(&subject.version));
-    Ok(changed.map(|subject| subject.id).collect())
+    Ok(found.into_keys().collect())
 }

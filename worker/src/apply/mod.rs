@@ -9,13 +9,19 @@ use crate::{
     context::Context,
     crash,
     error::StageError,
-    kinds::importer::{Contents, Importer, Piece, Turn},
+    kinds::importer::{Importer, Outline, Piece, Turn},
+    plans,
 };
 use muster_shared::{
-    model::tally::{Effects, Tally},
+    model::{
+        plan::Action,
+        tally::{Effects, Tally},
+    },
     store::imports::Import,
 };
+use outcomes::Differing;
 use sqlx::{Connection, PgConnection};
+use std::collections::BTreeMap;
 
 /// A batch of a single subject that the database refuses.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +77,7 @@ pub(crate) async fn run(
     }
 }
 
+/// Executes the plans of a batch turn by turn. An error names the turn in which it came.
 async fn execute(
     conn: &mut PgConnection,
     import: &Import,
@@ -80,49 +87,36 @@ async fn execute(
 ) -> Result<(Tally, Effects), (i16, StageError)> {
     let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, low: batch.low, high: batch.high };
     let before_turns = |error: StageError| (1, error);
-    let guard::Held { mut changed, gone } = guard::check(conn, piece, importer).await.map_err(before_turns)?;
+    let plans = plans::outlines(conn, piece).await.map_err(before_turns)?;
+    let guard::Held { mut changed, gone } = guard::check(conn, piece, &plans, importer).await.map_err(before_turns)?;
     let mut held = [changed.as_slice(), &gone].concat();
     let mut effects = Effects::default();
-    for (number, contents) in turns(conn, piece).await.map_err(before_turns)? {
+    for (number, plans) in turns(&plans) {
         if failing.is_some_and(|failing| number >= failing.turn) {
             break;
         }
-        let turn = Turn { piece, number, held: &held };
-        let executed = importer.execute(conn, turn, contents).await.map_err(|error| (number, error))?;
+        let turn = Turn { piece, number, plans: &plans, held: &held };
+        let executed = importer.execute(conn, turn).await.map_err(|error| (number, error))?;
         effects += executed.effects;
         held.extend(&executed.held);
         changed.extend(executed.held);
     }
-    for (subjects, why) in [(changed, outcomes::CHANGED), (gone, outcomes::GONE)] {
-        outcomes::record_held(conn, piece, &subjects, why).await.map_err(before_turns)?;
-    }
+    let mut differing = Differing::default();
+    differing.hold(&plans, &changed, outcomes::CHANGED);
+    differing.hold(&plans, &gone, outcomes::GONE);
     if let Some(failing) = failing {
-        outcomes::record_failed(conn, piece, failing.turn, failing.error).await.map_err(before_turns)?;
+        differing.fail(&plans, failing);
     }
-    let outcomes = outcomes::count(conn, piece).await.map_err(before_turns)?;
+    let outcomes = differing.count(&plans);
+    differing.record(conn, import.no).await.map_err(before_turns)?;
     Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
 }
 
-/// The turns of a piece by number, and what the plans of each contain.
-async fn turns(conn: &mut PgConnection, piece: Piece) -> Result<Vec<(i16, Contents)>, StageError> {
-    let rows = sqlx::query!(
-        r#"SELECT turn AS "turn!", bool_or(action = 'c') AS "creates!", bool_or(action = 'u' AND mask <> 0) AS "updates!",
-                  bool_or(action = 'd') AS "deletes!", bool_or(coalesce(segments_joined, segments_left) IS NOT NULL) AS "segments!", bool_or(courses IS NOT NULL) AS "courses!"
-             FROM muster.plans_of($1, $2, $3)
-            WHERE action::text IN ('c', 'u', 'd')
-            GROUP BY turn ORDER BY turn"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let contents =
-                Contents { creates: row.creates, updates: row.updates, deletes: row.deletes, segments: row.segments, courses: row.courses };
-            (row.turn, contents)
-        })
-        .collect())
+/// The plans that do something, by turn.
+fn turns(plans: &[Outline]) -> BTreeMap<i16, Vec<&Outline>> {
+    let mut turns: BTreeMap<i16, Vec<&Outline>> = BTreeMap::new();
+    for plan in plans.iter().filter(|plan| matches!(plan.action, Action::Create | Action::Update | Action::Delete)) {
+        turns.entry(plan.turn).or_default().push(plan);
+    }
+    turns
 }

@@ -1,95 +1,87 @@
 //! What came out: recorded by line only where it is otherwise than planned, counted for all.
 
+use super::Failing;
 use crate::{
     error::{StageError, kind_of},
-    kinds::importer::Piece,
+    kinds::importer::Outline,
 };
-use muster_shared::model::{
-    issue::Code,
-    plan::{Action, Outcome},
-    tally::Outcomes,
-};
+use muster_shared::model::{ids::ImportNo, issue::Code, plan::Outcome, tally::Outcomes};
 use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashSet};
 
 /// Why subjects are held that changed, or whose name somebody took.
 pub(super) const CHANGED: &str = "It was changed since the preview, so it was not touched. Preview the line again.";
 /// Why subjects are held whose plans name what is gone.
-pub(super) const GONE: &str = "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
+pub(super) const GONE: &str =
+    "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
 const HELD_AFTER_FAILURE: &str = "An earlier line about the same one failed, so this one was not tried.";
 
 /// What racing writers take from each other: no defect of the line.
 const TAKEN_MEANWHILE: &[&str] = &["users_username", "users_email"];
 
-/// Records all lines of some subjects as held, and why.
-pub(super) async fn record_held(conn: &mut PgConnection, piece: Piece, subjects: &[i64], why: &str) -> Result<(), StageError> {
-    if subjects.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)
-         SELECT import_no, line, $5, $6, $7 FROM muster.plans_of($1, $2, $3)
-          WHERE subject = ANY ($4)",
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        subjects,
-        Outcome::Held.name(),
-        <&str>::from(Code::TargetChanged),
-        why,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
+/// What came out otherwise than planned, by line.
+#[derive(Default)]
+pub(super) struct Differing(BTreeMap<i32, (Outcome, Code, String)>);
 
-/// Records the line of a turn as failed, and the later ones of its subject as held.
-pub(super) async fn record_failed(conn: &mut PgConnection, piece: Piece, turn: i16, error: &sqlx::Error) -> Result<(), StageError> {
-    let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
-    let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
-        (Outcome::Held, Code::TargetChanged, "Its username or e-mail was taken by somebody else since the preview.".to_owned())
-    } else {
-        (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(error)))
-    };
-    sqlx::query!(
-        "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)
-         SELECT import_no, line, CASE WHEN turn = $4 THEN $5 ELSE $6 END, $7, CASE WHEN turn = $4 THEN $8 ELSE $9 END
-           FROM muster.plans_of($1, $2, $3)
-          WHERE turn >= $4
-             ON CONFLICT DO NOTHING",
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        turn,
-        outcome.name(),
-        Outcome::Held.name(),
-        <&str>::from(code),
-        message,
-        HELD_AFTER_FAILURE,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Counts the lines of a piece by what came out.
-pub(super) async fn count(conn: &mut PgConnection, piece: Piece) -> Result<Outcomes, StageError> {
-    let rows = sqlx::query!(
-        r#"SELECT p.action AS "action!: i8", o.outcome AS "outcome?", count(*) AS "lines!"
-             FROM muster.plans_of($1, $2, $3) p
-             LEFT JOIN muster.import_outcomes o ON o.import_no = p.import_no AND o.line = p.line
-            GROUP BY 1, 2"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut outcomes = Outcomes::default();
-    for row in rows {
-        let planned = Action::of_letter(row.action as u8).map(Action::outcome);
-        if let Some(outcome) = row.outcome.and_then(|outcome| outcome.parse().ok()).or(planned) {
-            outcomes.add(outcome, row.lines);
+impl Differing {
+    /// All lines of some subjects are held, and why.
+    pub(super) fn hold(&mut self, plans: &[Outline], subjects: &[i64], why: &str) {
+        let subjects: HashSet<i64> = subjects.iter().copied().collect();
+        for plan in plans.iter().filter(|plan| subjects.contains(&plan.subject)) {
+            self.0.insert(plan.line, (Outcome::Held, Code::TargetChanged, why.to_owned()));
         }
     }
-    Ok(outcomes)
+
+    /// The line of a turn fails, and the later ones of its subject are held.
+    pub(super) fn fail(&mut self, plans: &[Outline], failing: Failing<'_>) {
+        let constraint = failing.error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
+        let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
+            (Outcome::Held, Code::TargetChanged, "Its username or e-mail was taken by somebody else since the preview.".to_owned())
+        } else {
+            (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(failing.error)))
+        };
+        for plan in plans.iter().filter(|plan| plan.turn >= failing.turn) {
+            let came = if plan.turn == failing.turn {
+                (outcome, code, message.clone())
+            } else {
+                (Outcome::Held, code, HELD_AFTER_FAILURE.to_owned())
+            };
+            self.0.entry(plan.line).or_insert(came);
+        }
+    }
+
+    /// Counts the lines by what came out.
+    pub(super) fn count(&self, plans: &[Outline]) -> Outcomes {
+        let mut outcomes = Outcomes::default();
+        for plan in plans {
+            outcomes.add(self.0.get(&plan.line).map_or(plan.action.outcome(), |(outcome, ..)| *outcome), 1);
+        }
+        outcomes
+    }
+
+    /// Writes it down.
+    pub(super) async fn record(self, conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let (mut lines, mut outcomes, mut codes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (line, (outcome, code, message)) in self.0 {
+            lines.push(line);
+            outcomes.push(outcome.name().to_owned());
+            codes.push(<&str>::from(code).to_owned());
+            messages.push(message);
+        }
+        sqlx::query!(
+            "INSERT INTO muster.import_outcomes (import_no, line, outcome, code, message)
+             SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[])",
+            import.0,
+            &lines,
+            &outcomes,
+            &codes,
+            &messages,
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use muster_shared::model::{
     tally::Effects,
 };
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Who a line is about, and what it lays claim to.
 #[derive(Default)]
@@ -162,13 +162,57 @@ pub(crate) struct Piece {
     pub(crate) high: i64,
 }
 
+/// A plan as apply has it in mind: the values that it writes stay in the database.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    pub(crate) line: i32,
+    pub(crate) subject: i64,
+    pub(crate) turn: i16,
+    pub(crate) action: Action,
+    /// As the subject was found; `None`: it was not there.
+    pub(crate) target_version: Option<i64>,
+    /// Does it write fields?
+    pub(crate) writes: bool,
+    pub(crate) memberships: Memberships,
+}
+
 /// One turn of a piece.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn<'a> {
     pub(crate) piece: Piece,
     pub(crate) number: i16,
+    /// The plans of this turn, in the order of their subjects, those of subjects too that are not to be touched.
+    pub(crate) plans: &'a [&'a Outline],
     /// Subjects that are not to be touched.
     pub(crate) held: &'a [i64],
+}
+
+impl Turn<'_> {
+    /// Is there a plan of this sort? Needless statements are left out.
+    pub(crate) fn any(&self, is_such: impl Fn(&Outline) -> bool) -> bool {
+        self.plans.iter().any(|plan| is_such(plan))
+    }
+
+    /// Does any plan create its subject?
+    pub(crate) fn creates(&self) -> bool {
+        self.any(|plan| plan.action == Action::Create)
+    }
+
+    /// Does any plan write fields of a subject that is there?
+    pub(crate) fn updates(&self) -> bool {
+        self.any(|plan| plan.action == Action::Update && plan.writes)
+    }
+
+    /// Does any plan delete its subject?
+    pub(crate) fn deletes(&self) -> bool {
+        self.any(|plan| plan.action == Action::Delete)
+    }
+
+    /// The plans that are to be executed.
+    pub(crate) fn not_held(&self) -> impl Iterator<Item = &Outline> {
+        let held: HashSet<i64> = self.held.iter().copied().collect();
+        self.plans.iter().copied().filter(move |plan| !held.contains(&plan.subject))
+    }
 }
 
 /// A checked statement that executes plans of one turn: `$1` is the import, `$2` and `$3` the range of subjects for `muster.plans_of`,
@@ -187,17 +231,6 @@ macro_rules! in_turn {
     };
 }
 pub(crate) use in_turn;
-
-/// What the plans of one turn of a piece contain, so that needless statements are left out.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "questions with no order among them")]
-pub(crate) struct Contents {
-    pub(crate) creates: bool,
-    pub(crate) updates: bool,
-    pub(crate) deletes: bool,
-    pub(crate) segments: bool,
-    pub(crate) courses: bool,
-}
 
 /// What came of executing plans.
 #[derive(Debug, Default)]
@@ -240,12 +273,12 @@ pub(crate) trait Importer: Send + Sync {
 
     /// Apply, after the subjects are locked: those whose plans name what is gone, or take for granted what is no longer so. What the
     /// plans name, and is there, stays until the transaction ends. Plans of most kinds rest on nothing but their subjects.
-    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece) -> Result<Shaken, StageError> {
+    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece, _plans: &[Outline]) -> Result<Shaken, StageError> {
         Ok(Shaken::default())
     }
 
     /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError>;
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError>;
 
     /// Apply, before all pieces: makes what the file names and lets Muster make. Most kinds have nothing of the sort.
     async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {

@@ -122,6 +122,9 @@ pub(super) struct Plan {
     pub(super) version: Option<u64>,
     /// The deepest category that is there of those that lead to one that is missing.
     pub(super) under: Option<Id>,
+    /// The address comes back, in the end, to the one that the person has, but for its letters' case: whoever has one of those on the
+    /// way is not asked.
+    pub(super) keeps_address: bool,
     /// Why it is skipped or rejected.
     pub(super) codes: Vec<&'static str>,
 }
@@ -178,7 +181,7 @@ impl Plan {
             leaves: Vec::new(),
             courses: Vec::new(),
         };
-        Self { line, key, deed, version: None, under: None, codes }
+        Self { line, key, deed, version: None, under: None, keeps_address: false, codes }
     }
 
     /// A line that does something.

@@ -71,7 +71,7 @@ impl Reversal<'_> {
         if !self.is_free(subject, done, &writes, present.as_deref()) || !self.has_categories(&writes) {
             return None;
         }
-        let is_gone = record.is_none() && !is_deleted;
+        let (is_gone, done_of_subject) = (record.is_none() && !is_deleted, done);
         let line = |(done, writes): (&&Done, Vec<Write>)| {
             let mut plan = Plan::of(
                 done.plan.line,
@@ -84,6 +84,7 @@ impl Reversal<'_> {
             let category = writes.iter().find(|write| self.kind == Kind::Courses && write.field == CATEGORY);
             plan.deed.category = category.and_then(|write| category_of(write.after.as_deref()?)).map(Category::There);
             plan.deed.writes = writes;
+            plan.keeps_address = self.kind == Kind::People && keeps_address(done_of_subject, present.as_deref());
             if !is_gone {
                 self.memberships(subject, done, &mut plan);
             }
@@ -114,16 +115,11 @@ impl Reversal<'_> {
         if comes_back && is_others(self.state.shelf(self.kind).find(done[0].plan.key.as_deref().unwrap_or_default())) {
             return false;
         }
-        if self.kind != Kind::People {
+        if self.kind != Kind::People || keeps_address(done, present) {
             return true;
         }
-        let lower = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
-        let of_address = |write: &&Write| write.field == EMAIL && lower(&write.before) != lower(&write.after);
-        // An address that is back already, but for its letters' case, is not written again.
-        let first = done.iter().flat_map(|done| &done.plan.deed.writes).find(of_address).map(|write| lower(&write.before));
-        let is_back = present.is_some_and(|present| first == Some(lower(&present[EMAIL])));
-        let wanted = writes.iter().flatten().filter(of_address).filter_map(|write| lower(&write.after));
-        is_back || !wanted.into_iter().any(|email| is_others(self.state.addresses.get(&email).copied()))
+        let wanted = writes.iter().flatten().filter(|write| is_of_address(write)).filter_map(|write| lower(write.after.as_ref()));
+        !wanted.into_iter().any(|email| is_others(self.state.addresses.get(&email).copied()))
     }
 
     /// The categories into which courses go back are there, or come back with them.
@@ -156,6 +152,21 @@ impl Reversal<'_> {
             plan.deed.segments.push((segment, !self.state.members.contains_key(&(person, segment))));
         }
     }
+}
+
+fn lower(text: Option<&String>) -> Option<String> {
+    text.map(|text| text.to_lowercase())
+}
+
+/// Does it write another address, not only other letters of the same?
+fn is_of_address(write: &Write) -> bool {
+    write.field == EMAIL && lower(write.before.as_ref()) != lower(write.after.as_ref())
+}
+
+/// Is the address back already, but for its letters' case?
+fn keeps_address(done: &[&Done], present: Option<&[Option<String>]>) -> bool {
+    let first = done.iter().flat_map(|done| &done.plan.deed.writes).find(|write| is_of_address(write));
+    present.is_some_and(|present| first.is_some_and(|first| lower(first.before.as_ref()) == lower(present[EMAIL].as_ref())))
 }
 
 fn action(done: Action, plan: &Plan) -> Action {

@@ -7,7 +7,7 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, Shaken, StagedRow, Turn},
+    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, StagedRow, Turn},
     reversal,
 };
 use crate::{error::StageError, validate::header::Header};
@@ -133,19 +133,19 @@ impl Importer for Courses {
         sql::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, _plans: &[Outline]) -> Result<Shaken, StageError> {
         Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, changed: Vec::new() })
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
         let mut executed = Executed::default();
-        if contents.updates {
+        if turn.updates() {
             executed.effects.courses_updated = sql::update(conn, turn).await?;
         }
-        if contents.deletes {
+        if turn.deletes() {
             executed.effects.courses_deleted = sql::delete(conn, turn).await?;
         }
-        if contents.creates {
+        if turn.creates() {
             let (created, held) = sql::create(conn, turn).await?;
             executed.effects.courses_created = created;
             executed.held = held;

@@ -6,7 +6,7 @@ mod sql;
 use super::{
     cells::Cells,
     details::{Existing, Records},
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
+    importer::{Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
     reversal,
 };
 use crate::{error::StageError, validate::header::Header};
@@ -112,15 +112,15 @@ impl Importer for Segments {
         sql::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
         let mut executed = Executed::default();
-        if contents.updates {
+        if turn.updates() {
             executed.effects.segments_updated = sql::update(conn, turn).await?;
         }
-        if contents.deletes {
+        if turn.deletes() {
             executed.effects.segments_deleted = sql::delete(conn, turn).await?;
         }
-        if contents.creates {
+        if turn.creates() {
             let (created, held) = sql::create(conn, turn).await?;
             executed.effects.segments_created = created;
             executed.held = held;

@@ -4,9 +4,9 @@
 use super::take;
 use crate::{
     error::StageError,
-    kinds::importer::{Contents, Executed, Turn, in_turn},
+    kinds::importer::{ADDS_ROLE, ENROLS, Executed, Turn, in_turn},
 };
-use muster_shared::model::ids::SiteId;
+use muster_shared::model::{ids::SiteId, tally::Effects};
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
@@ -31,36 +31,78 @@ pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[
 }
 
 /// Executes one turn: what people leave, details, people who go, new people, then what they join. Only an undo takes away.
-pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
+pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
     let mut executed = Executed::default();
     let mut held = turn.held.to_vec();
     if turn.piece.undoes.is_some() {
-        take::away(conn, turn, contents, &mut executed.effects).await?;
+        take::away(conn, turn, &mut executed.effects).await?;
     }
-    if contents.updates {
+    if turn.updates() {
         update(conn, turn).await?;
     }
-    if contents.deletes {
+    if turn.deletes() {
         executed.effects.users_deleted = take::people(conn, turn).await?;
     }
-    if contents.creates {
+    if turn.creates() {
         let (created, taken) = create(conn, turn).await?;
         executed.effects.users_created = created;
         held.extend(&taken);
         executed.held = taken;
     }
-    let turn = Turn { held: &held, ..turn };
-    if contents.segments {
-        executed.effects.segments_joined = join_segments(conn, turn).await?;
-    }
-    if contents.courses {
-        executed.effects.enrolments_created = match turn.piece.undoes {
-            Some(_) => take::enrol_again(conn, turn).await?,
-            None => enrol(conn, turn).await?,
-        };
-        executed.effects.course_roles_added = add_roles(conn, turn).await?;
-    }
+    join(conn, Turn { held: &held, ..turn }, &mut executed.effects).await?;
     Ok(executed)
+}
+
+/// Who joins what. What the plans say is in memory already: sent as arrays it costs a fraction of reading the plans once more.
+async fn join(conn: &mut PgConnection, turn: Turn<'_>, effects: &mut Effects) -> Result<(), StageError> {
+    let (mut segments, mut courses, mut roles) = (Pairs::default(), Pairs::default(), Vec::new());
+    let mut roles_in = Pairs::default();
+    for plan in turn.not_held() {
+        let memberships = &plan.memberships;
+        for &segment in &memberships.segments_joined {
+            segments.push(plan.subject, segment);
+        }
+        for ((&course, &role), &does) in memberships.courses.iter().zip(&memberships.course_roles).zip(&memberships.course_does) {
+            if does & ENROLS != 0 {
+                courses.push(plan.subject, course);
+            }
+            if does & ADDS_ROLE != 0 {
+                roles_in.push(plan.subject, course);
+                roles.push(role);
+            }
+        }
+    }
+    if !segments.is_empty() {
+        effects.segments_joined = join_segments(conn, turn, &segments).await?;
+    }
+    if !courses.is_empty() {
+        effects.enrolments_created = match turn.piece.undoes {
+            Some(_) => take::enrol_again(conn, turn).await?,
+            None => enrol(conn, turn, &courses).await?,
+        };
+    }
+    if !roles.is_empty() {
+        effects.course_roles_added = add_roles(conn, turn, &roles_in, &roles).await?;
+    }
+    Ok(())
+}
+
+/// People and what each of them joins, at the same positions. In the order of the people's ids: neighbours lie in the same pages.
+#[derive(Default)]
+struct Pairs {
+    people: Vec<i64>,
+    joined: Vec<i64>,
+}
+
+impl Pairs {
+    fn push(&mut self, person: i64, joined: i64) {
+        self.people.push(person);
+        self.joined.push(joined);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
 }
 
 /// `+ 0` leaves the planner no other way to a person than the id: by the site it would come to all of them for each plan.
@@ -113,15 +155,14 @@ async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64
     Ok((made, rows.into_iter().filter_map(|row| row.taken).collect()))
 }
 
-async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let joined = in_turn!(
-        turn,
+async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>, pairs: &Pairs) -> Result<i64, StageError> {
+    let joined = sqlx::query!(
         "INSERT INTO lms.segment_members (user_id, segment_id, source)
-         SELECT p.target_id, s.id, $1
-           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_joined) s (id)
-          WHERE p.turn = $4 AND p.subject <> ALL ($5)
-          ORDER BY 1, 2
+         SELECT person, segment, $1 FROM unnest($2::bigint[], $3::bigint[]) p (person, segment)
              ON CONFLICT DO NOTHING",
+        turn.piece.import_no.0,
+        &pairs.people,
+        &pairs.joined,
     )
     .execute(conn)
     .await?;
@@ -129,33 +170,33 @@ async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, S
 }
 
 /// Enrols from 00:00 of the day of the preview, in the site's time zone.
-async fn enrol(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let enrolled = in_turn!(
-        turn,
+async fn enrol(conn: &mut PgConnection, turn: Turn<'_>, pairs: &Pairs) -> Result<i64, StageError> {
+    let enrolled = sqlx::query!(
         "WITH site AS (
             SELECT i.ready_at, coalesce(s.settings ->> 'time_zone', 'UTC') AS zone
               FROM muster.imports i JOIN muster.sites s ON s.id = i.site_id WHERE i.no = $1)
          INSERT INTO lms.enrolments (user_id, course_id, starts_at, source)
-         SELECT p.target_id, c.id, (SELECT date_trunc('day', ready_at AT TIME ZONE zone) AT TIME ZONE zone FROM site), $1
-           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
-          WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
-          ORDER BY 1, 2
+         SELECT person, course, (SELECT date_trunc('day', ready_at AT TIME ZONE zone) AT TIME ZONE zone FROM site), $1
+           FROM unnest($2::bigint[], $3::bigint[]) p (person, course)
              ON CONFLICT DO NOTHING",
+        turn.piece.import_no.0,
+        &pairs.people,
+        &pairs.joined,
     )
     .execute(conn)
     .await?;
     Ok(enrolled.rows_affected() as i64)
 }
 
-async fn add_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
-    let added = in_turn!(
-        turn,
+async fn add_roles(conn: &mut PgConnection, turn: Turn<'_>, pairs: &Pairs, roles: &[i32]) -> Result<i64, StageError> {
+    let added = sqlx::query!(
         "INSERT INTO lms.role_assignments (user_id, course_id, role_id, source)
-         SELECT p.target_id, c.id, c.role, $1
-           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
-          WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 2 <> 0
-          ORDER BY 1, 2, 3
+         SELECT person, course, role, $1 FROM unnest($2::bigint[], $3::bigint[], $4::integer[]) p (person, course, role)
              ON CONFLICT DO NOTHING",
+        turn.piece.import_no.0,
+        &pairs.people,
+        &pairs.joined,
+        roles,
     )
     .execute(conn)
     .await?;

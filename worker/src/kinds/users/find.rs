@@ -124,16 +124,20 @@ async fn memberships(conn: &mut PgConnection, rows: &[Row], found: &mut Site) ->
     if people.is_empty() {
         return Ok(());
     }
-    let (people, segments) = (Vec::from_iter(people), Vec::from_iter(segments));
+    found.segments = members(conn, &Vec::from_iter(people), &Vec::from_iter(segments)).await?;
+    Ok(())
+}
+
+/// Which of the people are in which of the segments.
+pub(super) async fn members(conn: &mut PgConnection, people: &[i64], segments: &[i64]) -> Result<HashSet<(i64, i64)>, StageError> {
     let rows = sqlx::query!(
         "SELECT user_id, segment_id FROM lms.segment_members WHERE user_id = ANY ($1) AND segment_id + 0 = ANY ($2)",
-        &people,
-        &segments,
+        people,
+        segments,
     )
     .fetch_all(conn)
     .await?;
-    found.segments = rows.into_iter().map(|row| (row.user_id, row.segment_id)).collect();
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.user_id, row.segment_id)).collect())
 }
 
 async fn courses(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Result<(), StageError> {
@@ -146,24 +150,34 @@ async fn courses(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Res
         return Ok(());
     }
     let (people, courses) = (Vec::from_iter(people), Vec::from_iter(courses));
-    let enrolments = sqlx::query!(
+    found.enrolments = enrolments(conn, &people, &courses).await?;
+    found.roles = roles(conn, &people, &courses).await?;
+    Ok(())
+}
+
+/// Which of the people are enrolled in which of the courses, with the status of the enrolment.
+pub(super) async fn enrolments(conn: &mut PgConnection, people: &[i64], courses: &[i64]) -> Result<HashMap<(i64, i64), i16>, StageError> {
+    let rows = sqlx::query!(
         "SELECT user_id, course_id, status FROM lms.enrolments WHERE user_id = ANY ($1) AND course_id + 0 = ANY ($2)",
-        &people,
-        &courses,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    found.enrolments = enrolments.into_iter().map(|row| ((row.user_id, row.course_id), row.status)).collect();
-    let roles = sqlx::query!(
-        r#"SELECT user_id, course_id AS "course_id!", role_id FROM lms.role_assignments
-            WHERE user_id = ANY ($1) AND course_id + 0 = ANY ($2)"#,
-        &people,
-        &courses,
+        people,
+        courses,
     )
     .fetch_all(conn)
     .await?;
-    found.roles = roles.into_iter().map(|row| (row.user_id, row.course_id, row.role_id)).collect();
-    Ok(())
+    Ok(rows.into_iter().map(|row| ((row.user_id, row.course_id), row.status)).collect())
+}
+
+/// Which of the people have which roles in which of the courses.
+pub(super) async fn roles(conn: &mut PgConnection, people: &[i64], courses: &[i64]) -> Result<HashSet<(i64, i64, i32)>, StageError> {
+    let rows = sqlx::query!(
+        r#"SELECT user_id, course_id AS "course_id!", role_id FROM lms.role_assignments
+            WHERE user_id = ANY ($1) AND course_id + 0 = ANY ($2)"#,
+        people,
+        courses,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.course_id, row.role_id)).collect())
 }
 
 /// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.

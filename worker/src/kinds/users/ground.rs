@@ -1,17 +1,17 @@
 //! What plans about people rest on besides the people, whose versions do not tell: that the segments and courses which they name are
 //! there, and that the people still have what the plans take for granted.
 
+use super::find;
 use crate::{
     error::StageError,
-    kinds::importer::{ADDS_ROLE, ENROLS, Piece, Plan, Shaken},
-    plans,
+    kinds::importer::{ADDS_ROLE, ENROLS, Memberships, Outline, Piece, Shaken},
 };
 use sqlx::PgConnection;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-/// Memberships that plans take for granted, and people do not have.
+/// Memberships that people have of those that plans take for granted.
 #[derive(Default)]
-struct Lacking {
+struct Present {
     /// Person and segment.
     segments: HashSet<(i64, i64)>,
     /// Person and course.
@@ -21,149 +21,101 @@ struct Lacking {
 }
 
 /// Looks after both. The segments and courses that are named are locked against removal, in the order of their ids.
-pub(super) async fn shaken(conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
-    let gone = of_what_is_gone(conn, piece).await?;
-    let lacking = Lacking::look_up(conn, piece).await?;
-    let people = lacking.people();
-    if people.is_empty() {
-        return Ok(Shaken { gone, changed: Vec::new() });
-    }
-    let mut stored = plans::of_subjects(conn, piece, &people).await?;
-    stored.sort_by_key(|plan| (plan.subject, plan.turn));
-    let by_person = stored.chunk_by(|one, next| one.subject == next.subject);
-    let changed = by_person.filter(|plans| lacking.is_missed_by(plans, piece.undoes.is_some())).filter_map(|plans| plans[0].subject);
+pub(super) async fn shaken(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Shaken, StageError> {
+    let is_undo = piece.undoes.is_some();
+    let gone = of_what_is_gone(conn, piece, plans).await?;
+    let present = Present::look_up(conn, plans).await?;
+    let by_person = plans.chunk_by(|one, next| one.subject == next.subject);
+    let changed = by_person.filter(|plans| present.lacks_for(plans, is_undo)).map(|plans| plans[0].subject);
     Ok(Shaken { gone, changed: changed.collect() })
 }
 
 /// People whose plans name a segment or a course that is gone.
-async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-    let mut segments = named_segments(conn, piece).await?;
+async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Vec<i64>, StageError> {
+    let is_undo = piece.undoes.is_some();
+    let segments = distinct(plans.iter().flat_map(named_segments));
+    let courses = distinct(plans.iter().flat_map(|plan| named_courses(plan, is_undo)));
+    let (mut segments_there, mut courses_there) = (Vec::new(), Vec::new());
     if !segments.is_empty() {
-        let there = sqlx::query_scalar!(
+        segments_there = sqlx::query_scalar!(
             "SELECT id FROM lms.segments WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
             &segments,
             piece.site.0,
         )
         .fetch_all(&mut *conn)
         .await?;
-        segments.retain(|segment| there.binary_search(segment).is_err());
     }
-    let mut courses = named_courses(conn, piece).await?;
     if !courses.is_empty() {
-        let there = sqlx::query_scalar!(
+        courses_there = sqlx::query_scalar!(
             "SELECT id FROM lms.courses WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
             &courses,
             piece.site.0,
         )
-        .fetch_all(&mut *conn)
+        .fetch_all(conn)
         .await?;
-        courses.retain(|course| there.binary_search(course).is_err());
     }
-    if segments.is_empty() && courses.is_empty() {
+    if segments_there.len() == segments.len() && courses_there.len() == courses.len() {
         return Ok(Vec::new());
     }
-    let people = sqlx::query_scalar!(
-        r#"SELECT DISTINCT subject AS "subject!" FROM muster.plans_of($1, $2, $3) p
-            WHERE p.segments_joined && $4 OR p.segments_there && $4
-               OR EXISTS (SELECT FROM unnest(p.courses, p.course_does) c (id, does)
-                           WHERE c.id = ANY ($5) AND (c.does & 3 <> 0 OR NOT $6))"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        &segments,
-        &courses,
-        piece.undoes.is_some(),
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(people)
+    let names_what_is_gone = |plan: &&Outline| {
+        named_segments(plan).any(|segment| segments_there.binary_search(&segment).is_err())
+            || named_courses(plan, is_undo).any(|course| courses_there.binary_search(&course).is_err())
+    };
+    Ok(distinct(plans.iter().filter(names_what_is_gone).map(|plan| plan.subject)))
 }
 
-async fn named_segments(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT DISTINCT s.id AS "id!" FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_joined || p.segments_there) s (id)"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-    )
-    .fetch_all(conn)
-    .await?)
+fn named_segments(plan: &Outline) -> impl Iterator<Item = i64> {
+    plan.memberships.segments_joined.iter().chain(&plan.memberships.segments_there).copied()
 }
 
 /// An undo names courses too in which it gives nothing: those may be gone.
-async fn named_courses(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT DISTINCT c.id AS "id!" FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
-            WHERE c.does & 3 <> 0 OR NOT $4"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        piece.undoes.is_some(),
-    )
-    .fetch_all(conn)
-    .await?)
+fn named_courses(plan: &Outline, is_undo: bool) -> impl Iterator<Item = i64> {
+    let named = plan.memberships.courses.iter().zip(&plan.memberships.course_does);
+    named.filter(move |(_, does)| !is_undo || **does & (ENROLS | ADDS_ROLE) != 0).map(|(course, _)| *course)
 }
 
-impl Lacking {
-    /// Who is created by the import had nothing before.
-    async fn look_up(conn: &mut PgConnection, piece: Piece) -> Result<Self, StageError> {
-        let segments = sqlx::query!(
-            r#"SELECT p.subject AS "person!", s.id AS "segment!"
-                 FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_there) s (id)
-                WHERE p.target_version IS NOT NULL
-                  AND NOT EXISTS (SELECT FROM lms.segment_members m WHERE m.user_id = p.subject AND m.segment_id = s.id)"#,
-            piece.import_no.0,
-            piece.low,
-            piece.high,
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        let courses = sqlx::query!(
-            r#"SELECT person AS "person!", course AS "course!", role AS "role!", lacks_enrolment AS "lacks_enrolment!", lacks_role AS "lacks_role!"
-                 FROM (SELECT p.subject AS person, c.id AS course, c.role,
-                              c.does & 1 = 0 AND NOT EXISTS (
-                              SELECT FROM lms.enrolments e WHERE e.user_id = p.subject AND e.course_id = c.id) AS lacks_enrolment,
-                              c.does & 2 = 0 AND NOT EXISTS (
-                              SELECT FROM lms.role_assignments r
-                               WHERE r.user_id = p.subject AND r.course_id = c.id AND r.role_id = c.role) AS lacks_role
-                         FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
-                        WHERE p.target_version IS NOT NULL AND c.does & 3 <> 3) named
-                WHERE lacks_enrolment OR lacks_role"#,
-            piece.import_no.0,
-            piece.low,
-            piece.high,
-        )
-        .fetch_all(conn)
-        .await?;
-        let mut lacking = Self { segments: segments.into_iter().map(|row| (row.person, row.segment)).collect(), ..Self::default() };
-        for row in courses {
-            if row.lacks_enrolment {
-                lacking.enrolments.insert((row.person, row.course));
-            }
-            if row.lacks_role {
-                lacking.roles.insert((row.person, row.course, row.role));
-            }
+/// In order.
+fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Courses and roles in which a plan leaves something as it is.
+fn granted_courses(plan: &Outline) -> impl Iterator<Item = (i64, i32, i16)> {
+    let Memberships { courses, course_roles, course_does, .. } = &plan.memberships;
+    let named = courses.iter().zip(course_roles).zip(course_does).map(|((&course, &role), &does)| (course, role, does));
+    named.filter(|(.., does)| does & (ENROLS | ADDS_ROLE) != ENROLS | ADDS_ROLE)
+}
+
+impl Present {
+    /// Asked as `find` asks, and only about people who were there: who is created by the import had nothing before.
+    async fn look_up(conn: &mut PgConnection, plans: &[Outline]) -> Result<Self, StageError> {
+        let mut present = Self::default();
+        let were_there = || plans.iter().filter(|plan| plan.target_version.is_some());
+        let granted = |plan: &&Outline| !plan.memberships.segments_there.is_empty();
+        let people = distinct(were_there().filter(granted).map(|plan| plan.subject));
+        if !people.is_empty() {
+            let segments = distinct(were_there().flat_map(|plan| plan.memberships.segments_there.iter().copied()));
+            present.segments = find::members(conn, &people, &segments).await?;
         }
-        Ok(lacking)
+        let granted = |plan: &&Outline| granted_courses(plan).next().is_some();
+        let people = distinct(were_there().filter(granted).map(|plan| plan.subject));
+        if !people.is_empty() {
+            let courses = distinct(were_there().flat_map(granted_courses).map(|(course, ..)| course));
+            present.enrolments = find::enrolments(conn, &people, &courses).await?.into_keys().collect();
+            present.roles = find::roles(conn, &people, &courses).await?;
+        }
+        Ok(present)
     }
 
-    fn people(&self) -> Vec<i64> {
-        let enrolments = self.enrolments.iter().map(|(person, _)| person);
-        let roles = self.roles.iter().map(|(person, ..)| person);
-        let people: HashSet<i64> = self.segments.iter().map(|(person, _)| person).chain(enrolments).chain(roles).copied().collect();
-        people.into_iter().collect()
-    }
-
-    /// Do the plans of one person, in the order of their turns, count on something that is lacking and that none of them gives before?
-    /// What an undo names and neither takes nor gives is nothing to it, but a role that it gives needs its enrolment.
-    fn is_missed_by(&self, plans: &[Plan], is_undo: bool) -> bool {
+    /// Do the plans of one person, in the order of their turns, count on something that is not there and that none of them gives
+    /// before? What an undo names and neither takes nor gives is nothing to it, but a role that it gives needs its enrolment.
+    fn lacks_for(&self, plans: &[Outline], is_undo: bool) -> bool {
         let mut given = Self::default();
-        for plan in plans {
-            let person = plan.subject.unwrap_or_default();
-            let memberships = &plan.memberships;
+        for plan in plans.iter().filter(|plan| plan.target_version.is_some()) {
+            let (person, memberships) = (plan.subject, &plan.memberships);
             let lacks_segment = |&segment: &i64| {
                 let place = (person, segment);
-                self.segments.contains(&place) && !given.segments.contains(&place)
+                !self.segments.contains(&place) && !given.segments.contains(&place)
             };
             if memberships.segments_there.iter().any(lacks_segment) {
                 return true;
@@ -171,15 +123,16 @@ impl Lacking {
             given.segments.extend(memberships.segments_joined.iter().map(|&segment| (person, segment)));
             for ((&course, &role), &does) in memberships.courses.iter().zip(&memberships.course_roles).zip(&memberships.course_does) {
                 let (place, with_role) = ((person, course), (person, course, role));
-                if does & ENROLS != 0 {
-                    given.enrolments.insert(place);
-                }
-                let lacks_enrolment = self.enrolments.contains(&place) && !given.enrolments.contains(&place);
-                let lacks_role = does & ADDS_ROLE == 0 && self.roles.contains(&with_role) && !given.roles.contains(&with_role);
-                if lacks_enrolment && (!is_undo || does & ADDS_ROLE != 0) || lacks_role && !is_undo {
+                let (enrols, adds_role) = (does & ENROLS != 0, does & ADDS_ROLE != 0);
+                let lacks_enrolment = !enrols && !self.enrolments.contains(&place) && !given.enrolments.contains(&place);
+                let lacks_role = !adds_role && !self.roles.contains(&with_role) && !given.roles.contains(&with_role);
+                if lacks_enrolment && (!is_undo || adds_role) || lacks_role && !is_undo {
                     return true;
                 }
-                if does & ADDS_ROLE != 0 {
+                if enrols {
+                    given.enrolments.insert(place);
+                }
+                if adds_role {
                     given.roles.insert(with_role);
                 }
             }
@@ -191,10 +144,9 @@ impl Lacking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::importer::Memberships;
     use muster_shared::model::plan::Action;
 
-    fn line(joined: &[i64], there: &[i64], courses: &[(i64, i32, i16)]) -> Plan {
+    fn line(joined: &[i64], there: &[i64], courses: &[(i64, i32, i16)]) -> Outline {
         let memberships = Memberships {
             segments_joined: joined.to_vec(),
             segments_there: there.to_vec(),
@@ -203,18 +155,14 @@ mod tests {
             course_roles: courses.iter().map(|course| course.1).collect(),
             course_does: courses.iter().map(|course| course.2).collect(),
         };
-        Plan { subject: Some(7), memberships, ..Plan::idle(2, Action::Update, Vec::new()) }
+        Outline { line: 2, subject: 7, turn: 1, action: Action::Update, target_version: Some(1), writes: false, memberships }
     }
 
     #[test]
     fn only_what_no_earlier_line_gives_is_missed() {
-        let lacking = Lacking {
-            segments: [(7, 1)].into(),
-            enrolments: [(7, 10)].into(),
-            roles: [(7, 10, 1), (7, 10, 2)].into(),
-        };
+        let present = Present { segments: [(7, 2)].into(), ..Present::default() };
         let (both, role, nothing) = (ENROLS | ADDS_ROLE, ADDS_ROLE, 0);
-        let cases: &[(&str, &[Plan], bool, bool)] = &[
+        let cases: &[(&str, &[Outline], bool, bool)] = &[
             ("a segment", &[line(&[], &[1], &[])], true, true),
             ("a segment that is there", &[line(&[], &[2], &[])], false, false),
             ("a segment of an earlier line", &[line(&[1], &[], &[]), line(&[], &[1], &[])], false, false),
@@ -226,8 +174,8 @@ mod tests {
             ("another role", &[line(&[], &[], &[(10, 1, both)]), line(&[], &[], &[(10, 2, nothing)])], true, false),
         ];
         for (what, plans, of_file, of_undo) in cases {
-            assert_eq!(lacking.is_missed_by(plans, false), *of_file, "{what}");
-            assert_eq!(lacking.is_missed_by(plans, true), *of_undo, "{what}, in an undo");
+            assert_eq!(present.lacks_for(plans, false), *of_file, "{what}");
+            assert_eq!(present.lacks_for(plans, true), *of_undo, "{what}, in an undo");
         }
     }
 }

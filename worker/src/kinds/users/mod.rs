@@ -11,7 +11,7 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Contents, Executed, Identity, Importer, Piece, Plan, Planned, Shaken, StagedRow, Turn},
+    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, StagedRow, Turn},
 };
 use crate::{error::StageError, validate::header::Header};
 use async_trait::async_trait;
@@ -115,11 +115,11 @@ impl Importer for Users {
         execute::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
-        ground::shaken(conn, piece).await
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Shaken, StageError> {
+        ground::shaken(conn, piece, plans).await
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>, contents: Contents) -> Result<Executed, StageError> {
-        execute::turn(conn, turn, contents).await
+    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
+        execute::turn(conn, turn).await
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     error::StageError,
-    kinds::importer::{Contents, Piece, Turn, in_turn},
+    kinds::importer::{Piece, Turn, in_turn},
 };
 use muster_shared::model::tally::Effects;
 use sqlx::PgConnection;
@@ -28,11 +28,11 @@ pub(super) async fn depended_on(conn: &mut PgConnection, piece: Piece, people: &
 }
 
 /// Takes people out of segments and courses. Roles go before enrolments, on which they hang.
-pub(super) async fn away(conn: &mut PgConnection, turn: Turn<'_>, contents: Contents, effects: &mut Effects) -> Result<(), StageError> {
-    if contents.segments {
+pub(super) async fn away(conn: &mut PgConnection, turn: Turn<'_>, effects: &mut Effects) -> Result<(), StageError> {
+    if turn.any(|plan| !plan.memberships.segments_left.is_empty()) {
         effects.segments_left = leave_segments(conn, turn).await?;
     }
-    if contents.courses {
+    if turn.any(|plan| !plan.memberships.courses.is_empty()) {
         effects.course_roles_removed = take_roles(conn, turn).await?;
         effects.enrolments_removed = end_enrolments(conn, turn).await?;
     }

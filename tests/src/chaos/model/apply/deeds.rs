@@ -103,7 +103,7 @@ impl Apply<'_> {
                     continue;
                 }
                 let before = std::mem::replace(&mut record.fields[write.field], write.after.clone());
-                if kind == Kind::People && write.field == EMAIL {
+                if kind == Kind::People && write.field == EMAIL && !plan.keeps_address {
                     address = Some((before, write.after.clone()));
                 }
             }

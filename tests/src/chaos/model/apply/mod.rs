@@ -289,7 +289,10 @@ impl Apply<'_> {
                 }
                 if named.adds_role {
                     roles.insert((course, role));
-                } else if self.undoes.is_none() && !roles.contains(&(course, role)) && !self.state.roles.contains_key(&(person, course, role)) {
+                } else if self.undoes.is_none()
+                    && !roles.contains(&(course, role))
+                    && !self.state.roles.contains_key(&(person, course, role))
+                {
                     return false;
                 }
             }
@@ -303,7 +306,7 @@ impl Apply<'_> {
         if plan.deed.action == Action::Create && self.shelf().find(key).is_some() {
             return true;
         }
-        let email = plan.deed.writes.iter().find(|write| self.kind == Kind::People && write.field == EMAIL);
+        let email = plan.deed.writes.iter().find(|write| self.kind == Kind::People && write.field == EMAIL && !plan.keeps_address);
         let holder = email.and_then(|email| self.state.addresses.get(&email.after.as_ref()?.to_lowercase()));
         holder.is_some_and(|holder| *holder != subject)
     }
