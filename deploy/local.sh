@@ -24,6 +24,9 @@ Usage: deploy/local.sh COMMAND
   chaos [--minutes N] [--seed S] [--sites N] [--calm]
                          admins at work while everything is killed, frozen and wiped; compares what each site holds with what it
                          must; ends with a line of JSON, and 0 or 1. --calm: nobody is harmed
+  bench [--loads L,…] [--lines N] [--users N] [--workers N] [--rounds N] [--json FILE]
+                         how fast Muster is, against the best script by hand on the same database; in a Postgres of its own, which goes
+                         afterwards. The loads: W1 to W5, idle, beside, intake, growth. Half an hour; tests/bench/README.md
   prepare [--check]      for developers: refresh the offline query data (.sqlx), or compare them
   help                   this
 
@@ -259,6 +262,7 @@ main() {
     up | down | reset | status | logs | psql | worker | import | demo | prepare) "command_$command" "$@" ;;
     test) run_tests "$@" ;;
     chaos) run_chaos "$@" ;;
+    bench) run_bench "$@" ;;
     help | --help | -h) usage ;;
     *) usage_error "unknown command: $command" ;;
   esac

@@ -108,6 +108,25 @@ run_chaos() {
     "MUSTER_TEST_REDIS_SERVER=$redis_server" "$target/debug/muster-local" chaos "$@"
 }
 
+# --- Benchmark -------------------------------------------------------------------------------------------------------
+
+# In a cluster with the settings that production is advised, and nothing left out that production needs.
+run_bench() {
+  check_tools
+  build
+  test_ground
+  ensure postgres redis
+  find_redis
+  say "Starting a Postgres for this run …"
+  cluster_start test-postgres settings_for_work
+  forget_variables MUSTER_ PG
+  mkdir -p "$state/test/tmp"
+  # File names are the caller's.
+  cd "$here"
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/test/tmp" "PATH=$pg_bin:$PATH" "MUSTER_TEST_REDIS_SERVER=$redis_server" \
+    "MUSTER_BENCH_DATABASE_URL=$(cluster_url test-postgres postgres)" "$release/muster-local" bench "$@"
+}
+
 # --- Offline query data ----------------------------------------------------------------------------------------------
 
 # The query macros write what the database says about each query into SQLX_OFFLINE_DIR, if they are really run.

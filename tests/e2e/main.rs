@@ -1,6 +1,7 @@
 //! Journeys of files through a whole Muster, each test with one of its own: api, workers, Postgres, Redis, over HTTP.
 
 mod bad_input;
+mod bench;
 mod command_line;
 mod counts;
 mod crash;

@@ -11,7 +11,7 @@ use std::{
 use tokio::{io::AsyncWriteExt, process::Command};
 use url::Url;
 
-/// Begins the names of its databases.
+/// Begins the names of its databases. Only one benchmark at a time works on a server.
 const PREFIX: &str = "muster_bench_";
 
 /// A server on which databases may be made.
