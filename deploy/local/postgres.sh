@@ -151,6 +151,12 @@ cluster_configure() {
     "$settings"
   } >"$file"
   chmod 644 "$file"
+  # Not every build has lz4.
+  if ! as_owner "$pg_bin/postgres" -C wal_compression -D "$dir/data" >/dev/null 2>&1; then
+    sed 's/^wal_compression = lz4/wal_compression = on/' "$file" >"$file.new"
+    cat "$file.new" >"$file"
+    rm -f "$file.new"
+  fi
 }
 
 # A socket's path may have some 100 bytes, and commas would part it; nothing needs the socket, so it is left out then.
@@ -177,7 +183,7 @@ max_wal_size = 8GB
 checkpoint_timeout = 15min
 fsync = on
 synchronous_commit = on
-wal_compression = on
+wal_compression = lz4
 random_page_cost = 1.1
 max_connections = 200
 jit = off

@@ -23,7 +23,9 @@ use muster_shared::{
     store::imports::Import,
 };
 use sqlx::{PgConnection, PgPool};
-use std::time::Instant;
+use std::{mem::take, time::Instant};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Records shown to the admin.
 const SAMPLE_RECORDS: usize = 5;
@@ -34,6 +36,14 @@ enum Filled {
     Full,
     /// The file is at its end.
     ToTheEnd,
+    /// The file as a whole cannot be taken.
+    Rejected(Vec<FileIssue>),
+}
+
+/// What was read, on its way to whoever stages it.
+enum Read {
+    /// A chunk, how many bytes and lines were read so far, and at the end what was found in the whole file.
+    Chunk { chunk: Chunk, bytes: i64, lines: i32, whole: Option<Found> },
     /// The file as a whole cannot be taken.
     Rejected(Vec<FileIssue>),
 }
@@ -54,8 +64,6 @@ pub(super) struct Pass {
     warnings: Vec<FileIssue>,
     sample: Vec<Vec<String>>,
     lines: i32,
-    /// When the first new line of this pass was staged: what others staged before is read through first, and does not count.
-    since: Option<Instant>,
 }
 
 impl Pass {
@@ -82,32 +90,62 @@ impl Pass {
             warnings: Vec::new(),
             sample: Vec::new(),
             lines: 0,
-            since: None,
         })
     }
 
-    /// Reads and stages the whole file, or as much of it as is wanted.
-    pub(super) async fn read(mut self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
-        loop {
-            let mut chunk = Chunk::new(self.import.no);
-            let filled = self.fill(&mut chunk).await?;
-            if let Filled::Rejected(issues) = filled {
-                return Ok(Ended::Rejected(issues));
-            }
+    /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one chunk, the next is read: reading takes
+    /// half as long.
+    pub(super) async fn read(self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
+        let import = self.import.clone();
+        let (sender, mut reads) = mpsc::channel(1);
+        let _reader = AbortOnDropHandle::new(tokio::spawn(self.read_ahead(sender)));
+        // When the first new line was staged: what others staged before is read through first, and does not count.
+        let mut since = None;
+        while let Some(read) = reads.recv().await {
+            let (chunk, bytes, lines, whole) = match read? {
+                Read::Chunk { chunk, bytes, lines, whole } => (chunk, bytes, lines, whole),
+                Read::Rejected(issues) => return Ok(Ended::Rejected(issues)),
+            };
             if chunk.lines > 0 {
-                self.since.get_or_insert_with(Instant::now);
+                since.get_or_insert_with(Instant::now);
             }
             // A chunk of nothing but lines that are staged already renews the claim.
-            chunk.stage(conn, batch, context.config.lease_seconds, self.text.bytes_read, self.lines).await?;
-            if matches!(filled, Filled::ToTheEnd) {
-                let headings = self.header.map(|header| header.headings).unwrap_or_default();
-                return Ok(Ended::Whole(Found { headings, warnings: self.warnings, sample: self.sample, lines: self.lines }));
+            chunk.stage(conn, batch, context.config.lease_seconds, bytes, lines).await?;
+            if let Some(found) = whole {
+                return Ok(Ended::Whole(found));
             }
-            context.tell(self.import.id);
-            if must_leave(context, conn, &self.import, self.since).await? {
+            context.tell(import.id);
+            if must_leave(context, conn, &import, since).await? {
                 return Ok(Ended::Stopped);
             }
         }
+        Err(StageError::Fail { code: "defect", detail: "Reading the file broke off.".to_owned() })
+    }
+
+    /// Reads chunk after chunk, as long as somebody takes them; two are ahead at most.
+    async fn read_ahead(mut self, sender: mpsc::Sender<Result<Read, StageError>>) {
+        loop {
+            let read = self.next().await;
+            let is_last = !matches!(read, Ok(Read::Chunk { whole: None, .. }));
+            if sender.send(read).await.is_err() || is_last {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Read, StageError> {
+        let mut chunk = Chunk::new(self.import.no);
+        let whole = match self.fill(&mut chunk).await? {
+            Filled::Rejected(issues) => return Ok(Read::Rejected(issues)),
+            Filled::Full => None,
+            Filled::ToTheEnd => Some(self.found()),
+        };
+        Ok(Read::Chunk { chunk, bytes: self.text.bytes_read, lines: self.lines, whole })
+    }
+
+    fn found(&mut self) -> Found {
+        let headings = self.header.take().map(|header| header.headings).unwrap_or_default();
+        Found { headings, warnings: take(&mut self.warnings), sample: take(&mut self.sample), lines: self.lines }
     }
 
     /// Fills a chunk.
