@@ -79,9 +79,9 @@ impl Muster {
             let counted: i64 = import["actions"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_i64()).sum();
             ensure!(counted as u64 == lines, "{lines} lines, and {counted} were planned");
         }
-        let mut worker_mib = None;
+        let mut peaks = Vec::new();
         for worker in &self.crew.workers {
-            worker_mib = meter::peak_mib(worker.process().lock().await.pid()).max_of(worker_mib);
+            peaks.extend(meter::peak_mib(worker.process().lock().await.pid()));
         }
         let validate = validated(database, &import.id).await?;
         Ok(Journey {
@@ -91,21 +91,9 @@ impl Muster {
             total,
             lines_per_second: lines as f64 / total,
             cost,
-            worker_mib,
+            worker_mib: peaks.into_iter().reduce(f64::max),
             api_mib: self.api_mib().await,
         })
-    }
-}
-
-trait MaxOf {
-    fn max_of(self, other: Self) -> Self;
-}
-impl MaxOf for Option<f64> {
-    fn max_of(self, other: Self) -> Self {
-        match (self, other) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            (one, other) => one.or(other),
-        }
     }
 }
 
