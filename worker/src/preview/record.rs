@@ -4,8 +4,11 @@ use crate::{copy::CopyRows, crash, error::StageError, kinds::importer::Plan};
 use muster_shared::model::{ids::ImportNo, issue::Issue, stage::Stage};
 use sqlx::PgConnection;
 
-/// Writes the plans of a batch and their issues.
+/// Writes the plans of a batch and their issues, in the order of their lines: neighbours in the index are then written one after the
+/// other.
 pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Plan]) -> Result<(), StageError> {
+    let mut plans: Vec<&Plan> = plans.iter().collect();
+    plans.sort_unstable_by_key(|plan| plan.line);
     let mut copy = conn
         .copy_in_raw(
             "COPY muster.import_plans (import_no, line, subject, turn, action, target_id, target_version, mask, before, after,
@@ -14,7 +17,7 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
         )
         .await?;
     let mut rows = CopyRows::new();
-    for plan in plans {
+    for plan in &plans {
         put_plan(&mut rows, import, plan);
     }
     copy.send(rows.end()).await?;
@@ -30,7 +33,7 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
         )
         .await?;
     let mut rows = CopyRows::new();
-    for plan in plans {
+    for plan in &plans {
         for (nth, issue) in plan.issues.iter().enumerate() {
             put_issue(&mut rows, import, plan.line, nth as i16 + 1, issue);
         }

@@ -42,7 +42,7 @@ pub(super) struct Site {
 }
 
 /// Looks all of it up.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, rows: &[Row]) -> Result<Site, StageError> {
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, rows: &[Row<'_>]) -> Result<Site, StageError> {
     let keys: BTreeSet<&String> = rows.iter().filter_map(|row| row.key.as_ref()).collect();
     let keys: Vec<String> = keys.into_iter().cloned().collect();
     let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
@@ -99,7 +99,7 @@ async fn people_whole(conn: &mut PgConnection, site: SiteId, keys: &[String]) ->
     Ok(person.collect())
 }
 
-async fn holders(conn: &mut PgConnection, site: SiteId, rows: &[Row]) -> Result<HashMap<String, Vec<i64>>, StageError> {
+async fn holders(conn: &mut PgConnection, site: SiteId, rows: &[Row<'_>]) -> Result<HashMap<String, Vec<i64>>, StageError> {
     let emails: Vec<String> = rows.iter().filter_map(|row| row.details[field::EMAIL_KEY].clone()).collect();
     let rows = sqlx::query!(
         r#"SELECT email_key AS "email_key!", id FROM lms.users WHERE site_id = $1 AND email_key = ANY ($2) AND deleted_at IS NULL"#,
@@ -115,8 +115,8 @@ async fn holders(conn: &mut PgConnection, site: SiteId, rows: &[Row]) -> Result<
     Ok(holders)
 }
 
-async fn memberships(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Result<(), StageError> {
-    let pairs = |row: &Row| -> Vec<(i64, i64)> {
+async fn memberships(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) -> Result<(), StageError> {
+    let pairs = |row: &Row<'_>| -> Vec<(i64, i64)> {
         let person = row.key.as_ref().and_then(|key| found.people.get(key));
         person.map(|person| row.segments.iter().map(|&segment| (person.id, segment)).collect()).unwrap_or_default()
     };
@@ -140,8 +140,8 @@ pub(super) async fn members(conn: &mut PgConnection, people: &[i64], segments: &
     Ok(rows.into_iter().map(|row| (row.user_id, row.segment_id)).collect())
 }
 
-async fn courses(conn: &mut PgConnection, rows: &[Row], found: &mut Site) -> Result<(), StageError> {
-    let pairs = |row: &Row| -> Vec<(i64, i64)> {
+async fn courses(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) -> Result<(), StageError> {
+    let pairs = |row: &Row<'_>| -> Vec<(i64, i64)> {
         let person = row.key.as_ref().and_then(|key| found.people.get(key));
         person.map(|person| row.courses.iter().map(|&(course, _)| (person.id, course)).collect()).unwrap_or_default()
     };

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
 
 /// Plans rows that are complete by person and in the order of their lines.
-pub(super) fn plan(rules: Rules, rows: &[Row], site: Site) -> Planned {
+pub(super) fn plan(rules: Rules, rows: &[Row<'_>], site: Site) -> Planned {
     let mut planner = Planner { rules, site, subjects: HashMap::new(), planned: Planned::default() };
     for row in rows {
         let plan = planner.plan(row);
@@ -44,7 +44,7 @@ struct Planner {
 }
 
 impl Planner {
-    fn plan(&mut self, row: &Row) -> Plan {
+    fn plan(&mut self, row: &Row<'_>) -> Plan {
         let Some(key) = row.key.clone() else {
             return Plan::idle(row.line, Action::Reject, row.issues.clone());
         };
@@ -64,17 +64,17 @@ impl Planner {
         }
     }
 
-    fn unknown(&self, row: &Row, key: &str) -> Plan {
+    fn unknown(&self, row: &Row<'_>, key: &str) -> Plan {
         let mut issues = row.issues.clone();
         let (action, make): (_, fn(Code, &'static str) -> Issue) =
             if self.rules.recipe.spec().unknown_is_error { (Action::Reject, Issue::error) } else { (Action::Skip, Issue::warning) };
-        let issue = make(Code::UserNotFound, "There is nobody with this username.").at(&row.key_heading, &row.key_text);
+        let issue = make(Code::UserNotFound, "There is nobody with this username.").at(row.key_heading, row.key_text);
         issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
         let action = if issues.iter().any(Issue::is_error) { Action::Reject } else { action };
         Plan::idle(row.line, action, issues)
     }
 
-    fn create(&mut self, row: &Row, key: String) -> Plan {
+    fn create(&mut self, row: &Row<'_>, key: String) -> Plan {
         let mut issues = row.issues.clone();
         issues.extend(row.detail_issues.iter().cloned());
         for (field, name) in NEEDED {
@@ -95,7 +95,7 @@ impl Planner {
         Plan { subject: Some(id), changes, memberships, ..Plan::idle(row.line, Action::Create, issues) }
     }
 
-    fn update(&mut self, row: &Row, key: &str) -> Plan {
+    fn update(&mut self, row: &Row<'_>, key: &str) -> Plan {
         let mut issues = row.issues.clone();
         let changes = match self.rules.details {
             ExistingDetails::Keep => Changes::default(),
@@ -119,7 +119,7 @@ impl Planner {
     }
 
     /// The details that a line would write.
-    fn changes(&self, row: &Row, key: &str, issues: &mut Vec<Issue>) -> Changes {
+    fn changes(&self, row: &Row<'_>, key: &str, issues: &mut Vec<Issue>) -> Changes {
         issues.extend(row.detail_issues.iter().cloned());
         let subject = &self.subjects[key];
         let mut changes = Changes::default();
@@ -135,7 +135,7 @@ impl Planner {
     }
 
     /// Is the address free for this person? An earlier line keeps what it names, whatever becomes of it.
-    fn check_email(&self, row: &Row, person: Option<i64>, issues: &mut Vec<Issue>) {
+    fn check_email(&self, row: &Row<'_>, person: Option<i64>, issues: &mut Vec<Issue>) {
         let Some(email) = &row.details[field::EMAIL_KEY] else { return };
         let is_taken = self.site.emails.get(email).is_some_and(|holders| holders.iter().any(|&holder| Some(holder) != person));
         let message = match row.email_named_on {
@@ -144,17 +144,17 @@ impl Planner {
             None => return,
         };
         let text = row.details[field::EMAIL].as_deref().unwrap_or_default();
-        issues.push(Issue::error(Code::DuplicateEmail, message).at(&row.headings[field::EMAIL], text));
+        issues.push(Issue::error(Code::DuplicateEmail, message).at(row.headings[field::EMAIL], text));
     }
 
-    fn count_ignored(&mut self, row: &Row) {
+    fn count_ignored(&mut self, row: &Row<'_>) {
         for heading in row.headings.iter().filter(|heading| !heading.is_empty()) {
-            *self.planned.ignored_by_details.entry(heading.clone()).or_default() += 1;
+            *self.planned.ignored_by_details.entry((*heading).to_owned()).or_default() += 1;
         }
     }
 
     /// What becomes of the segments and courses that a line names, remembered for the lines after it.
-    fn memberships(&mut self, person: i64, row: &Row, issues: &mut Vec<Issue>) -> Memberships {
+    fn memberships(&mut self, person: i64, row: &Row<'_>, issues: &mut Vec<Issue>) -> Memberships {
         let mut memberships = Memberships::default();
         for &segment in &row.segments {
             if self.site.segments.insert((person, segment)) {
@@ -195,9 +195,9 @@ impl Planner {
     }
 }
 
-fn skip_existing(row: &Row) -> Plan {
+fn skip_existing(row: &Row<'_>) -> Plan {
     let message = "There is somebody with this username already; the line is skipped.";
-    let issue = Issue::warning(Code::UserExists, message).at(&row.key_heading, &row.key_text);
+    let issue = Issue::warning(Code::UserExists, message).at(row.key_heading, row.key_text);
     let mut issues: Vec<Issue> = row.issues.iter().filter(|issue| !issue.is_error()).cloned().collect();
     issues.push(issue);
     Plan::idle(row.line, Action::Skip, issues)

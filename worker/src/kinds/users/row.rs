@@ -55,14 +55,14 @@ impl Columns {
 }
 
 /// What a line says about a person. Not `Debug`: cells must not be printed.
-pub(super) struct Row {
+pub(super) struct Row<'a> {
     pub(super) line: i32,
     /// The username; `None`: the line cannot be used.
     pub(super) key: Option<String>,
     /// Filled cells, by position in a plan's fields; empty where the shape is wrong.
     pub(super) details: Vec<Option<String>>,
     /// The headings of the filled cells, at the same positions.
-    pub(super) headings: Vec<String>,
+    pub(super) headings: Vec<&'a str>,
     pub(super) segments: Vec<i64>,
     /// Course and role.
     pub(super) courses: Vec<(i64, i32)>,
@@ -73,24 +73,24 @@ pub(super) struct Row {
     /// An earlier line, about somebody else, names the same e-mail address.
     pub(super) email_named_on: Option<i32>,
     /// As they stand in the file.
-    pub(super) key_heading: String,
-    pub(super) key_text: String,
+    pub(super) key_heading: &'a str,
+    pub(super) key_text: &'a str,
 }
 
 /// Reads a line.
-pub(super) fn read(staged: &StagedRow, cells: &Cells<'_>, columns: &Columns, directory: &mut Directory) -> Row {
+pub(super) fn read<'a>(staged: &StagedRow, cells: &Cells<'a>, columns: &Columns, directory: &mut Directory) -> Row<'a> {
     let mut row = Row {
         line: staged.line,
         key: staged.key.clone(),
         details: vec![None; field::COUNT],
-        headings: vec![String::new(); field::COUNT],
+        headings: vec![""; field::COUNT],
         segments: Vec::new(),
         courses: Vec::new(),
         issues: staged.issues.clone(),
         detail_issues: Vec::new(),
         email_named_on: staged.clashes.iter().find(|(claim, _)| *claim == super::EMAIL_CLAIM).map(|(_, line)| *line),
-        key_heading: String::new(),
-        key_text: String::new(),
+        key_heading: "",
+        key_text: "",
     };
     if !row.issues.is_empty() {
         row.key = None;
@@ -115,10 +115,9 @@ pub(super) fn read(staged: &StagedRow, cells: &Cells<'_>, columns: &Columns, dir
     row
 }
 
-fn read_key(row: &mut Row, cells: &Cells<'_>, columns: &Columns) {
+fn read_key<'a>(row: &mut Row<'a>, cells: &Cells<'a>, columns: &Columns) {
     let Some(cell) = columns.username.and_then(|position| cells.at(position)) else { return };
-    cell.heading.clone_into(&mut row.key_heading);
-    cell.text.clone_into(&mut row.key_text);
+    (row.key_heading, row.key_text) = (cell.heading, cell.text);
     if cell.text.is_empty() {
         row.issues.push(missing(cell.heading));
         return;
@@ -139,7 +138,7 @@ fn read_key(row: &mut Row, cells: &Cells<'_>, columns: &Columns) {
     row.details[field::USERNAME] = Some(standard);
 }
 
-fn read_detail(row: &mut Row, cell: &Cell<'_>, field: usize) {
+fn read_detail<'a>(row: &mut Row<'a>, cell: &Cell<'a>, field: usize) {
     let Some(text) = cell.filled() else { return };
     let before = row.detail_issues.len();
     let mut value = text.to_owned();
@@ -162,7 +161,7 @@ fn read_detail(row: &mut Row, cell: &Cell<'_>, field: usize) {
         cell.check_length(&mut row.detail_issues);
     }
     row.details[field] = Some(value);
-    cell.heading.clone_into(&mut row.headings[field]);
+    row.headings[field] = cell.heading;
 }
 
 /// As HTML has valid addresses, with a dot in the domain.
@@ -170,7 +169,7 @@ fn is_email(text: &str) -> bool {
     text.validate_email() && text.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
 }
 
-fn read_segment(row: &mut Row, cell: &Cell<'_>, directory: &mut Directory) {
+fn read_segment(row: &mut Row<'_>, cell: &Cell<'_>, directory: &mut Directory) {
     let Some(text) = cell.filled() else { return };
     match directory.segment(text) {
         Some(segment) if segment.is_managed => {
@@ -186,7 +185,7 @@ fn read_segment(row: &mut Row, cell: &Cell<'_>, directory: &mut Directory) {
     }
 }
 
-fn read_course(row: &mut Row, cell: &Cell<'_>, role: Option<Cell<'_>>, directory: &mut Directory) {
+fn read_course(row: &mut Row<'_>, cell: &Cell<'_>, role: Option<Cell<'_>>, directory: &mut Directory) {
     let role_text = role.and_then(|role| role.filled());
     let Some(text) = cell.filled() else {
         if let Some(role) = role.filter(|_| role_text.is_some()) {
