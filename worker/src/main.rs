@@ -36,6 +36,11 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use wakeups::{Consume, Pulse};
 
+/// Lanes fill and empty a few megabytes with every batch, on whatever thread is free. Of that glibc's allocator keeps as much for each
+/// thread again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
 ///
 /// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose

@@ -72,6 +72,12 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Writes all fields of something new.
+    pub(crate) fn of_new(after: Vec<Option<String>>) -> Self {
+        let written = after.iter().enumerate().filter(|(_, value)| value.is_some());
+        Self { mask: written.map(|(i, _)| 1 << i).sum(), before: Vec::new(), after }
+    }
+
     /// Writes field `i` of so many.
     pub(crate) fn write(&mut self, i: usize, fields: usize, before: Option<&str>, after: Option<&str>) {
         self.before.resize(fields, None);

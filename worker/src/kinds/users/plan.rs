@@ -12,19 +12,27 @@ use muster_shared::model::{
     plan::Action,
     settings::{ExistingDetails, Mode},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Details without which nobody is created.
 const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
 
-/// Plans rows that are complete by person and in the order of their lines.
-pub(super) fn plan(rules: Rules, rows: &[Row<'_>], site: Site) -> Planned {
-    let mut planner = Planner { rules, site, subjects: HashMap::new(), planned: Planned::default() };
+/// Plans rows that are complete by person and in the order of their lines. A row is let go of when it is planned, and so is a person
+/// whom no other row is about: at no time are all rows, people and plans in memory together.
+pub(super) fn plan(rules: Rules, rows: Vec<Row<'_>>, site: Site) -> Planned {
+    let repeated = repeated(&rows);
+    let mut planner = Planner { rules, site, repeated, subjects: HashMap::new(), planned: Planned::default() };
     for row in rows {
         let plan = planner.plan(row);
         planner.planned.plans.push(plan);
     }
     planner.planned
+}
+
+/// Usernames that several rows have.
+fn repeated(rows: &[Row<'_>]) -> HashSet<String> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    rows.iter().filter_map(|row| row.key.as_ref()).filter(|key| !seen.insert(*key)).cloned().collect()
 }
 
 /// A person as the lines so far would leave them.
@@ -39,29 +47,34 @@ struct Subject {
 struct Planner {
     rules: Rules,
     site: Site,
+    /// Usernames that several rows have.
+    repeated: HashSet<String>,
+    /// Of those, whom an earlier row was about.
     subjects: HashMap<String, Subject>,
     planned: Planned,
 }
 
 impl Planner {
-    fn plan(&mut self, row: &Row<'_>) -> Plan {
-        let Some(key) = row.key.clone() else {
-            return Plan::idle(row.line, Action::Reject, row.issues.clone());
+    fn plan(&mut self, mut row: Row<'_>) -> Plan {
+        let Some(key) = row.key.take() else {
+            return Plan::idle(row.line, Action::Reject, row.issues);
         };
-        self.meet(&key);
-        match (self.subjects.contains_key(&key), self.rules.mode) {
-            (true, Mode::CreateOnly) => skip_existing(row),
-            (true, _) => self.update(row, &key),
-            (false, Mode::UpdateOnly) => self.unknown(row, &key),
-            (false, _) => self.create(row, key),
+        let (plan, subject) = match (self.subject(&key), self.rules.mode) {
+            (Some(subject), Mode::CreateOnly) => (skip_existing(&row), Some(subject)),
+            (Some(mut subject), _) => (self.update(&row, &mut subject), Some(subject)),
+            (None, Mode::UpdateOnly) => (self.unknown(&row, &key), None),
+            (None, _) => self.create(row, &key),
+        };
+        if let Some(subject) = subject.filter(|_| self.repeated.contains(&key)) {
+            self.subjects.insert(key, subject);
         }
+        plan
     }
 
-    /// Makes a subject of a person who exists.
-    fn meet(&mut self, key: &str) {
-        if let Some(Person { id, version, fields }) = self.site.people.remove(key) {
-            self.subjects.insert(key.to_owned(), Subject { id, version: Some(version), fields, turns: 0 });
-        }
+    /// The person as the lines so far would leave them; `None`: there is nobody yet.
+    fn subject(&mut self, key: &str) -> Option<Subject> {
+        let found = |Person { id, version, fields }| Subject { id, version: Some(version), fields, turns: 0 };
+        self.subjects.remove(key).or_else(|| self.site.people.remove(key).map(found))
     }
 
     fn unknown(&self, row: &Row<'_>, key: &str) -> Plan {
@@ -74,32 +87,30 @@ impl Planner {
         Plan::idle(row.line, action, issues)
     }
 
-    fn create(&mut self, row: &Row<'_>, key: String) -> Plan {
+    fn create(&mut self, mut row: Row<'_>, key: &str) -> (Plan, Option<Subject>) {
         let mut issues = row.issues.clone();
-        issues.extend(row.detail_issues.iter().cloned());
+        issues.append(&mut row.detail_issues);
         for (field, name) in NEEDED {
             if row.details[*field].is_none() {
                 issues.push(Issue::error(Code::MissingValue, format!("Somebody new needs `{name}`.")).at(name, ""));
             }
         }
-        self.check_email(row, None, &mut issues);
+        self.check_email(&row, None, &mut issues);
         let id = if issues.iter().any(Issue::is_error) { None } else { self.site.ids.next() };
-        let Some(id) = id else { return Plan::idle(row.line, Action::Reject, issues) };
-        let mut changes = Changes::default();
-        for (i, value) in row.details.iter().enumerate().filter(|(_, value)| value.is_some()) {
-            changes.write(i, field::COUNT, None, value.as_deref());
-        }
-        self.subjects.insert(key, Subject { id, version: None, fields: row.details.clone(), turns: 1 });
-        let memberships = self.memberships(id, row, &mut issues);
+        let Some(id) = id else { return (Plan::idle(row.line, Action::Reject, issues), None) };
+        let memberships = self.memberships(id, &row, &mut issues);
         self.planned.effects.users_created += 1;
-        Plan { subject: Some(id), changes, memberships, ..Plan::idle(row.line, Action::Create, issues) }
+        let fields = if self.repeated.contains(key) { row.details.clone() } else { Vec::new() };
+        let changes = Changes::of_new(row.details);
+        let plan = Plan { subject: Some(id), changes, memberships, ..Plan::idle(row.line, Action::Create, issues) };
+        (plan, Some(Subject { id, version: None, fields, turns: 1 }))
     }
 
-    fn update(&mut self, row: &Row<'_>, key: &str) -> Plan {
+    fn update(&mut self, row: &Row<'_>, subject: &mut Subject) -> Plan {
         let mut issues = row.issues.clone();
         let changes = match self.rules.details {
             ExistingDetails::Keep => Changes::default(),
-            ExistingDetails::Override => self.changes(row, key, &mut issues),
+            ExistingDetails::Override => self.changes(row, subject, &mut issues),
         };
         if issues.iter().any(Issue::is_error) {
             return Plan::idle(row.line, Action::Reject, issues);
@@ -107,21 +118,19 @@ impl Planner {
         if self.rules.details == ExistingDetails::Keep {
             self.count_ignored(row);
         }
-        let Some(subject) = self.subjects.get_mut(key) else { return Plan::idle(row.line, Action::Reject, issues) };
         for (i, after) in changes.after.iter().enumerate().filter(|(i, _)| changes.mask & (1 << i) != 0) {
             subject.fields[i].clone_from(after);
         }
         subject.turns += 1;
-        let (id, version, turn) = (subject.id, subject.version, subject.turns);
-        let memberships = self.memberships(id, row, &mut issues);
+        let memberships = self.memberships(subject.id, row, &mut issues);
         let action = if changes.mask != 0 || memberships.change() { Action::Update } else { Action::Unchanged };
-        Plan { subject: Some(id), turn, target_version: version, changes, memberships, ..Plan::idle(row.line, action, issues) }
+        let (id, turn, target_version) = (Some(subject.id), subject.turns, subject.version);
+        Plan { subject: id, turn, target_version, changes, memberships, ..Plan::idle(row.line, action, issues) }
     }
 
     /// The details that a line would write.
-    fn changes(&self, row: &Row<'_>, key: &str, issues: &mut Vec<Issue>) -> Changes {
+    fn changes(&self, row: &Row<'_>, subject: &Subject, issues: &mut Vec<Issue>) -> Changes {
         issues.extend(row.detail_issues.iter().cloned());
-        let subject = &self.subjects[key];
         let mut changes = Changes::default();
         for (i, value) in row.details.iter().enumerate() {
             if value.is_some() && *value != subject.fields[i] {
