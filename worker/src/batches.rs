@@ -13,6 +13,7 @@ use muster_shared::{
     },
     store::imports::{self, Import, to_json},
 };
+use serde_json::Value;
 use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
@@ -169,13 +170,23 @@ pub(crate) async fn finish(
         batch.stage.name(),
         batch.number,
         batch.token,
-        to_json(tally),
-        to_json(effects),
+        without_zeros(to_json(tally)),
+        without_zeros(to_json(effects)),
         worker,
     )
     .execute(conn)
     .await?;
     if finished.rows_affected() == 1 { Ok(()) } else { Err(StageError::Lost) }
+}
+
+/// Counts that are missing are read as zero. Everyone who looks at an import sums up all its batches, and most counts are zero.
+fn without_zeros(counts: Value) -> Value {
+    match counts {
+        Value::Object(counts) => {
+            Value::Object(counts.into_iter().filter(|(_, count)| *count != 0).map(|(name, count)| (name, without_zeros(count))).collect())
+        }
+        count => count,
+    }
 }
 
 /// Remembers how far validate is, in the transaction of a chunk. Attempts that got further do not add up.
