@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod kinds;
 mod lane;
+mod memory;
 mod plans;
 mod preview;
 mod pruner;
@@ -36,11 +37,6 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use wakeups::{Consume, Pulse};
 
-/// Lanes fill and empty a few megabytes with every batch, on whatever thread is free. Of that glibc's allocator keeps as much for each
-/// thread again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
 ///
 /// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose
@@ -62,8 +58,13 @@ const LANE_SETTINGS: &[(&str, &str)] = &[
 const CONTROL_SETTINGS: &[(&str, &str)] =
     &[("statement_timeout", "30s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s"), ("jit", "off")];
 
+fn main() -> anyhow::Result<()> {
+    memory::give_back_at_once();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn run() -> anyhow::Result<()> {
     let env = Env::read()?;
     telemetry::start(&env)?;
     let express = context(Config::read(&env)?)?;

@@ -4,7 +4,7 @@ CREATE TEMP TABLE staged (username text COLLATE "C", firstname text, lastname te
 \copy staged FROM '{file}' WITH (FORMAT csv, HEADER)
 ANALYZE staged;
 CREATE TEMP TABLE planned AS
-SELECT coalesce(u.id, nextval(pg_get_serial_sequence('lms.users', 'id'))) AS id, u.id IS NULL AS is_new,
+SELECT coalesce(u.id, nextval((SELECT pg_get_serial_sequence('lms.users', 'id')::regclass))) AS id, u.id IS NULL AS is_new,
        l.username, l.firstname, l.lastname, l.email, lower(l.email) AS email_key, l.city, l.country, l.idnumber,
        s.id AS segment_id, c.id AS course_id
   FROM staged l
