@@ -84,6 +84,23 @@ async fn an_address_of_somebody_else_is_refused_and_ones_own_is_not() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_given_up_and_shared_cannot_be_taken_back() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    sqlx::query(
+        "UPDATE lms.users SET (email, email_key, email_share) = ('anna@example.com', 'anna@example.com', id) WHERE username = 'bo'",
+    )
+    .execute(muster.sql())
+    .await
+    .expect("a statement");
+    let settings = json!({"mode": "update-only", "existing_details": "override"});
+    let file = "username,email\nanna,Anna@example.com\nbo,ANNA@example.com\nbo,bo@example.com\nbo,anna@example.com\n";
+    let import = muster.ready_order(custom(file, &settings)).await;
+    let expected = ["2 update", "3 update", "4 update", "5 reject duplicate-email"];
+    assert_eq!(lines(&muster.rows(id(&import), "").await, "action"), expected);
+}
+
+#[tokio::test]
 async fn a_segment_that_is_managed_by_a_rule_is_refused() {
     let muster = Muster::start().await;
     with_a_small_lms(&muster).await;

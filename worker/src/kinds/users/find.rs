@@ -6,9 +6,13 @@
 
 use super::{Rules, field, row::Row};
 use crate::{error::StageError, kinds};
-use muster_shared::model::{ids::SiteId, settings::Mode, suggest::nearest};
+use muster_shared::model::{
+    ids::SiteId,
+    settings::{ExistingDetails, Mode},
+    suggest::nearest,
+};
 use sqlx::PgConnection;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// So many unknown people of a batch are looked for under another spelling.
 const MAX_SUGGESTIONS: usize = 100;
@@ -41,15 +45,22 @@ pub(super) struct Site {
     pub(super) suggestions: HashMap<String, String>,
 }
 
-/// Looks all of it up.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, rows: &[Row<'_>]) -> Result<Site, StageError> {
-    let keys: BTreeSet<&String> = rows.iter().filter_map(|row| row.key.as_ref()).collect();
-    let keys: Vec<String> = keys.into_iter().cloned().collect();
+/// Looks all of it up. `repeated`: usernames that several rows have.
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    site: SiteId,
+    rules: Rules,
+    rows: &[Row<'_>],
+    repeated: &HashSet<String>,
+) -> Result<Site, StageError> {
+    let keys = sorted(rows.iter().filter_map(|row| row.key.clone()));
     let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
     let unknown: Vec<String> = keys.into_iter().filter(|key| !people.contains_key(key)).collect();
     let mut found = Site { people, ..Site::default() };
     if rules.write_details() {
-        found.emails = holders(conn, site, rows).await?;
+        let asked = rows.iter().filter(|row| may_write_email(rules, row, &found.people, repeated));
+        let emails = sorted(asked.filter_map(|row| row.details[field::EMAIL_KEY].clone()));
+        found.emails = holders(conn, site, &emails).await?;
     }
     if rules.mode == Mode::UpdateOnly {
         found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)]).await?;
@@ -59,6 +70,23 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, rules: Rules, ro
     memberships(conn, rows, &mut found).await?;
     courses(conn, rows, &mut found).await?;
     Ok(found)
+}
+
+/// Each once, as the indexes have them.
+fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// Might the row give somebody an address that they do not have? Of several rows about one person each sees what those before it
+/// would leave, so any may.
+fn may_write_email(rules: Rules, row: &Row<'_>, people: &HashMap<String, Person>, repeated: &HashSet<String>) -> bool {
+    let Some(key) = &row.key else { return false };
+    let Some(person) = people.get(key) else { return true };
+    rules.details == ExistingDetails::Override
+        && (repeated.contains(key) || person.fields[field::EMAIL_KEY] != row.details[field::EMAIL_KEY])
 }
 
 /// Only what memberships need.
@@ -99,12 +127,14 @@ async fn people_whole(conn: &mut PgConnection, site: SiteId, keys: &[String]) ->
     Ok(person.collect())
 }
 
-async fn holders(conn: &mut PgConnection, site: SiteId, rows: &[Row<'_>]) -> Result<HashMap<String, Vec<i64>>, StageError> {
-    let emails: Vec<String> = rows.iter().filter_map(|row| row.details[field::EMAIL_KEY].clone()).collect();
+async fn holders(conn: &mut PgConnection, site: SiteId, emails: &[String]) -> Result<HashMap<String, Vec<i64>>, StageError> {
+    if emails.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = sqlx::query!(
         r#"SELECT email_key AS "email_key!", id FROM lms.users WHERE site_id = $1 AND email_key = ANY ($2) AND deleted_at IS NULL"#,
         site.0,
-        &emails,
+        emails,
     )
     .fetch_all(conn)
     .await?;
@@ -120,11 +150,11 @@ async fn memberships(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site
         let person = row.key.as_ref().and_then(|key| found.people.get(key));
         person.map(|person| row.segments.iter().map(|&segment| (person.id, segment)).collect()).unwrap_or_default()
     };
-    let (people, segments): (BTreeSet<i64>, BTreeSet<i64>) = rows.iter().flat_map(pairs).unzip();
+    let (people, segments): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
     if people.is_empty() {
         return Ok(());
     }
-    found.segments = members(conn, &Vec::from_iter(people), &Vec::from_iter(segments)).await?;
+    found.segments = members(conn, &sorted(people.into_iter()), &sorted(segments.into_iter())).await?;
     Ok(())
 }
 
@@ -145,11 +175,11 @@ async fn courses(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) ->
         let person = row.key.as_ref().and_then(|key| found.people.get(key));
         person.map(|person| row.courses.iter().map(|&(course, _)| (person.id, course)).collect()).unwrap_or_default()
     };
-    let (people, courses): (BTreeSet<i64>, BTreeSet<i64>) = rows.iter().flat_map(pairs).unzip();
+    let (people, courses): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
     if people.is_empty() {
         return Ok(());
     }
-    let (people, courses) = (Vec::from_iter(people), Vec::from_iter(courses));
+    let (people, courses) = (sorted(people.into_iter()), sorted(courses.into_iter()));
     found.enrolments = enrolments(conn, &people, &courses).await?;
     found.roles = roles(conn, &people, &courses).await?;
     Ok(())

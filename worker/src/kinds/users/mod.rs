@@ -99,8 +99,9 @@ impl Importer for Users {
         };
         let directory = self.directory.insert(directory);
         let read: Vec<_> = rows.iter().map(|row| row::read(row, &Cells::new(&self.header, &row.cells), &self.columns, directory)).collect();
-        let site = find::find(conn, self.site, self.rules, &read).await?;
-        Ok(plan::plan(self.rules, read, site))
+        let repeated = plan::repeated(&read);
+        let site = find::find(conn, self.site, self.rules, &read, &repeated).await?;
+        Ok(plan::plan(self.rules, read, site, repeated))
     }
 
     async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {

@@ -18,9 +18,9 @@ use std::collections::{HashMap, HashSet};
 const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
 
 /// Plans rows that are complete by person and in the order of their lines. A row is let go of when it is planned, and so is a person
-/// whom no other row is about: at no time are all rows, people and plans in memory together.
-pub(super) fn plan(rules: Rules, rows: Vec<Row<'_>>, site: Site) -> Planned {
-    let repeated = repeated(&rows);
+/// whom no other row is about: at no time are all rows, people and plans in memory together. `repeated`: usernames that several
+/// rows have.
+pub(super) fn plan(rules: Rules, rows: Vec<Row<'_>>, site: Site, repeated: HashSet<String>) -> Planned {
     let mut planner = Planner { rules, site, repeated, subjects: HashMap::new(), planned: Planned::default() };
     for row in rows {
         let plan = planner.plan(row);
@@ -30,7 +30,7 @@ pub(super) fn plan(rules: Rules, rows: Vec<Row<'_>>, site: Site) -> Planned {
 }
 
 /// Usernames that several rows have.
-fn repeated(rows: &[Row<'_>]) -> HashSet<String> {
+pub(super) fn repeated(rows: &[Row<'_>]) -> HashSet<String> {
     let mut seen = HashSet::with_capacity(rows.len());
     rows.iter().filter_map(|row| row.key.as_ref()).filter(|key| !seen.insert(*key)).cloned().collect()
 }
