@@ -4,14 +4,15 @@ CREATE TEMP TABLE staged (username text COLLATE "C", firstname text, lastname te
 \copy staged FROM '{file}' WITH (FORMAT csv, HEADER)
 ANALYZE staged;
 CREATE TEMP TABLE planned AS
-SELECT coalesce(u.id, nextval((SELECT pg_get_serial_sequence('lms.users', 'id')::regclass))) AS id, u.id IS NULL AS is_new,
-       l.username, l.firstname, l.lastname, l.email, lower(l.email) AS email_key, l.city, l.country, l.idnumber,
-       s.id AS segment_id, c.id AS course_id
-  FROM staged l
-  LEFT JOIN lms.users u ON u.site_id = {site} AND u.username = l.username AND u.deleted_at IS NULL
-  LEFT JOIN lms.segments s ON s.site_id = {site} AND s.idnumber = l.cohort1
-  LEFT JOIN lms.courses c ON c.site_id = {site} AND c.shortname = l.course1
- ORDER BY 1;
+SELECT coalesce(id, nextval((SELECT pg_get_serial_sequence('lms.users', 'id')::regclass))) AS id, id IS NULL AS is_new,
+       username, firstname, lastname, email, email_key, city, country, idnumber, segment_id, course_id
+  FROM (SELECT u.id, l.username, l.firstname, l.lastname, l.email, lower(l.email) AS email_key, l.city, l.country, l.idnumber,
+               s.id AS segment_id, c.id AS course_id
+          FROM staged l
+          LEFT JOIN lms.users u ON u.site_id = {site} AND u.username = l.username AND u.deleted_at IS NULL
+          LEFT JOIN lms.segments s ON s.site_id = {site} AND s.idnumber = l.cohort1
+          LEFT JOIN lms.courses c ON c.site_id = {site} AND c.shortname = l.course1
+         ORDER BY u.id, l.username) resolved;
 ANALYZE planned;
 BEGIN;
 UPDATE lms.users u
