@@ -53,13 +53,13 @@ pub(super) async fn find(
     rows: &[Row<'_>],
     repeated: &HashSet<String>,
 ) -> Result<Site, StageError> {
-    let keys = sorted(rows.iter().filter_map(|row| row.key.clone()));
+    let keys = distinct(rows.iter().filter_map(|row| row.key.clone()));
     let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
     let unknown: Vec<String> = keys.into_iter().filter(|key| !people.contains_key(key)).collect();
     let mut found = Site { people, ..Site::default() };
     if rules.write_details() {
         let asked = rows.iter().filter(|row| may_write_email(rules, row, &found.people, repeated));
-        let emails = sorted(asked.filter_map(|row| row.details[field::EMAIL_KEY].clone()));
+        let emails = distinct(asked.filter_map(|row| row.details[field::EMAIL_KEY].clone()));
         found.emails = holders(conn, site, &emails).await?;
     }
     if rules.mode == Mode::UpdateOnly {
@@ -72,9 +72,9 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// Each once, as the indexes have them.
-fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut values: Vec<T> = values.collect();
+/// Each once and in order, as the indexes have them.
+pub(super) fn distinct<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut values = Vec::from_iter(values);
     values.sort_unstable();
     values.dedup();
     values
@@ -154,7 +154,7 @@ async fn memberships(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site
     if people.is_empty() {
         return Ok(());
     }
-    found.segments = members(conn, &sorted(people.into_iter()), &sorted(segments.into_iter())).await?;
+    found.segments = members(conn, &distinct(people), &distinct(segments)).await?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ async fn courses(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) ->
     if people.is_empty() {
         return Ok(());
     }
-    let (people, courses) = (sorted(people.into_iter()), sorted(courses.into_iter()));
+    let (people, courses) = (distinct(people), distinct(courses));
     found.enrolments = enrolments(conn, &people, &courses).await?;
     found.roles = roles(conn, &people, &courses).await?;
     Ok(())

@@ -1,13 +1,13 @@
 //! What plans about people rest on besides the people, whose versions do not tell: that the segments and courses which they name are
 //! there, and that the people still have what the plans take for granted.
 
-use super::find;
+use super::find::{self, distinct};
 use crate::{
     error::StageError,
     kinds::importer::{ADDS_ROLE, ENROLS, Memberships, Outline, Piece, Shaken},
 };
 use sqlx::PgConnection;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// Memberships that people have of those that plans take for granted.
 #[derive(Default)]
@@ -72,11 +72,6 @@ fn named_segments(plan: &Outline) -> impl Iterator<Item = i64> {
 fn named_courses(plan: &Outline, is_undo: bool) -> impl Iterator<Item = i64> {
     let named = plan.memberships.courses.iter().zip(&plan.memberships.course_does);
     named.filter(move |(_, does)| !is_undo || **does & (ENROLS | ADDS_ROLE) != 0).map(|(course, _)| *course)
-}
-
-/// In order.
-fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
-    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Courses and roles in which a plan leaves something as it is.
