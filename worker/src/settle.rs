@@ -108,7 +108,7 @@ async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<
 /// Writes the new status, and makes what it needs in the same transaction.
 async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<bool, StageError> {
     match to {
-        Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes, false).await?,
+        Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes).await?,
         Status::Ready => {
             group_issues(conn, import).await?;
             cut_apply(conn, import).await?;

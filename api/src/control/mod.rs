@@ -114,7 +114,7 @@ pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body:
     if reads_anew {
         batches::make_validate(&mut tx, import.no).await?;
     } else {
-        batches::make_preview(&mut tx, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes, true).await?;
+        batches::make_preview_again(&mut tx, import.no).await?;
     }
     move_on(app, tx, &import, to, target).await
 }

@@ -5,7 +5,6 @@ use super::StoreError;
 use crate::model::{
     ids::ImportNo,
     issue::IssueCounts,
-    slot::SLOTS,
     stage::Stage,
     tally::{Actions, Effects, Outcomes},
 };
@@ -20,6 +19,9 @@ pub const BATCH_LINES: i64 = 5_000;
 /// Bytes of the file behind one batch of preview, at most about: what a lane holds in memory.
 const BATCH_BYTES: i64 = 16 << 20;
 
+/// What a line weighs besides its bytes: so many lines fill a batch as so many bytes do.
+pub const LINE_WEIGHT: i64 = BATCH_BYTES / BATCH_LINES;
+
 /// Makes the one batch of validate. Whatever earlier readings of the file left is swept away by that batch itself.
 pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1", import.0).execute(&mut *conn).await?;
@@ -29,24 +31,45 @@ pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<
     Ok(())
 }
 
-/// Makes the batches of preview for so many lines, of a file that has so many bytes when it is expanded. `again`: an earlier preview is there, and batch 0 sweeps it away first.
-pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, bytes: i64, again: bool) -> Result<(), StoreError> {
+/// Makes the batches of preview for the staged lines, of a file that has so many bytes when it is expanded. A batch is some slots:
+/// about as many as fill it, and never a part of one.
+pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, bytes: i64) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
-    let pieces = ((lines + BATCH_LINES - 1) / BATCH_LINES).max(bytes / BATCH_BYTES);
-    // A few lines that are carried on from a large file are no reason for many batches.
-    let pieces = pieces.min(lines).clamp(1, i64::from(SLOTS));
-    // Slots are filled evenly by a hash, so equal ranges of them are about equally many lines; the sum is made exact.
     sqlx::query!(
-        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1::bigint, 'preview', n, (n - 1) * $4::bigint / $2, n * $4::bigint / $2, n * $3::bigint / $2 - (n - 1) * $3::bigint / $2
-           FROM generate_series(1, $2::bigint) n
-          UNION ALL
-         SELECT $1::bigint, 'preview', 0, 0, 0, 0 WHERE $5::boolean",
+        "WITH known AS (
+            SELECT slot, count(*) AS lines, NULL::integer AS line_weight FROM muster.import_rows WHERE import_no = $1 GROUP BY slot
+             UNION ALL
+            SELECT w.nth - 1, 0, w.line_weight
+              FROM muster.import_slots s CROSS JOIN LATERAL unnest(s.line_weights) WITH ORDINALITY AS w (line_weight, nth)
+             WHERE s.import_no = $1
+             UNION ALL
+            SELECT 0, 0, NULL),
+         weighed AS (
+            SELECT slot, sum(lines) AS lines, sum(lines) * coalesce(max(line_weight), $2::bigint) AS weight FROM known GROUP BY slot),
+         cut AS (
+            SELECT slot, lines, floor((sum(weight) OVER (ORDER BY slot) - weight) / $3::bigint) AS number FROM weighed)
+         INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
+         SELECT $1, 'preview', row_number() OVER (ORDER BY number), min(slot), max(slot) + 1, sum(lines)
+           FROM cut GROUP BY number HAVING sum(lines) > 0 OR number = 0",
         import.0,
-        pieces,
-        lines,
-        i64::from(SLOTS),
-        again,
+        LINE_WEIGHT + bytes / lines.max(1),
+        BATCH_BYTES,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes the batches of another preview as those of the last one were. Batch 0 sweeps away what that has left.
+pub async fn make_preview_again(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH gone AS (
+            DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate' RETURNING stage, number, low, high, lines)
+         INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
+         SELECT $1, stage, number, low, high, lines FROM gone WHERE stage = 'preview' AND number > 0
+          UNION ALL
+         SELECT $1, 'preview', 0, 0, 0, 0",
+        import.0,
     )
     .execute(conn)
     .await?;

@@ -7,5 +7,6 @@ pub mod keeping;
 pub mod lines;
 pub mod pool;
 pub mod sites;
+pub mod slots;
 
 pub use error::StoreError;

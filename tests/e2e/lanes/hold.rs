@@ -36,11 +36,11 @@ impl Hold {
         Self::take(muster, &format!("INSERT INTO muster.import_rows (import_no, line, slot, cells) VALUES ({no}, {line}, 0, '{{}}')")).await
     }
 
-    /// Whoever plans one of the first lines of the import waits in the same way; they are spread over all batches.
-    pub(crate) async fn planned_lines(muster: &Muster, id: &str, lines: i32) -> Self {
+    /// Whoever plans one in a hundred of so many lines waits in the same way: that is somebody in each batch.
+    pub(crate) async fn planned_lines(muster: &Muster, id: &str, lines: usize) -> Self {
         let no = number(muster, id).await;
         let statement = format!(
-            "INSERT INTO muster.import_plans (import_no, line, action) SELECT {no}, line, 's' FROM generate_series(2, {lines} + 1) line"
+            "INSERT INTO muster.import_plans (import_no, line, action) SELECT {no}, line, 's' FROM generate_series(2, {lines} + 1, 100) line"
         );
         Self::take(muster, &statement).await
     }

@@ -60,7 +60,7 @@ async fn a_worker_that_is_killed_while_both_preview() {
     let muster = with_segments_and_nobody_at_work().await;
     let ledger = Ledger::keep(&muster).await;
     let import = muster.upload("create-users", new_people(LINES)).await;
-    let hold = Hold::planned_lines(&muster, &import, 200).await;
+    let hold = Hold::planned_lines(&muster, &import, LINES).await;
     let (killed, other) = (muster.start_worker().await, muster.start_worker().await);
     until_waiting(&muster, PLANNING, 2).await;
     killed.kill9();

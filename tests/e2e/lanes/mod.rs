@@ -19,4 +19,5 @@ mod outage;
 mod outcome;
 mod retried;
 pub(crate) mod sessions;
+mod slots;
 mod stopped;

@@ -32,7 +32,7 @@ async fn postgres_that_stops_while_both_plan_and_half_way_through_apply() {
     muster.applied("create-segments", SEGMENTS).await;
 
     let import = muster.upload("create-users", new_people(LINES)).await;
-    let hold = Hold::planned_lines(&muster, &import, 1_000).await;
+    let hold = Hold::planned_lines(&muster, &import, LINES).await;
     until_waiting(&muster, PLANNING, 2).await;
     muster.stop_postgres().await;
     drop(hold);

@@ -20,6 +20,14 @@ pub(crate) struct Identity {
     pub(crate) claims: Vec<Option<String>>,
 }
 
+impl Identity {
+    /// An over-long key is none: no index would take it.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.key = self.key.filter(|key| key.len() <= 400);
+        self
+    }
+}
+
 /// One staged record. Not `Debug`, like all that holds cells: they must not be printed.
 pub(crate) struct StagedRow {
     pub(crate) line: i32,

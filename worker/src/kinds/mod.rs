@@ -43,7 +43,7 @@ pub(crate) fn header(import: &Import) -> Result<Header, StageError> {
         return Ok(Header { headings: Vec::new(), meanings: Vec::new(), is_report: false });
     }
     let limits = Limits { columns: u64::MAX, numbered_columns: u64::MAX, ..Limits::default() };
-    let expect = Expect { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits: &limits };
+    let expect = Expect::of(import, &limits);
     let (header, _) = understand(&import.file.columns, 1, expect)
         .map_err(|_| StageError::Fail { code: "defect", detail: "An accepted header is refused now.".to_owned() })?;
     Ok(header)

@@ -119,8 +119,9 @@ async fn delete(conn: &mut PgConnection, import: ImportNo, from: i32, to: i32) -
     Ok(())
 }
 
-/// Nothing is left but what is counted by import and not by line.
+/// Nothing is left but what there is by import and not by line.
 async fn finish(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
+    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("UPDATE muster.imports SET emptied_at = now() WHERE no = $1 AND emptied_at IS NULL", import.0).execute(conn).await?;
     Ok(())

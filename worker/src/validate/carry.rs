@@ -53,7 +53,8 @@ pub(super) async fn carry(
     }
 }
 
-async fn parent(conn: &mut PgConnection, import: &Import) -> Result<Import, StageError> {
+/// The import whose lines go on.
+pub(super) async fn parent(conn: &mut PgConnection, import: &Import) -> Result<Import, StageError> {
     let found = match import.parent {
         Some(parent) => imports::of_id(conn, parent).await?,
         None => None,

@@ -1,12 +1,15 @@
 //! What the columns of a file mean, or everything that is wrong with its header at once. Pure: preview and apply ask again.
 
-use muster_shared::model::{
-    column::ColumnSpec,
-    issue::{Code, FileIssue, Issue},
-    kind::{Kind, KindSpec},
-    recipe::Recipe,
-    site::Limits,
-    suggest::nearest,
+use muster_shared::{
+    model::{
+        column::ColumnSpec,
+        issue::{Code, FileIssue, Issue},
+        kind::{Kind, KindSpec},
+        recipe::Recipe,
+        site::Limits,
+        suggest::nearest,
+    },
+    store::imports::Import,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -65,6 +68,13 @@ pub(crate) struct Expect<'a> {
     pub(crate) kind: Kind,
     pub(crate) mapping: &'a BTreeMap<String, String>,
     pub(crate) limits: &'a Limits,
+}
+
+impl<'a> Expect<'a> {
+    /// As the import wants it.
+    pub(crate) fn of(import: &'a Import, limits: &'a Limits) -> Self {
+        Self { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits }
+    }
 }
 
 /// Understands headings: the columns with warnings of the file, or all that is wrong. `line` is where they stand.

@@ -6,6 +6,8 @@ pub(crate) mod decode;
 pub(crate) mod header;
 mod pass;
 pub(crate) mod records;
+mod sample;
+mod source;
 mod stage;
 
 use crate::{
@@ -21,6 +23,7 @@ use muster_shared::{
     model::{
         ids::ImportNo,
         issue::{Code, FileIssue},
+        site::Limits,
         stage::Stage,
         status::Status,
         tally::{Effects, Tally},
@@ -29,6 +32,7 @@ use muster_shared::{
 };
 use pass::Pass;
 use sqlx::Connection;
+use stage::Division;
 use std::time::{Duration, Instant};
 
 /// A lane reads on for so long before it looks whether another site waits: whoever goes on reads from the beginning.
@@ -56,11 +60,17 @@ struct Found {
 pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
     let mut conn = context.lanes.acquire().await?;
     let site = sites::of_id(&mut conn, import.site_id).await?;
-    let resume_after = stage::begin(&mut conn, batch, context.config.lease_seconds).await?;
     let limits = &site.settings.limits;
+    let resume_after = if batch.progress > 0 {
+        stage::last_line(&mut conn, import.no).await?
+    } else {
+        let Some(division) = divide(context, &mut conn, import, batch, limits).await? else { return Ok(false) };
+        stage::begin(&mut conn, batch, context.config.lease_seconds, &division).await?;
+        0
+    };
     let ended = match &import.carries {
         Some(became) => carry(context, &mut conn, import, batch, became, resume_after).await?,
-        None => Pass::open(context, import, limits, resume_after).await?.read(context, &mut conn, batch).await?,
+        None => Pass::open(context, &mut conn, import, limits, resume_after).await?.read(context, &mut conn, batch).await?,
     };
     match ended {
         Ended::Stopped => return Ok(false),
@@ -68,6 +78,20 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Re
         Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
     }
     Ok(true)
+}
+
+/// How the lines are to be divided into slots. `None`: it was stopped.
+async fn divide(
+    context: &Context,
+    conn: &mut sqlx::PgConnection,
+    import: &Import,
+    batch: &Batch,
+    limits: &Limits,
+) -> Result<Option<Division>, StageError> {
+    if import.carries.is_some() {
+        return Ok(Some(Division::As(carry::parent(conn, import).await?.no)));
+    }
+    Ok(sample::bounds(context, conn, import, batch, limits).await?.map(Division::Sampled))
 }
 
 /// What intake found of the file stays; what an earlier reading of its header gave rise to does not.

@@ -3,10 +3,10 @@
 
 use super::{
     Ended, Found,
-    decode::Text,
     header::{Expect, Header, understand},
     must_leave,
-    records::{Item, Records},
+    records::Item,
+    source::{Source, is_of_excel},
     stage::{CHUNK_LINES, Chunk},
 };
 use crate::{
@@ -19,8 +19,9 @@ use muster_shared::{
     model::{
         issue::{Code, FileIssue, Issue},
         site::Limits,
+        slot::Slots,
     },
-    store::imports::Import,
+    store::{imports::Import, slots},
 };
 use sqlx::{PgConnection, PgPool};
 use std::{mem::take, time::Instant};
@@ -53,9 +54,8 @@ pub(super) struct Pass {
     import: Import,
     control: PgPool,
     limits: Limits,
-    text: Text,
-    records: Records,
-    is_utf8: bool,
+    source: Source,
+    slots: Slots,
     header: Option<Header>,
     importer: Option<Box<dyn Importer>>,
     /// Where the lines of the parent are, of which this file says what they should have been.
@@ -67,19 +67,17 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    /// Opens the file at its beginning.
-    pub(super) async fn open(context: &Context, import: &Import, limits: &Limits, resume_after: i32) -> Result<Self, StageError> {
-        let reading = import.file.reading(&import.settings);
-        let key = import
-            .file
-            .key
-            .as_deref()
-            .ok_or(StageError::Fail { code: "defect", detail: "An import without a file cannot be read.".to_owned() })?;
-        let source = context.files.read(key).await?;
+    /// Opens the file at its beginning. What is on the lines after `resume_after` will be staged.
+    pub(super) async fn open(
+        context: &Context,
+        conn: &mut PgConnection,
+        import: &Import,
+        limits: &Limits,
+        resume_after: i32,
+    ) -> Result<Self, StageError> {
         Ok(Self {
-            text: Text::new(source, import.file.compression.is_some(), &reading.encoding.value),
-            records: Records::new(reading.delimiter.value.byte(), limits.record_bytes as usize),
-            is_utf8: reading.encoding.value == "UTF-8",
+            source: Source::open(context, import, limits).await?,
+            slots: slots::of_import(conn, import.no).await?,
             import: import.clone(),
             control: context.control.clone(),
             limits: limits.clone(),
@@ -140,7 +138,7 @@ impl Pass {
             Filled::Full => None,
             Filled::ToTheEnd => Some(self.found()),
         };
-        Ok(Read::Chunk { chunk, bytes: self.text.bytes_read, lines: self.lines, whole })
+        Ok(Read::Chunk { chunk, bytes: self.source.bytes_read(), lines: self.lines, whole })
     }
 
     fn found(&mut self) -> Found {
@@ -152,21 +150,14 @@ impl Pass {
     async fn fill(&mut self, chunk: &mut Chunk) -> Result<Filled, StageError> {
         let before = self.lines;
         while !chunk.is_full() && (self.lines - before) < CHUNK_LINES as i32 {
-            let taken = match self.records.next() {
-                Item::More => {
-                    match self.text.next().await? {
-                        Some(piece) => self.records.feed(&piece),
-                        None => self.records.end(),
-                    }
-                    Ok(())
-                }
+            let taken = match self.source.next().await? {
                 Item::Record { line } => self.take(line as i32, chunk, None),
                 Item::OpenQuote { line } => {
                     let issue = Issue::error(Code::OpenQuote, "A quote is opened on this line and never closed. Close it, or take it out.");
                     self.take(line as i32, chunk, Some(issue))
                 }
                 Item::TooLong { line } => Err(vec![self.too_long(line as i32)]),
-                Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
+                Item::More | Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
             };
             if let Err(issues) = taken {
                 return Ok(Filled::Rejected(issues));
@@ -177,7 +168,7 @@ impl Pass {
 
     /// Takes a record: the header, if it is the first, or a line of the chunk.
     fn take(&mut self, line: i32, chunk: &mut Chunk, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
-        let (mut cells, bad) = self.texts();
+        let (mut cells, bad) = self.source.texts();
         let Some(header) = &self.header else {
             return self.take_header(line, &cells, shape);
         };
@@ -200,10 +191,11 @@ impl Pass {
             issues.extend(fit(&mut cells, header.headings.len()));
         }
         let Some(importer) = &self.importer else { return Ok(()) };
-        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells));
+        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells)).bounded();
         // A record of a wrong shape may have anything in that place.
         let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells[i]));
-        chunk.push(line, parent_line, identity, &cells, &issues);
+        let slot = identity.key.as_deref().map_or_else(|| self.slots.of_line(line), |key| self.slots.of_key(key));
+        chunk.push(line, slot, parent_line, &identity, &cells, &issues);
         Ok(())
     }
 
@@ -211,36 +203,16 @@ impl Pass {
         if let Some(issue) = shape {
             return Err(vec![FileIssue { issue, line: Some(line), count: 1 }]);
         }
-        // Excel writes such a line for itself; intake has taken the delimiter from it.
-        if line == 1
-            && cells.first().is_some_and(|cell| cell.to_lowercase().starts_with("sep="))
-            && cells.iter().skip(1).all(String::is_empty)
-        {
+        if is_of_excel(line, cells) {
             return Ok(());
         }
         let import = &self.import;
-        let expect = Expect { recipe: import.recipe, kind: import.kind, mapping: &import.mapping, limits: &self.limits };
-        let (header, warnings) = understand(cells, line, expect)?;
+        let (header, warnings) = understand(cells, line, Expect::of(import, &self.limits))?;
         self.importer = Some(kinds::importer(import, header.clone(), &self.control));
         self.parent_lines = import.parent.and_then(|_| header.lines_of_report());
         self.header = Some(header);
         self.warnings = warnings;
         Ok(())
-    }
-
-    /// The cells of the last item as text, and the positions of those with bytes that are none.
-    fn texts(&self) -> (Vec<String>, Vec<usize>) {
-        let mut bad = Vec::new();
-        let mut text = |(i, raw): (usize, &[u8])| match std::str::from_utf8(raw) {
-            // A NUL is valid UTF-8, and no text to Postgres. In other encodings U+FFFD stands for what could not be read.
-            Ok(text) if !text.contains('\0') && (self.is_utf8 || !text.contains('\u{fffd}')) => text.to_owned(),
-            _ => {
-                bad.push(i);
-                String::from_utf8_lossy(raw).replace('\0', "\u{fffd}")
-            }
-        };
-        let cells = self.records.cells().enumerate().map(&mut text).collect();
-        (cells, bad)
     }
 
     fn too_long(&self, line: i32) -> FileIssue {

@@ -1,5 +1,6 @@
 //! Staging: what validate asks the database.
 
+use super::sample::Bounds;
 use crate::{
     batches::{Batch, confirm, record_progress},
     copy::CopyRows,
@@ -11,7 +12,6 @@ use muster_shared::{
     model::{
         ids::ImportNo,
         issue::{Code, FileIssue, Issue},
-        slot,
     },
     store::imports::to_json,
 };
@@ -42,14 +42,13 @@ impl Chunk {
     }
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
-    pub(super) fn push(&mut self, line: i32, parent_line: Option<i32>, identity: Identity, cells: &[String], issues: &[Issue]) {
-        let key = identity.key.filter(|key| key.len() <= 400);
+    pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
         let rows = &mut self.rows;
         rows.row(8);
         rows.bigint(self.import_no.0);
         rows.integer(line);
-        rows.smallint(key.as_deref().map_or_else(|| slot::of_line(line), slot::of_key));
-        rows.optional_text(key.as_deref());
+        rows.smallint(slot);
+        rows.optional_text(identity.key.as_deref());
         if issues.is_empty() && identity.claims.iter().any(Option::is_some) {
             rows.texts(identity.claims.iter().map(Option::as_deref));
         } else {
@@ -95,26 +94,61 @@ impl Chunk {
     }
 }
 
-/// The line after which the file is still to be staged: 0 after everything that an earlier reading left is swept away, or the
-/// last staged line if a lane goes on with what another began.
-pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64) -> Result<i32, StageError> {
-    if batch.progress > 0 {
-        let last = sqlx::query_scalar!(r#"SELECT max(line) FROM muster.import_rows WHERE import_no = $1"#, batch.import_no.0)
-            .fetch_one(conn)
-            .await?;
-        return Ok(last.unwrap_or(0));
-    }
+/// How the lines are to be divided into slots.
+pub(super) enum Division {
+    /// By bounds that suit the file.
+    Sampled(Bounds),
+    /// As those of the import are that are carried on.
+    As(ImportNo),
+}
+
+/// Sweeps away everything that an earlier reading left, and stores how the lines will be divided.
+pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64, division: &Division) -> Result<(), StageError> {
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, lease_seconds).await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
     clear(&mut tx, batch.import_no).await?;
+    store_slots(&mut tx, batch.import_no, division).await?;
     tx.commit().await?;
-    Ok(0)
+    Ok(())
+}
+
+/// The last line that is staged already; 0: none is.
+pub(super) async fn last_line(conn: &mut PgConnection, import: ImportNo) -> Result<i32, StageError> {
+    let last = sqlx::query_scalar!(r#"SELECT max(line) FROM muster.import_rows WHERE import_no = $1"#, import.0);
+    Ok(last.fetch_one(conn).await?.unwrap_or(0))
+}
+
+async fn store_slots(conn: &mut PgConnection, import: ImportNo, division: &Division) -> Result<(), StageError> {
+    match division {
+        Division::Sampled(bounds) => {
+            sqlx::query!(
+                "INSERT INTO muster.import_slots (import_no, bounds, line_weights) VALUES ($1, $2, $3)",
+                import.0,
+                &bounds.keys,
+                &bounds.line_weights,
+            )
+            .execute(conn)
+            .await?
+        }
+        Division::As(parent) => {
+            sqlx::query!(
+                "INSERT INTO muster.import_slots (import_no, bounds, line_weights)
+                 SELECT $1, bounds, line_weights FROM muster.import_slots WHERE import_no = $2",
+                import.0,
+                parent.0,
+            )
+            .execute(conn)
+            .await?
+        }
+    };
+    Ok(())
 }
 
 /// Sweeps away all that was read and planned of an import.
 pub(super) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
     crate::preview::clear(conn, import).await?;
+    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM muster.import_clashes WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM muster.import_rows WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     Ok(())

@@ -6,12 +6,12 @@ use muster_shared::{
     model::{
         issue::{Code, Severity},
         plan::Action,
-        slot,
     },
     store::{
         StoreError,
         imports::Import,
         lines::{Tried, Wanted, which, with_plan},
+        slots,
     },
 };
 use sqlx::PgConnection;
@@ -124,6 +124,10 @@ async fn in_file(
     limit: i64,
 ) -> Result<Vec<i32>, StoreError> {
     let key = key.map(|key| import.kind.standard_key(key));
+    let slot = match &key {
+        Some(key) => Some(slots::of_import(conn, import.lines_of).await?.of_key(key)),
+        None => None,
+    };
     Ok(sqlx::query_scalar!(
         r#"WITH done AS MATERIALIZED (
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
@@ -151,7 +155,7 @@ async fn in_file(
         import.no.0,
         after,
         limit,
-        key.as_deref().map(slot::of_key),
+        slot,
         key.as_deref(),
         filters.code.as_deref(),
         filters.severity.map(|severity| severity.letter() as i8),
