@@ -193,7 +193,8 @@ fn without_zeros(counts: Value) -> Value {
 pub(crate) async fn record_progress(conn: &mut PgConnection, batch: &Batch, bytes: i64, lines: i32) -> Result<(), StageError> {
     sqlx::query!(
         "UPDATE muster.import_batches
-            SET progress = greatest(progress, $4), lines = $5, attempts = CASE WHEN $4 > progress THEN 1 ELSE attempts END
+            SET progress = greatest(progress, $4), lines = greatest(lines, $5),
+                attempts = CASE WHEN $4 > progress OR $5 > lines THEN 1 ELSE attempts END
           WHERE import_no = $1 AND stage = $2 AND number = $3",
         batch.import_no.0,
         batch.stage.name(),
