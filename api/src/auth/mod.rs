@@ -77,20 +77,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let header = parts.headers.get(header::AUTHORIZATION);
-        let header = header.ok_or(Problem::Unauthenticated("Send a token: `Authorization: Bearer mst_…`."))?;
-        let token = header.to_str().ok().and_then(Token::of_header).ok_or(Problem::Unauthenticated("This is no token of Muster."))?;
-        let account = sqlx::query!(
-            "SELECT a.id, a.is_system_admin
-               FROM muster.tokens t
-               JOIN muster.accounts a ON a.id = t.account_id
-              WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())",
-            &token.hash(),
-        )
-        .fetch_optional(&app.pool)
-        .await?;
-        let account = account.ok_or(Problem::Unauthenticated("This token is unknown or has expired."))?;
-        Ok(Self(Account { id: AccountId(account.id), is_system_admin: account.is_system_admin }))
+        Ok(Self(Bearer::of(parts, None, app).await?.account))
     }
 }
 
@@ -108,9 +95,9 @@ impl<R: Permission> FromRequestParts<App> for Access<R> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         const ABSENT: Problem = Problem::NotFound("There is no such site.");
-        let Caller(account) = Caller::from_request_parts(parts, app).await?;
-        let slug = part(parts, "site").await.ok_or(ABSENT)?;
-        let (site, role) = membership(app, account.id, &slug).await?.ok_or(ABSENT)?;
+        let slug = part(parts, "site").await;
+        let Bearer { account, membership } = Bearer::of(parts, slug.as_deref(), app).await?;
+        let (site, role) = membership.ok_or(ABSENT)?;
         tracing::Span::current().record("site.id", site.id.0);
         if role < R::ROLE {
             return Err(Problem::Forbidden(Needs::Role(R::ROLE)));
@@ -119,21 +106,40 @@ impl<R: Permission> FromRequestParts<App> for Access<R> {
     }
 }
 
-async fn membership(app: &App, account: AccountId, slug: &str) -> Result<Option<(Site, Role)>, StoreError> {
-    let found = sqlx::query!(
-        "SELECT s.id, s.slug, s.name, s.settings, r.role
-           FROM muster.sites s
-           JOIN muster.site_roles r ON r.site_id = s.id AND r.account_id = $1
-          WHERE s.slug = $2",
-        account.0,
-        slug,
-    )
-    .fetch_optional(&app.pool)
-    .await?;
-    found
-        .map(|row| {
-            let role = row.role.parse().map_err(|_| StoreError::inconsistent("site_roles.role", &row.role))?;
-            Ok((Site { id: SiteId(row.id), slug: row.slug, name: row.name, settings: sites::settings(row.settings)? }, role))
-        })
-        .transpose()
+/// Who sent a token.
+struct Bearer {
+    account: Account,
+    /// The site that was asked for, if they have a role there, and the role.
+    membership: Option<(Site, Role)>,
+}
+
+impl Bearer {
+    /// Whose token a request carries, and what they are in that site: all in one statement, since every request begins with it.
+    async fn of(parts: &Parts, site: Option<&str>, app: &App) -> Result<Self, Problem> {
+        let header = parts.headers.get(header::AUTHORIZATION);
+        let header = header.ok_or(Problem::Unauthenticated("Send a token: `Authorization: Bearer mst_…`."))?;
+        let token = header.to_str().ok().and_then(Token::of_header).ok_or(Problem::Unauthenticated("This is no token of Muster."))?;
+        let found = sqlx::query!(
+            r#"SELECT a.id, a.is_system_admin, s.id AS "site_id?", s.slug AS "slug?", s.name AS "name?", s.settings AS "settings?",
+                      r.role AS "role?"
+                 FROM muster.tokens t
+                 JOIN muster.accounts a ON a.id = t.account_id
+                 LEFT JOIN (muster.sites s JOIN muster.site_roles r ON r.site_id = s.id) ON s.slug = $2 AND r.account_id = a.id
+                WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())"#,
+            &token.hash(),
+            site,
+        )
+        .fetch_optional(&app.pool)
+        .await?;
+        let found = found.ok_or(Problem::Unauthenticated("This token is unknown or has expired."))?;
+        let account = Account { id: AccountId(found.id), is_system_admin: found.is_system_admin };
+        let (Some(id), Some(slug), Some(name), Some(settings), Some(role)) =
+            (found.site_id, found.slug, found.name, found.settings, found.role)
+        else {
+            return Ok(Self { account, membership: None });
+        };
+        let site = Site { id: SiteId(id), slug, name, settings: sites::settings(settings)? };
+        let role = role.parse().map_err(|_| StoreError::inconsistent("site_roles.role", &role))?;
+        Ok(Self { account, membership: Some((site, role)) })
+    }
 }

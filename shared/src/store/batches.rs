@@ -117,7 +117,7 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
     Ok(sums_of(conn, &[import]).await?.remove(&import).unwrap_or_default())
 }
 
-/// Sums up the batches of some imports; one without batches is missing.
+/// Sums up the batches of some imports.
 pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
@@ -164,27 +164,23 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
             *count += row.count;
         }
     }
-    let unserved = sqlx::query!(
-        r#"SELECT no AS "no!", greatest(served_at, stage_started_at) AS "since!" FROM muster.imports_at_work w
-            WHERE no = ANY ($1) AND claimed = 0 AND status IN ('validating', 'previewing', 'applying')
-              AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = w.no AND b.state = 'waiting')"#,
-        &numbers,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for row in unserved {
-        all.entry(ImportNo(row.no)).or_default().waiting_since = Some(row.since);
-    }
     // What several batches name is made once, so no batch can count it ahead.
-    let makes = sqlx::query!(
-        r#"SELECT import_no, count(*) FILTER (WHERE NOT removes) AS "made!", count(*) FILTER (WHERE removes) AS "removed!"
-             FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
+    let rest = sqlx::query!(
+        r#"SELECT i.no AS "no!", m.made AS "made!", m.removed AS "removed!",
+                  (SELECT greatest(w.served_at, w.stage_started_at) FROM muster.imports_at_work w
+                    WHERE w.no = i.no AND w.claimed = 0 AND w.status IN ('validating', 'previewing', 'applying')
+                      AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = w.no AND b.state = 'waiting')) AS waiting_since
+             FROM unnest($1::bigint[]) i (no)
+            CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT removes) AS made, count(*) FILTER (WHERE removes) AS removed
+                                  FROM muster.import_makes WHERE import_no = i.no AND what = 'category') m"#,
         &numbers,
     )
     .fetch_all(conn)
     .await?;
-    for row in makes {
-        let effects = &mut all.entry(ImportNo(row.import_no)).or_default().planned_effects;
+    for row in rest {
+        let sums = all.entry(ImportNo(row.no)).or_default();
+        sums.waiting_since = row.waiting_since;
+        let effects = &mut sums.planned_effects;
         (effects.categories_created, effects.categories_deleted) = (row.made, row.removed);
     }
     Ok(all)

@@ -27,7 +27,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
-        ids::{AccountId, ImportId, SiteId},
+        ids::{ImportId, SiteId},
         site::Site,
     },
     store::{
@@ -96,24 +96,23 @@ async fn answer_with(conn: &mut PgConnection, status: StatusCode, site: &Site, i
 async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Result<Vec<ImportView>, Problem> {
     let numbers: Vec<_> = imports.iter().map(|import| import.no).collect();
     let mut sums = sums_of(&mut *conn, &numbers).await?;
-    let emails = emails(&mut *conn, &imports).await?;
-    let mut relatives = relatives(conn, &imports).await?;
-    let email = |account: AccountId| emails.get(&account).cloned();
+    let mut surroundings = surroundings(conn, &imports).await?;
     let now = Utc::now();
     let view = |import: Import| {
-        let people = People { created_by: email(import.created_by), applied_by: import.applied_by.and_then(email) };
         let sums = sums.remove(&import.no).unwrap_or_default();
-        let relatives = relatives.remove(&import.id).unwrap_or_default();
+        let (people, relatives) = surroundings.remove(&import.id).unwrap_or_default();
         ImportView::new(&site.slug, import, &sums, people, relatives, now)
     };
     Ok(imports.into_iter().map(view).collect())
 }
 
-/// The imports that these have to do with.
-async fn relatives(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<ImportId, Relatives>, Problem> {
+/// The people and the other imports that these have to do with.
+async fn surroundings(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<ImportId, (People, Relatives)>, StoreError> {
     let ids: Vec<_> = imports.iter().map(|import| import.id.0).collect();
     let found = sqlx::query!(
         r#"SELECT i.id AS "id!",
+                  (SELECT a.email FROM muster.accounts a WHERE a.id = i.created_by) AS created_by,
+                  (SELECT a.email FROM muster.accounts a WHERE a.id = i.applied_by) AS applied_by,
                   (SELECT u.id FROM muster.imports u WHERE u.no = i.undoes_no) AS undoes,
                   (SELECT u.id FROM muster.imports u
                     WHERE u.undoes_no = i.no AND u.status <> 'cancelled' ORDER BY u.id DESC LIMIT 1) AS undone_by,
@@ -123,18 +122,11 @@ async fn relatives(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMa
     )
     .fetch_all(conn)
     .await?;
-    let relatives = found.into_iter().map(|row| {
+    let surroundings = found.into_iter().map(|row| {
+        let people = People { created_by: row.created_by, applied_by: row.applied_by };
         let children = row.children.into_iter().map(ImportId).collect();
-        (ImportId(row.id), Relatives { children, undoes: row.undoes.map(ImportId), undone_by: row.undone_by.map(ImportId) })
+        let relatives = Relatives { children, undoes: row.undoes.map(ImportId), undone_by: row.undone_by.map(ImportId) };
+        (ImportId(row.id), (people, relatives))
     });
-    Ok(relatives.collect())
-}
-
-async fn emails(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<AccountId, String>, Problem> {
-    let accounts = imports.iter().flat_map(|import| [Some(import.created_by), import.applied_by]);
-    let mut accounts: Vec<_> = accounts.flatten().map(|account| account.0).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    let found = sqlx::query!("SELECT id, email FROM muster.accounts WHERE id = ANY ($1)", &accounts).fetch_all(conn).await?;
-    Ok(found.into_iter().map(|row| (AccountId(row.id), row.email)).collect())
+    Ok(surroundings.collect())
 }
