@@ -14,8 +14,10 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 mod forgotten;
+mod half;
 mod upload;
 
+use half::Half;
 pub use upload::Upload;
 
 /// Bytes of a file that are read at once from a folder.
@@ -88,7 +90,7 @@ impl Files {
         let path = self.path(key);
         let parts = self.store.put_multipart(&path).await?;
         // A key is used once, so this is the first name that the local store tries for what is not whole yet.
-        let half = self.folder.as_ref().map(|folder| folder.join(format!("{path}#1")));
+        let half = self.folder.as_ref().map(|folder| Half::new(folder.join(format!("{path}#1"))));
         Ok(Upload::new(parts, half))
     }
 

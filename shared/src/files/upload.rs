@@ -1,9 +1,8 @@
 //! One file on its way into the store. It must never leave anything behind when it is broken off.
 
-use super::FilesError;
+use super::{FilesError, half::Half};
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, PutPayload};
-use std::path::PathBuf;
 
 /// Bytes of one part. S3 takes no part but the last below 5 MiB.
 const PART_BYTES: usize = 5 << 20;
@@ -13,12 +12,12 @@ const PART_BYTES: usize = 5 << 20;
 pub struct Upload {
     parts: Box<dyn MultipartUpload>,
     part: BytesMut,
-    /// Where a local store keeps what is not whole yet.
-    half: Option<PathBuf>,
+    /// What a local store has of it.
+    half: Option<Half>,
 }
 
 impl Upload {
-    pub(super) fn new(parts: Box<dyn MultipartUpload>, half: Option<PathBuf>) -> Self {
+    pub(super) fn new(parts: Box<dyn MultipartUpload>, half: Option<Half>) -> Self {
         Self { parts, part: BytesMut::new(), half }
     }
 
@@ -39,7 +38,7 @@ impl Upload {
             let _ = self.parts.abort().await;
             // The local store forgets its half when it begins to finish: a disk that is full only when it is synced would keep it.
             if let Some(half) = self.half {
-                let _ = tokio::fs::remove_file(half).await;
+                half.remove().await;
             }
         }
         finished
@@ -60,7 +59,12 @@ impl Upload {
 
     async fn send_part(&mut self) -> Result<(), FilesError> {
         let part = self.part.split().freeze();
-        Ok(self.parts.put_part(PutPayload::from(part)).await?)
+        let bytes = part.len();
+        self.parts.put_part(PutPayload::from(part)).await?;
+        if let Some(half) = &mut self.half {
+            half.grown(bytes);
+        }
+        Ok(())
     }
 }
 
