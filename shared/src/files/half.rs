@@ -40,3 +40,38 @@ impl Half {
         let _ = tokio::fs::remove_file(self.path).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_disk_writes_one_stretch_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a#1");
+        let text = vec![b'x'; WRITE_OUT_BYTES];
+        std::fs::write(&path, &text).expect("a disk");
+        let mut half = Half::new(path.clone());
+        half.grown(WRITE_OUT_BYTES - 1);
+        assert!(half.writing.is_none(), "not yet");
+        half.grown(1);
+        // One that never ends stands in for it, so that it does not matter how fast the disk is.
+        let first = half.writing.replace(tokio::spawn(std::future::pending())).expect("now");
+        half.grown(2 * WRITE_OUT_BYTES);
+        assert_eq!(half.ahead, 2 * WRITE_OUT_BYTES, "while one is under way there is no second");
+        first.await.expect("no panic");
+        assert!(std::fs::read(&path).expect("a file") == text, "it was only read");
+        half.remove().await;
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_gone_is_no_trouble() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut half = Half::new(folder.path().join("a#1"));
+        half.grown(WRITE_OUT_BYTES);
+        half.writing.take().expect("begun").await.expect("no panic");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "it is not made by that");
+        half.remove().await;
+    }
+}
