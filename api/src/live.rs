@@ -7,6 +7,7 @@ use muster_shared::{
     queue::Notices,
     store::imports::{self, Import},
 };
+use sqlx::{Postgres, pool::PoolConnection};
 use std::time::Duration;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -24,22 +25,29 @@ pub(crate) struct Live {
     stop: CancellationToken,
 }
 
+/// An import, with the connection that read it: whoever asks more about it need not wait for another.
+pub(crate) struct Seen {
+    pub(crate) import: Import,
+    pub(crate) connection: PoolConnection<Postgres>,
+}
+
 impl Live {
     pub(crate) fn new(notices: Notices, stop: CancellationToken) -> Self {
         Self { notices, stop }
     }
 
     /// The import as soon as it is at rest, or as it is when the time is over or the process is to end. `None`: it is not there.
-    pub(crate) async fn at_rest(&self, app: &App, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Import>, Problem> {
+    pub(crate) async fn at_rest(&self, app: &App, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Seen>, Problem> {
         let end = Instant::now() + patience;
         // Subscribed before the first look, so that nothing happens in between.
         let mut notices = self.notices.subscribe();
         loop {
-            let import = in_time(look(app, site, id)).await?;
+            let seen = in_time(look(app, site, id)).await?;
             let is_over = self.stop.is_cancelled() || Instant::now() >= end;
-            if is_over || import.as_ref().is_none_or(|import| import.status.is_at_rest()) {
-                return Ok(import);
+            if is_over || seen.as_ref().is_none_or(|seen| seen.import.status.is_at_rest()) {
+                return Ok(seen);
             }
+            drop(seen);
             tokio::select! {
                 _ = timeout(LOOK, told(&mut notices, id)) => {}
                 () = sleep_until(end) => {}
@@ -49,9 +57,10 @@ impl Live {
     }
 }
 
-async fn look(app: &App, site: SiteId, id: ImportId) -> Result<Option<Import>, Problem> {
+async fn look(app: &App, site: SiteId, id: ImportId) -> Result<Option<Seen>, Problem> {
     let mut connection = app.connection().await?;
-    Ok(imports::in_site(&mut connection, site, id).await?)
+    let import = imports::in_site(&mut connection, site, id).await?;
+    Ok(import.map(|import| Seen { import, connection }))
 }
 
 /// Returns when that import changed, or may have.

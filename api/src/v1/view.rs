@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
         ids::ImportId,
-        issue::{Code, FileIssue, IssueCounts},
+        issue::{Code, FileIssue},
         kind::Kind,
         plan::Action,
         progress::Progress,
@@ -13,7 +13,7 @@ use muster_shared::{
         settings::Settings,
         stage::Stage,
         status::{Request, Status},
-        tally::{Actions, Effects, Outcomes},
+        tally::{Actions, Effects, IssueCounts, Outcomes},
     },
     store::{
         batches::Sums,

@@ -155,25 +155,3 @@ pub struct FileIssue {
 fn one() -> i64 {
     1
 }
-
-/// Numbers of issues by severity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IssueCounts {
-    /// Errors.
-    pub error: i64,
-    /// Warnings.
-    pub warning: i64,
-    /// Infos.
-    pub info: i64,
-}
-
-impl IssueCounts {
-    /// Counts `count` more issues of that severity.
-    pub fn add(&mut self, severity: Severity, count: i64) {
-        match severity {
-            Severity::Error => self.error += count,
-            Severity::Warning => self.warning += count,
-            Severity::Info => self.info += count,
-        }
-    }
-}

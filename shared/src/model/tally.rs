@@ -1,6 +1,9 @@
 //! Counts: of actions, of outcomes, and of everything that happened.
 
-use super::{issue::IssueCounts, plan::Action, plan::Outcome};
+use super::{
+    issue::Severity,
+    plan::{Action, Outcome},
+};
 use serde::{Deserialize, Serialize};
 
 macro_rules! counts {
@@ -10,16 +13,6 @@ macro_rules! counts {
         #[serde(default)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: i64,)+
-        }
-
-        impl $name {
-            /// The count of this name, to be changed; `None`: there is none.
-            pub fn get_mut(&mut self, name: &str) -> Option<&mut i64> {
-                match name {
-                    $(stringify!($field) => Some(&mut self.$field),)+
-                    _ => None,
-                }
-            }
         }
 
         impl std::ops::AddAssign for $name {
@@ -130,6 +123,18 @@ counts! {
     }
 }
 
+counts! {
+    /// Issues by severity.
+    IssueCounts {
+        /// Errors.
+        error,
+        /// Warnings.
+        warning,
+        /// Infos.
+        info,
+    }
+}
+
 impl Actions {
     /// Counts one more line.
     pub fn add(&mut self, action: Action) {
@@ -157,6 +162,17 @@ impl Outcomes {
             Outcome::Held => &mut self.held,
             Outcome::Failed => &mut self.failed,
         } += lines;
+    }
+}
+
+impl IssueCounts {
+    /// Counts `count` more issues of that severity.
+    pub fn add(&mut self, severity: Severity, count: i64) {
+        *match severity {
+            Severity::Error => &mut self.error,
+            Severity::Warning => &mut self.warning,
+            Severity::Info => &mut self.info,
+        } += count;
     }
 }
 

@@ -4,12 +4,12 @@
 use super::StoreError;
 use crate::model::{
     ids::ImportNo,
-    issue::IssueCounts,
     stage::Stage,
-    tally::{Actions, Effects, Outcomes},
+    tally::{Actions, Effects, IssueCounts, Outcomes, Tally},
 };
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use futures::TryStreamExt as _;
+use sqlx::{PgConnection, types::Json};
 use std::collections::HashMap;
 
 /// Rows in one batch of preview, about; plans in one batch of apply, at least. Measured: smaller ones cost more statements, larger
@@ -112,6 +112,35 @@ pub struct Sums {
     pub waiting_since: Option<DateTime<Utc>>,
 }
 
+impl Sums {
+    /// Adds a batch, done or not.
+    fn add(&mut self, stage: Stage, is_done: bool, lines: i64, bytes: i64) {
+        let (done, all) = match stage {
+            Stage::Validate => return self.staged_bytes += bytes,
+            Stage::Preview => &mut self.previewed,
+            Stage::Apply => &mut self.applied,
+        };
+        *done += if is_done { lines } else { 0 };
+        *all += lines;
+    }
+
+    /// Adds what a batch that is done counted.
+    fn count(&mut self, stage: Stage, tally: &Tally, effects: Effects) {
+        match stage {
+            Stage::Validate => {}
+            Stage::Preview => {
+                self.actions += tally.actions.unwrap_or_default();
+                self.issues += tally.issues.unwrap_or_default();
+                self.planned_effects += effects;
+            }
+            Stage::Apply => {
+                self.outcomes += tally.outcomes.unwrap_or_default();
+                self.effects += effects;
+            }
+        }
+    }
+}
+
 /// Sums up the batches of an import.
 pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, StoreError> {
     Ok(sums_of(conn, &[import]).await?.remove(&import).unwrap_or_default())
@@ -121,49 +150,21 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
 pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
-    let stages = sqlx::query!(
-        r#"SELECT import_no, stage, coalesce(sum(lines) FILTER (WHERE state = 'done'), 0) AS "done!", coalesce(sum(lines), 0) AS "all!",
-                  coalesce(sum(progress), 0)::bigint AS "progress!"
-             FROM muster.import_batches WHERE import_no = ANY ($1) GROUP BY import_no, stage"#,
+    let mut batches = sqlx::query!(
+        r#"SELECT import_no, stage, state = 'done' AS "is_done!", lines, progress, tally AS "tally: Json<Tally>", effects AS "effects: Json<Effects>"
+             FROM muster.import_batches WHERE import_no = ANY ($1)"#,
         &numbers,
     )
-    .fetch_all(&mut *conn)
-    .await?;
-    for row in stages {
-        let sums = all.entry(ImportNo(row.import_no)).or_default();
-        match row.stage.parse() {
-            Ok(Stage::Validate) => sums.staged_bytes = row.progress,
-            Ok(Stage::Preview) => sums.previewed = (row.done, row.all),
-            Ok(Stage::Apply) => sums.applied = (row.done, row.all),
-            Err(_) => return Err(StoreError::inconsistent("import_batches.stage", row.stage)),
+    .fetch(&mut *conn);
+    while let Some(batch) = batches.try_next().await? {
+        let stage = batch.stage.parse().map_err(|_| StoreError::inconsistent("import_batches.stage", &batch.stage))?;
+        let sums = all.entry(ImportNo(batch.import_no)).or_default();
+        sums.add(stage, batch.is_done, batch.lines.into(), batch.progress);
+        if batch.is_done {
+            sums.count(stage, &batch.tally, *batch.effects);
         }
     }
-    let counts = sqlx::query!(
-        r#"SELECT b.import_no, b.stage, g.name AS "group!", c.key AS "name!", sum(c.value::bigint)::bigint AS "count!"
-             FROM muster.import_batches b
-            CROSS JOIN LATERAL (VALUES ('actions', b.tally -> 'actions'), ('issues', b.tally -> 'issues'),
-                                       ('outcomes', b.tally -> 'outcomes'), ('effects', b.effects)) g (name, counts)
-            CROSS JOIN LATERAL jsonb_each_text(coalesce(nullif(g.counts, 'null'), '{}')) c
-            WHERE b.import_no = ANY ($1) AND b.state = 'done' AND b.stage <> 'validate' AND c.value <> '0'
-            GROUP BY 1, 2, 3, 4"#,
-        &numbers,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for row in counts {
-        let sums = all.entry(ImportNo(row.import_no)).or_default();
-        let applied = row.stage == Stage::Apply.name();
-        let count = match row.group.as_str() {
-            "actions" => sums.actions.get_mut(&row.name),
-            "outcomes" => sums.outcomes.get_mut(&row.name),
-            "effects" if applied => sums.effects.get_mut(&row.name),
-            "effects" => sums.planned_effects.get_mut(&row.name),
-            _ => issue_count(&mut sums.issues, &row.name),
-        };
-        if let Some(count) = count {
-            *count += row.count;
-        }
-    }
+    drop(batches);
     // What several batches name is made once, so no batch can count it ahead.
     let rest = sqlx::query!(
         r#"SELECT i.no AS "no!", m.made AS "made!", m.removed AS "removed!",
@@ -184,13 +185,4 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
         (effects.categories_created, effects.categories_deleted) = (row.made, row.removed);
     }
     Ok(all)
-}
-
-fn issue_count<'a>(counts: &'a mut IssueCounts, name: &str) -> Option<&'a mut i64> {
-    match name {
-        "error" => Some(&mut counts.error),
-        "warning" => Some(&mut counts.warning),
-        "info" => Some(&mut counts.info),
-        _ => None,
-    }
 }

@@ -1,9 +1,9 @@
 //! The API's answers as far as a command line needs them. Members that are not named here are passed over.
 
 use muster_shared::model::{
-    issue::{IssueCounts, Severity},
+    issue::Severity,
     status::Status,
-    tally::{Actions, Effects, Outcomes},
+    tally::{Actions, Effects, IssueCounts, Outcomes},
 };
 use serde::{Deserialize, Serialize};
 

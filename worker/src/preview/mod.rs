@@ -14,8 +14,8 @@ use crate::{
 use muster_shared::{
     model::{
         ids::ImportNo,
-        issue::{IssueCounts, Severity},
-        tally::{Actions, Effects, Tally},
+        issue::Severity,
+        tally::{Actions, Effects, IssueCounts, Tally},
     },
     store::imports::Import,
 };

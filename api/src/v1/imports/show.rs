@@ -2,6 +2,7 @@
 
 use crate::{
     auth::{Access, Viewer},
+    live::Seen,
     problem::Problem,
     request::{
         Named, Query,
@@ -36,7 +37,7 @@ pub(crate) async fn show(
     Query(Wait(patience)): Query<Wait>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
-    let import = app.live.at_rest(&app, access.site.id, id, patience).await?.ok_or(Problem::NotFound(ImportId::ABSENT))?;
-    let mut connection = app.connection().await?;
+    let seen = app.live.at_rest(&app, access.site.id, id, patience).await?;
+    let Seen { import, mut connection } = seen.ok_or(Problem::NotFound(ImportId::ABSENT))?;
     answer_with(&mut connection, StatusCode::OK, &access.site, import).await
 }
