@@ -90,29 +90,26 @@ struct FailedView {
     attempts: i64,
 }
 
-/// Who did what to an import, by e-mail address.
+/// The people, other imports and lanes that an import has to do with.
 #[derive(Debug, Default)]
-pub(crate) struct People {
-    /// Who uploaded it.
+pub(crate) struct Surroundings {
+    /// Who uploaded it, by e-mail address.
     pub(crate) created_by: Option<String>,
-    /// Who confirmed it.
+    /// Who confirmed it, by e-mail address.
     pub(crate) applied_by: Option<String>,
-}
-
-/// The imports that an import has to do with.
-#[derive(Debug, Default)]
-pub(crate) struct Relatives {
     /// Those that go on with its lines, oldest first.
     pub(crate) children: Vec<ImportId>,
     /// The one whose plans it reverses.
     pub(crate) undoes: Option<ImportId>,
     /// The one that took back what it did, or is about to.
     pub(crate) undone_by: Option<ImportId>,
+    /// Since when a batch waits and no lane holds any.
+    pub(crate) waiting_since: Option<DateTime<Utc>>,
 }
 
 impl ImportView {
     /// Of an import, with what its batches add up to.
-    pub(crate) fn new(site: &str, import: Import, sums: &Sums, people: People, relatives: Relatives, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(site: &str, import: Import, sums: &Sums, around: Surroundings, now: DateTime<Utc>) -> Self {
         let is_applied = import.applied_at.is_some();
         let undo_until = import.allows(Request::Undo).then_some(import.expires_at);
         Self {
@@ -124,7 +121,7 @@ impl ImportView {
             at_rest: import.status.is_at_rest(),
             can: import.can(),
             progress: Some(progress(&import, sums, now)),
-            waiting_since: sums.waiting_since,
+            waiting_since: around.waiting_since,
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
             effects: if is_applied { sums.effects } else { sums.planned_effects },
@@ -135,14 +132,14 @@ impl ImportView {
             settings: import.settings,
             mapping: import.mapping,
             parent: import.parent,
-            children: relatives.children,
-            undoes: relatives.undoes,
-            undone_by: relatives.undone_by,
+            children: around.children,
+            undoes: around.undoes,
+            undone_by: around.undone_by,
             same_file_as: import.same_file_as,
-            created_by: people.created_by,
+            created_by: around.created_by,
             created_at: import.created_at,
             ready_at: import.ready_at,
-            applied_by: people.applied_by,
+            applied_by: around.applied_by,
             applied_at: import.applied_at,
             settled_at: import.settled_at,
             expires_at: import.expires_at,
@@ -292,7 +289,7 @@ mod tests {
 
     fn shown(import: Import, sums: &Sums) -> Value {
         let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(10);
-        serde_json::to_value(ImportView::new("acme", import, sums, People::default(), Relatives::default(), now)).unwrap()
+        serde_json::to_value(ImportView::new("acme", import, sums, Surroundings::default(), now)).unwrap()
     }
 
     #[test]

@@ -7,7 +7,6 @@ use crate::model::{
     stage::Stage,
     tally::{Actions, Effects, IssueCounts, Outcomes, Tally},
 };
-use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, types::Json};
 use std::collections::HashMap;
@@ -108,8 +107,6 @@ pub struct Sums {
     pub planned_effects: Effects,
     /// What the executed lines brought about.
     pub effects: Effects,
-    /// Since when a batch waits and no lane holds any.
-    pub waiting_since: Option<DateTime<Utc>>,
 }
 
 impl Sums {
@@ -150,12 +147,19 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
 pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
+    // What several batches name is made once, so no batch can count it ahead.
     let mut batches = sqlx::query!(
-        r#"SELECT import_no, stage, state = 'done' AS "is_done!", lines, progress, tally AS "tally: Json<Tally>", effects AS "effects: Json<Effects>"
-             FROM muster.import_batches WHERE import_no = ANY ($1)"#,
+        r#"SELECT import_no AS "import_no!", stage AS "stage!", state = 'done' AS "is_done!", lines AS "lines!", progress AS "progress!",
+                  tally AS "tally!: Json<Tally>", effects AS "effects!: Json<Effects>"
+             FROM muster.import_batches WHERE import_no = ANY ($1)
+            UNION ALL
+           SELECT import_no, 'preview', TRUE, 0, 0, '{}',
+                  jsonb_build_object('categories_created', count(*) FILTER (WHERE NOT removes),
+                                     'categories_deleted', count(*) FILTER (WHERE removes))
+             FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
         &numbers,
     )
-    .fetch(&mut *conn);
+    .fetch(conn);
     while let Some(batch) = batches.try_next().await? {
         let stage = batch.stage.parse().map_err(|_| StoreError::inconsistent("import_batches.stage", &batch.stage))?;
         let sums = all.entry(ImportNo(batch.import_no)).or_default();
@@ -163,26 +167,6 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
         if batch.is_done {
             sums.count(stage, &batch.tally, *batch.effects);
         }
-    }
-    drop(batches);
-    // What several batches name is made once, so no batch can count it ahead.
-    let rest = sqlx::query!(
-        r#"SELECT i.no AS "no!", m.made AS "made!", m.removed AS "removed!",
-                  (SELECT greatest(w.served_at, w.stage_started_at) FROM muster.imports_at_work w
-                    WHERE w.no = i.no AND w.claimed = 0 AND w.status IN ('validating', 'previewing', 'applying')
-                      AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = w.no AND b.state = 'waiting')) AS waiting_since
-             FROM unnest($1::bigint[]) i (no)
-            CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT removes) AS made, count(*) FILTER (WHERE removes) AS removed
-                                  FROM muster.import_makes WHERE import_no = i.no AND what = 'category') m"#,
-        &numbers,
-    )
-    .fetch_all(conn)
-    .await?;
-    for row in rest {
-        let sums = all.entry(ImportNo(row.no)).or_default();
-        sums.waiting_since = row.waiting_since;
-        let effects = &mut sums.planned_effects;
-        (effects.categories_created, effects.categories_deleted) = (row.made, row.removed);
     }
     Ok(all)
 }

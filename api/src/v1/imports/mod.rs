@@ -17,7 +17,7 @@ use crate::{
     request::{if_match::etag, path::PathName},
     server::in_time,
     state::App,
-    v1::view::{ImportView, People, Relatives},
+    v1::view::{ImportView, Surroundings},
 };
 use axum::{
     Json,
@@ -27,7 +27,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
-        ids::{ImportId, SiteId},
+        ids::{ImportId, ImportNo, SiteId},
         site::Site,
     },
     store::{
@@ -96,37 +96,47 @@ async fn answer_with(conn: &mut PgConnection, status: StatusCode, site: &Site, i
 async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Result<Vec<ImportView>, Problem> {
     let numbers: Vec<_> = imports.iter().map(|import| import.no).collect();
     let mut sums = sums_of(&mut *conn, &numbers).await?;
-    let mut surroundings = surroundings(conn, &imports).await?;
+    let mut surroundings = surroundings(conn, &numbers).await?;
     let now = Utc::now();
     let view = |import: Import| {
         let sums = sums.remove(&import.no).unwrap_or_default();
-        let (people, relatives) = surroundings.remove(&import.id).unwrap_or_default();
-        ImportView::new(&site.slug, import, &sums, people, relatives, now)
+        let around = surroundings.remove(&import.no).unwrap_or_default();
+        ImportView::new(&site.slug, import, &sums, around, now)
     };
     Ok(imports.into_iter().map(view).collect())
 }
 
-/// The people and the other imports that these have to do with.
-async fn surroundings(conn: &mut PgConnection, imports: &[Import]) -> Result<HashMap<ImportId, (People, Relatives)>, StoreError> {
-    let ids: Vec<_> = imports.iter().map(|import| import.id.0).collect();
+/// The people, other imports and lanes that these have to do with.
+async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
+    let numbers: Vec<_> = imports.iter().map(|import| import.0).collect();
     let found = sqlx::query!(
-        r#"SELECT i.id AS "id!",
+        r#"SELECT i.no AS "no!",
                   (SELECT a.email FROM muster.accounts a WHERE a.id = i.created_by) AS created_by,
                   (SELECT a.email FROM muster.accounts a WHERE a.id = i.applied_by) AS applied_by,
                   (SELECT u.id FROM muster.imports u WHERE u.no = i.undoes_no) AS undoes,
                   (SELECT u.id FROM muster.imports u
                     WHERE u.undoes_no = i.no AND u.status <> 'cancelled' ORDER BY u.id DESC LIMIT 1) AS undone_by,
-                  ARRAY (SELECT c.id FROM muster.imports c WHERE c.parent_id = i.id ORDER BY c.id) AS "children!"
-             FROM muster.imports i WHERE i.id = ANY ($1)"#,
-        &ids,
+                  ARRAY (SELECT c.id FROM muster.imports c WHERE c.parent_id = i.id ORDER BY c.id) AS "children!",
+                  CASE WHEN i.status IN ('validating', 'previewing', 'applying')
+                        AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = i.no AND b.state = 'waiting')
+                        AND NOT EXISTS (SELECT FROM muster.import_batches b
+                                         WHERE b.import_no = i.no AND b.state = 'claimed' AND b.expires_at > clock_timestamp())
+                       THEN greatest(i.served_at, i.stage_started_at) END AS waiting_since
+             FROM muster.imports i WHERE i.no = ANY ($1)"#,
+        &numbers,
     )
     .fetch_all(conn)
     .await?;
     let surroundings = found.into_iter().map(|row| {
-        let people = People { created_by: row.created_by, applied_by: row.applied_by };
-        let children = row.children.into_iter().map(ImportId).collect();
-        let relatives = Relatives { children, undoes: row.undoes.map(ImportId), undone_by: row.undone_by.map(ImportId) };
-        (ImportId(row.id), (people, relatives))
+        let around = Surroundings {
+            created_by: row.created_by,
+            applied_by: row.applied_by,
+            children: row.children.into_iter().map(ImportId).collect(),
+            undoes: row.undoes.map(ImportId),
+            undone_by: row.undone_by.map(ImportId),
+            waiting_since: row.waiting_since,
+        };
+        (ImportNo(row.no), around)
     });
     Ok(surroundings.collect())
 }
