@@ -106,7 +106,8 @@ async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Re
     Ok(imports.into_iter().map(view).collect())
 }
 
-/// The people, other imports and lanes that these have to do with.
+/// The people, other imports and lanes that these have to do with. Since when one waits is asked of the tables: whoever asks
+/// `imports_at_work` has all its columns computed, since it calls a volatile function, and looks are many.
 async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
     let numbers: Vec<_> = imports.iter().map(|import| import.0).collect();
     let found = sqlx::query!(
