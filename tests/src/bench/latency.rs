@@ -7,7 +7,7 @@ use super::{
     report::{Beside, Small, Spread},
 };
 use crate::client::Client;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::{
     convert::Infallible,
     path::Path,
@@ -46,9 +46,9 @@ impl Seconds {
         Ok(())
     }
 
-    /// One after the other, for as long as it is polled.
+    /// One after the other, for as long as it is polled; none is one that was there when nothing else ran.
     async fn go_on(&mut self, client: &Client) -> anyhow::Result<Infallible> {
-        let mut nth = 0;
+        let mut nth = IDLE;
         loop {
             self.add(client, nth).await?;
             nth += 1;
@@ -94,7 +94,8 @@ pub(super) async fn beside(muster: &Muster, recipe: &str, file: &Path) -> anyhow
 async fn look(client: &Client, path: &str, seconds: &mut Vec<f64>) -> anyhow::Result<Infallible> {
     loop {
         let begun = Instant::now();
-        client.get(path).await.context("a look at the large import")?;
+        let answer = client.get(path).await.context("a look at the large import")?;
+        ensure!(answer.status == 200, "a look is answered {}: {}", answer.status, answer.text());
         seconds.push(begun.elapsed().as_secs_f64());
         tokio::time::sleep(LOOK).await;
     }

@@ -7,7 +7,7 @@ use std::{
     io::BufWriter,
     path::{Path, PathBuf},
 };
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::IntoStaticStr;
 
 /// A prime: people of the site are taken in steps of it, so that none comes twice, and none in the order of their ids.
 const STEP: u64 = 7_368_787;
@@ -15,7 +15,7 @@ const STEP: u64 = 7_368_787;
 const BAD: u64 = 20;
 
 /// A load of `performance.md`'s table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub enum Load {
     /// New people with a segment and a course.
     W1,
@@ -46,8 +46,19 @@ impl Load {
 
     /// Writes its file for a site of so many people.
     pub(super) fn write(self, folder: &Path, lines: u64, users: u64, seed: u64) -> anyhow::Result<PathBuf> {
-        let path = folder.join(format!("{}-{lines}.csv", self.name()));
-        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        let name = format!("{}-{lines}.csv", self.name());
+        self.write_lines(&folder.join(name), (0..lines).map(|nth| self.line(nth, users, seed)))
+    }
+
+    /// The same without its lines with a mistake.
+    pub(super) fn write_right(self, folder: &Path, lines: u64, users: u64, seed: u64) -> anyhow::Result<PathBuf> {
+        let name = format!("{}-{lines}-right.csv", self.name());
+        let right = (0..lines).filter(|&nth| mistake(nth, seed).is_none());
+        self.write_lines(&folder.join(name), right.map(|nth| self.line(nth, users, seed)))
+    }
+
+    fn write_lines(self, path: &Path, lines: impl Iterator<Item = Vec<String>>) -> anyhow::Result<PathBuf> {
+        let file = File::create(path).with_context(|| path.display().to_string())?;
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(BufWriter::with_capacity(1 << 20, file));
         match self {
             Self::W1 | Self::W4 | Self::W5 => {
@@ -56,11 +67,11 @@ impl Load {
             Self::W2 => writer.write_record(["username", "cohort1", "cohort2"])?,
             Self::W3 => writer.write_record(["username", "course1", "course2"])?,
         }
-        for nth in 0..lines {
-            writer.write_record(self.line(nth, users, seed))?;
+        for line in lines {
+            writer.write_record(line)?;
         }
         writer.flush()?;
-        Ok(path)
+        Ok(path.to_owned())
     }
 
     fn line(self, nth: u64, users: u64, seed: u64) -> Vec<String> {
@@ -68,9 +79,9 @@ impl Load {
         let other = one + 1 + scatter(nth, seed + 11) % 400;
         match self {
             Self::W1 | Self::W4 => new_person(nth, users, seed),
-            Self::W5 => match scatter(nth, seed + 12) % 1_000 {
-                sort if sort < BAD => spoilt(new_person(nth, users, seed), sort),
-                _ => new_person(nth, users, seed),
+            Self::W5 => match mistake(nth, seed) {
+                Some(sort) => spoilt(new_person(nth, users, seed), sort),
+                None => new_person(nth, users, seed),
             },
             Self::W2 => vec![someone(nth, users, seed), segment(one), segment(other)],
             Self::W3 => vec![someone(nth, users, seed), course(one), course(other)],
@@ -90,6 +101,12 @@ fn new_person(nth: u64, users: u64, seed: u64) -> Vec<String> {
     line.extend(details(number));
     line.extend([segment(scatter(nth, seed + 10)), course(scatter(nth, seed + 11))]);
     line
+}
+
+/// The sort of mistake that a line of W5 has.
+fn mistake(nth: u64, seed: u64) -> Option<u64> {
+    let lot = scatter(nth, seed + 12) % 1_000;
+    (lot < BAD).then_some(lot)
 }
 
 /// The line with a mistake, of which there are ten sorts.

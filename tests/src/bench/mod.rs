@@ -17,10 +17,13 @@ pub use report::Report;
 
 use anyhow::Context;
 use journey::Muster;
-use report::{Grown, Machine, Pair};
-use server::{Database, Server};
+use report::{Cost, Grown, Journey, Machine, Pair};
+use server::{Database, Rows, Server};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+/// The same seed makes the same files.
+const SEED: u64 = 1;
 
 /// What is to be measured.
 #[derive(Debug, Clone)]
@@ -42,8 +45,7 @@ pub struct Run {
 }
 
 /// What is measured besides the loads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
-#[strum(serialize_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extra {
     /// Small imports when nothing else runs.
     Idle,
@@ -83,6 +85,22 @@ fn tours(loads: &[Load]) -> Vec<Vec<Load>> {
     tours
 }
 
+/// The files of a load.
+struct Files {
+    load: Load,
+    /// What Muster gets.
+    whole: PathBuf,
+    /// What the script gets: the lines without a mistake.
+    right: PathBuf,
+}
+
+/// A load by the script.
+struct Floor {
+    seconds: f64,
+    cost: Cost,
+    rows: Rows,
+}
+
 /// A run of the benchmark.
 struct Bench<T> {
     run: Run,
@@ -97,7 +115,9 @@ impl Bench<Database> {
         for tour in tours(&self.run.loads) {
             let files = self.files(&tour)?;
             for round in 1..=self.run.rounds {
-                for pair in self.pair(&files).await.with_context(|| format!("{} of round {round}", tour[0].name()))? {
+                let is_floor_first = round % 2 == 1;
+                let pairs = self.pair(&files, is_floor_first).await.with_context(|| format!("{} of round {round}", tour[0].name()))?;
+                for pair in pairs {
                     let (floor, muster, ratio) = (pair.floor, pair.muster.total, pair.ratio);
                     tell(&format!("{} round {round}: {muster:.2} s against {floor:.2} s: {ratio:.2}", pair.load));
                     report.pairs.push(pair);
@@ -108,38 +128,58 @@ impl Bench<Database> {
     }
 
     /// The file of each load, and the one that the script gets: it cannot read one with mistakes.
-    fn files(&self, tour: &[Load]) -> anyhow::Result<Vec<(Load, PathBuf, PathBuf)>> {
-        let write = |load: Load| load.write(&self.folder, self.run.lines, self.run.users, 1);
+    fn files(&self, tour: &[Load]) -> anyhow::Result<Vec<Files>> {
+        let Run { lines, users, .. } = self.run;
         tour.iter()
             .map(|&load| {
-                let file = write(load)?;
-                let clean = if load == Load::W5 { write(Load::W1)? } else { file.clone() };
-                Ok((load, file, clean))
+                let whole = load.write(&self.folder, lines, users, SEED)?;
+                let right = if load == Load::W5 { load.write_right(&self.folder, lines, users, SEED)? } else { whole.clone() };
+                Ok(Files { load, whole, right })
             })
             .collect()
     }
 
     /// The loads one after the other, each way on a fresh copy of the site.
-    async fn pair(&self, files: &[(Load, PathBuf, PathBuf)]) -> anyhow::Result<Vec<Pair>> {
+    async fn pair(&self, files: &[Files], is_floor_first: bool) -> anyhow::Result<Vec<Pair>> {
+        let (floors, journeys) = if is_floor_first {
+            let floors = self.floors(files).await?;
+            (floors, self.journeys(files).await?)
+        } else {
+            let journeys = self.journeys(files).await?;
+            (self.floors(files).await?, journeys)
+        };
+        let pair = |((files, floor), muster): ((&Files, Floor), (Journey, Rows))| {
+            muster.1.must_equal(floor.rows)?;
+            let ratio = muster.0.total / floor.seconds;
+            Ok(Pair { load: files.load.name(), floor: floor.seconds, floor_cost: floor.cost, muster: muster.0, ratio })
+        };
+        files.iter().zip(floors).zip(journeys).map(pair).collect()
+    }
+
+    /// The loads by the script, and what is there after each.
+    async fn floors(&self, files: &[Files]) -> anyhow::Result<Vec<Floor>> {
         let copy = self.site.copy("floor").await?;
         let mut floors = Vec::new();
-        for (load, _, clean) in files {
-            floors.push((floor::run(&self.server, &copy, *load, clean).await?, copy.rows().await?));
+        for Files { load, right, .. } in files {
+            let (seconds, cost) = floor::run(&self.server, &copy, *load, right).await?;
+            floors.push(Floor { seconds, cost, rows: copy.rows().await? });
         }
         copy.drop().await?;
+        Ok(floors)
+    }
+
+    /// The loads by Muster, and what is there after each.
+    async fn journeys(&self, files: &[Files]) -> anyhow::Result<Vec<(Journey, Rows)>> {
         let copy = self.site.copy("muster").await?;
         let muster = Muster::start(&copy, self.run.workers).await;
-        let mut pairs = Vec::new();
-        for ((load, file, _), ((floor, floor_cost), rows)) in files.iter().zip(floors) {
-            let journey = muster.load(&self.server, &copy, load.recipe(), file, self.run.lines).await?;
-            if *load != Load::W5 {
-                copy.rows().await?.must_equal(rows)?;
-            }
-            pairs.push(Pair { load: load.name(), floor, floor_cost, ratio: journey.total / floor, muster: journey });
+        let mut journeys = Vec::new();
+        for Files { load, whole, .. } in files {
+            let journey = muster.load(&self.server, &copy, load.recipe(), whole, self.run.lines).await?;
+            journeys.push((journey, copy.rows().await?));
         }
         drop(muster);
         copy.drop().await?;
-        Ok(pairs)
+        Ok(journeys)
     }
 
     async fn extras(&self, report: &mut Report, tell: &impl Fn(&str)) -> anyhow::Result<()> {
@@ -153,7 +193,7 @@ impl Bench<Database> {
             }
             if wants(Extra::Beside) {
                 tell("small imports beside W2");
-                let file = Load::W2.write(&self.folder, self.run.lines, self.run.users, 1)?;
+                let file = Load::W2.write(&self.folder, self.run.lines, self.run.users, SEED)?;
                 report.beside = Some(latency::beside(&muster, Load::W2.recipe(), &file).await?);
             }
             drop(muster);
@@ -188,7 +228,7 @@ impl Bench<Database> {
     }
 
     async fn grown(&self, site: &Database, lines: u64, users: u64, tell: &impl Fn(&str)) -> anyhow::Result<Grown> {
-        let file = Load::W1.write(&self.folder, lines, users, 1)?;
+        let file = Load::W1.write(&self.folder, lines, users, SEED)?;
         let copy = site.copy("growth").await?;
         let muster = Muster::start(&copy, self.run.workers).await;
         let journey = muster.load(&self.server, &copy, Load::W1.recipe(), Path::new(&file), lines).await?;

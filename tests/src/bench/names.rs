@@ -7,7 +7,7 @@ pub(super) const SEGMENTS: u64 = 500;
 /// Courses of the site.
 pub(super) const COURSES: u64 = 2_000;
 
-/// Scatters numbers: the same as `bench_scatter` in SQL. 31 bits, so that no product leaves what SQL's bigint holds.
+/// Scatters numbers: the same as [`SCATTER_SQL`]. 31 bits, so that no product leaves what SQL's bigint holds.
 pub(super) fn scatter(number: u64, salt: u64) -> u64 {
     ((number % (1 << 31) + salt * 97) * 2_654_435_761 % (1 << 32)) >> 8
 }

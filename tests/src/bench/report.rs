@@ -131,7 +131,7 @@ pub struct Intake {
     pub plain: Vec<f64>,
     /// Seconds of Muster, once a round.
     pub muster: Vec<f64>,
-    /// Muster's median for one of the other's.
+    /// Muster's seconds for one of the other's: the median of the rounds.
     pub ratio: f64,
     /// MiB of the api.
     pub api_mib: Option<f64>,
