@@ -21,6 +21,9 @@ const LINE: &str = "_line";
 /// What a column is mapped to when it shall be passed over.
 const IGNORE: &str = "ignore";
 
+/// The most faults of a header that are told one by one.
+const MOST_FAULTS: usize = 100;
+
 /// What one column means.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meaning {
@@ -83,12 +86,25 @@ pub(crate) fn understand(headings: &[String], line: i32, expect: Expect<'_>) -> 
     let kept = headings.iter().rposition(|heading| !heading.trim().is_empty()).map_or(0, |last| last + 1);
     let headings: Vec<String> = headings[..kept].iter().map(|heading| heading.trim().to_owned()).collect();
     if headings.len() as u64 > expect.limits.columns {
+        // What each of them means nobody needs to know then.
         reading.fault(Code::Limit, "", &format!("The file has {} columns; at most {} are allowed.", headings.len(), expect.limits.columns));
+        return Err(reading.faults);
     }
     let is_report = headings.iter().any(|heading| heading == LINE);
     let meanings: Vec<_> = headings.iter().enumerate().map(|(i, heading)| reading.column(i, heading, is_report)).collect();
     reading.check_whole();
-    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(reading.faults) }
+    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(told(reading.faults)) }
+}
+
+/// As many faults as somebody reads; how many more there are is said behind them.
+fn told(mut faults: Vec<FileIssue>) -> Vec<FileIssue> {
+    let more = faults.len().saturating_sub(MOST_FAULTS);
+    if more > 0 {
+        faults.truncate(MOST_FAULTS);
+        let issue = Issue::error(Code::UnknownColumn, format!("The header has {more} more faults. Has the file a header at all?"));
+        faults.push(FileIssue { issue, line: faults[0].line, count: more as i64 });
+    }
+    faults
 }
 
 struct Reading<'a> {
@@ -109,14 +125,8 @@ impl<'a> Reading<'a> {
     }
 
     fn column(&mut self, position: usize, heading: &str, is_report: bool) -> Option<Meaning> {
-        let lower = heading.to_lowercase();
-        if is_report && OF_REPORTS.contains(&lower.as_str()) {
-            return None;
-        }
-        let name = self.mapping.get(&lower).map_or(lower, |mapped| mapped.to_lowercase());
-        if name == IGNORE && heading.to_lowercase() != IGNORE {
-            return None;
-        }
+        let name = self.name(heading, is_report)?;
+        let heading = &cut(heading);
         if name.is_empty() {
             self.fault(Code::UnknownColumn, heading, &format!("Column {} has no heading. Name it, or take it out.", position + 1));
             return None;
@@ -125,6 +135,17 @@ impl<'a> Reading<'a> {
             Some(meaning) => self.known(heading, meaning),
             None => self.unknown(heading, &name),
         }
+    }
+
+    /// What the column is called once it is mapped, in lower case; `None`: it is passed over.
+    fn name(&self, heading: &str, is_report: bool) -> Option<String> {
+        let lower = heading.to_lowercase();
+        if is_report && OF_REPORTS.contains(&lower.as_str()) {
+            return None;
+        }
+        let name = self.mapping.get(&lower).map_or(lower, |mapped| mapped.to_lowercase());
+        let is_passed_over = name == IGNORE && heading.to_lowercase() != IGNORE;
+        (!is_passed_over).then_some(name)
     }
 
     fn known(&mut self, heading: &str, meaning: Meaning) -> Option<Meaning> {
@@ -217,6 +238,11 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// As much of a heading as a message repeats.
+fn cut(heading: &str) -> String {
+    heading.chars().take(Issue::VALUE_CHARS).collect()
+}
+
 /// The column of that name: plain, or numbered with its number.
 fn find(spec: &'static KindSpec, name: &str) -> Option<Meaning> {
     if let Some(plain) = spec.column(name).filter(|column| !column.is_numbered) {
@@ -284,6 +310,20 @@ mod tests {
         for (recipe, header, expected) in cases {
             assert_eq!(understood(*recipe, header, &[]), *expected, "{header}");
         }
+    }
+
+    #[test]
+    fn of_a_header_that_is_none_only_so_much_is_told() {
+        let told = |columns: usize| understood(Recipe::AddToSegments, &vec!["anna@example.com"; columns].join(","), &[]);
+        let told_of_each = told(98);
+        assert_eq!(told_of_each.matches("unknown-column anna@example.com").count(), 98);
+        assert!(told_of_each.ends_with("; missing-column username; missing-column cohort1"), "{told_of_each}");
+        let told_of_some = told(300);
+        assert_eq!(told_of_some.matches("unknown-column anna@example.com").count(), 100);
+        assert!(told_of_some.ends_with("anna@example.com; unknown-column"), "{told_of_some}");
+        assert_eq!(told(501), "! limit", "what each of so many means nobody need know");
+        let long = "é".repeat(1 << 20);
+        assert_eq!(understood(Recipe::Custom, &format!("username,{long}"), &[]), format!("! unknown-column {}", "é".repeat(200)));
     }
 
     #[test]
