@@ -1,6 +1,6 @@
 //! What every handler may use.
 
-use crate::{config::Config, live::Live};
+use crate::{config::Config, intake::Places, live::Live};
 use anyhow::Context;
 use muster_shared::{
     files::Files,
@@ -10,15 +10,11 @@ use muster_shared::{
 };
 use sqlx::PgPool;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Connections to Postgres of one process. An upload holds none while it arrives.
 const CONNECTIONS: u32 = 20;
-
-/// Uploads that one process takes at once; each may hold some 10 MB.
-const UPLOADS: usize = 32;
 
 /// Over the server's settings: no request waits for ever, and statements with optional filters are planned for what is given.
 const SESSION: &[(&str, &str)] = &[
@@ -39,7 +35,7 @@ pub(crate) struct App {
     /// Who waits for an import to come to rest.
     pub(crate) live: Arc<Live>,
     /// A place for each upload that arrives.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: Arc<Places>,
     /// Cancelled when the process is to end.
     pub(crate) stop: CancellationToken,
     bell: Bell,
@@ -53,7 +49,7 @@ impl App {
             pool: pool::connect(&config.database_url, "muster-api", CONNECTIONS, SESSION).context("MUSTER_DATABASE_URL cannot be used")?,
             files: Files::open(&config.files_url)?,
             live: Arc::new(Live::new(notices, stop.clone())),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Arc::default(),
             bell: Bell::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?,
             stop,
         })

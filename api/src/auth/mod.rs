@@ -6,6 +6,7 @@ mod token;
 use crate::{
     problem::{Needs, Problem},
     request::path::part,
+    server::in_time,
     state::App,
 };
 use axum::{
@@ -119,18 +120,18 @@ impl Bearer {
         let header = parts.headers.get(header::AUTHORIZATION);
         let header = header.ok_or(Problem::Unauthenticated("Send a token: `Authorization: Bearer mst_…`."))?;
         let token = header.to_str().ok().and_then(Token::of_header).ok_or(Problem::Unauthenticated("This is no token of Muster."))?;
-        let found = sqlx::query!(
+        let hash = token.hash();
+        let asked = sqlx::query!(
             r#"SELECT a.id, a.is_system_admin, s.id AS "site_id?", s.slug AS "slug?", s.name AS "name?", s.settings AS "settings?",
                       r.role AS "role?"
                  FROM muster.tokens t
                  JOIN muster.accounts a ON a.id = t.account_id
                  LEFT JOIN (muster.sites s JOIN muster.site_roles r ON r.site_id = s.id) ON s.slug = $2 AND r.account_id = a.id
                 WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())"#,
-            &token.hash(),
+            &hash,
             site,
-        )
-        .fetch_optional(&app.pool)
-        .await?;
+        );
+        let found = in_time(async { Ok(asked.fetch_optional(&app.pool).await?) }).await?;
         let found = found.ok_or(Problem::Unauthenticated("This token is unknown or has expired."))?;
         let account = Account { id: AccountId(found.id), is_system_admin: found.is_system_admin };
         let (Some(id), Some(slug), Some(name), Some(settings), Some(role)) =

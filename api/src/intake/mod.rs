@@ -4,9 +4,9 @@
 //! becomes no import is left nowhere.
 
 mod carried;
-mod expand;
 mod form;
 mod paced;
+mod places;
 mod room;
 mod same;
 mod sniff;
@@ -32,10 +32,11 @@ use upload::Stored;
 use wanted::Wanted;
 
 pub(crate) use carried::carry;
+pub(crate) use places::Places;
 pub(crate) use room::take as take_room;
 pub(crate) use wanted::read_mapping;
 
-/// The most bytes of an upload that goes over the express queue.
+/// The most bytes, once expanded, of an upload that goes over the express queue.
 const SMALL_BYTES: u64 = 1_000_000;
 
 /// When an import that is made now for a site goes if nobody does anything.
@@ -53,12 +54,13 @@ struct Target {
     parent: Option<ImportId>,
 }
 
-/// Takes an upload in, as a file of its own or to go on with what its `parent` left. Goes on to its end even when the client goes away: what is stored is either an import or taken back.
+/// Takes an upload in, as a file of its own or to go on with what its `parent` left. Goes on to its end even when the client goes away:
+/// what is stored is either an import or taken back.
 pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Option<Import>, request: Request) -> Result<ImportId, Problem> {
     let parent_id = parent.as_ref().map(|parent| parent.id);
     let form = form::open(request, &site.settings.limits, parent).await?;
-    room::look(app, &site).await?;
-    let place = app.uploads.clone().try_acquire_owned().map_err(|_| Problem::TooManyUploads)?;
+    in_time(room::look(app, &site)).await?;
+    let place = app.uploads.take(site.id).ok_or(Problem::TooManyUploads)?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
     let target = Target { app: app.clone(), site, account, import, file_key, parent: parent_id };
@@ -73,7 +75,7 @@ pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Opti
 
 /// Makes an import of a stored file.
 async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportId, Problem> {
-    let is_small = stored.bytes <= SMALL_BYTES;
+    let is_small = stored.expanded_bytes <= SMALL_BYTES;
     let mut new = new_import(target, wanted, stored, is_small);
     match insert(target, &mut new).await {
         Ok(()) => {}

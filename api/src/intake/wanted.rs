@@ -177,6 +177,9 @@ pub(crate) fn read_mapping(
 ) -> Result<BTreeMap<String, String>, Vec<Fault>> {
     let (mut mapping, mut faults) = (BTreeMap::new(), Vec::new());
     for (heading, value) in given {
+        if faults.len() >= Fault::MOST {
+            break;
+        }
         let fault = match value.as_str() {
             Some(column) if is_column(kind, column) => {
                 mapping.insert(heading.clone(), column.trim().to_lowercase());

@@ -85,6 +85,9 @@ pub(crate) fn has_nul(value: &Value) -> bool {
 pub(crate) fn unknown_members(parameter: &str, prefix: &str, given: &Map<String, Value>, complete: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, value) in given {
+        if faults.len() >= Fault::MOST {
+            break;
+        }
         let pointer = format!("{prefix}/{}", pointer_token(name));
         match (value, complete.get(name)) {
             (Value::Object(inner), Some(known @ Value::Object(_))) => faults.extend(unknown_members(parameter, &pointer, inner, known)),

@@ -4,7 +4,12 @@
 use crate::problem::{Fault, Problem};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use muster_shared::model::suggest::nearest;
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::RangeInclusive,
+    str::FromStr,
+};
 
 /// The parameters of an operation.
 pub(crate) trait Parameters: Sized {
@@ -49,6 +54,9 @@ impl Given {
     pub(crate) fn new(known: &[&str], pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut given = Self { values: BTreeMap::new(), faults: Vec::new() };
         for (name, value) in pairs {
+            if given.faults.len() >= Fault::MOST {
+                break;
+            }
             if !known.contains(&name.as_str()) {
                 given.faults.push(unknown(&name, known));
             } else if value.contains('\0') {
@@ -92,10 +100,11 @@ impl Given {
         self.parse(name, &text, words)
     }
 
-    /// Some of some words, with commas between them.
+    /// Some of some words, with commas between them; each once.
     pub(crate) fn words<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Option<Vec<T>> {
         let text = self.text(name)?;
-        Some(text.split(',').filter_map(|word| self.parse(name, word.trim(), words)).collect())
+        let given: BTreeSet<&str> = text.split(',').map(str::trim).collect();
+        Some(given.into_iter().take(Fault::MOST).filter_map(|word| self.parse(name, word, words)).collect())
     }
 
     fn parse<T: FromStr>(&mut self, name: &str, text: &str, words: &[&str]) -> Option<T> {
@@ -141,15 +150,20 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let mut given = given("recepie=x&limit=0&action=create,skipp&limit=5&recipe=%00");
+        let mut given = given("recepie=x&limit=0&action=create,skipp,%20create&limit=5&recipe=%00");
         assert_eq!(given.number("limit", 1..=200), Some(5));
-        assert_eq!(given.words::<String>("action", &[]).unwrap(), ["create", "skipp"]);
+        assert_eq!(given.words::<String>("action", &[]).unwrap(), ["create", "skipp"], "each once");
         let expected = [
             ("recepie".to_owned(), "unknown-parameter", Some("recipe".to_owned())),
             ("limit".to_owned(), "repeated-parameter", None),
             ("recipe".to_owned(), "invalid-value", None),
         ];
         assert_eq!(faults(given), expected);
+    }
+
+    #[test]
+    fn no_more_is_told_than_somebody_reads() {
+        assert_eq!(faults(given(&"x=1&".repeat(1_000))).len(), Fault::MOST);
     }
 
     #[test]

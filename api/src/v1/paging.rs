@@ -3,7 +3,10 @@
 
 use crate::{
     problem::{Fault, Problem},
-    request::query::{Given, Parameters, pairs},
+    request::{
+        body::has_nul,
+        query::{Given, Parameters, pairs},
+    },
 };
 use axum::{
     Json,
@@ -12,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
+use serde_json::Value;
 use url::form_urlencoded;
 
 /// The most of one page.
@@ -116,7 +120,9 @@ fn encode(key: &impl Serialize) -> String {
 }
 
 fn decode<K: DeserializeOwned>(cursor: &str) -> Option<K> {
-    serde_json::from_slice(&hex::decode(cursor).ok()?).ok()
+    let key: Value = serde_json::from_slice(&hex::decode(cursor).ok()?).ok()?;
+    // Every key is compared with what a database holds.
+    if has_nul(&key) { None } else { serde_json::from_value(key).ok() }
 }
 
 #[cfg(test)]
@@ -134,6 +140,15 @@ mod tests {
 
     fn page(query: &str) -> Result<Page<Filters, (i64, String)>, Problem> {
         Page::read("/api/v1/things".to_owned(), form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    #[test]
+    fn a_cursor_is_one_of_ours() {
+        let after = |cursor: &str| page(&format!("cursor={cursor}")).map(|page| page.after).ok().flatten();
+        assert_eq!(after(&encode(&(7_i64, "é"))), Some((7, "é".to_owned())));
+        for cursor in ["x", "00", &encode(&7), &encode(&(7, "a\0b"))] {
+            assert_eq!(after(cursor), None, "{cursor}");
+        }
     }
 
     #[test]

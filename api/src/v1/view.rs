@@ -254,7 +254,6 @@ mod tests {
             stage_failed: None,
             failure: None,
             rejected: None,
-            preview_try: 1,
             is_small: true,
             file: File {
                 name: None,

@@ -13,10 +13,12 @@ use std::{
 use tokio_util::io::ReaderStream;
 use url::Url;
 
+mod expander;
 mod forgotten;
 mod half;
 mod upload;
 
+pub use expander::{BadGzip, Expander, GZIP_MAGIC};
 use half::Half;
 pub use upload::Upload;
 
@@ -62,6 +64,12 @@ impl From<object_store::Error> for FilesError {
     }
 }
 
+/// The `AWS_` variables of the process. The store would take others too, such as a `TOKEN` that is meant for another program.
+fn credentials() -> impl Iterator<Item = (String, String)> {
+    let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, _)| name.starts_with("AWS_"))
+}
+
 /// Does an error of the system behind this one say that there is no room: on the disk, in a quota, under a limit of the process?
 fn is_full(error: &object_store::Error) -> bool {
     std::iter::successors(Some(error as &dyn Error), |&error| error.source())
@@ -80,8 +88,7 @@ impl Files {
             let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true);
             return Ok(Self { store: Arc::new(store), prefix: Path::default(), folder: Some(folder) });
         }
-        let (store, prefix) =
-            object_store::parse_url_opts(&url, std::env::vars()).map_err(|error| FilesError::Address(error.to_string()))?;
+        let (store, prefix) = object_store::parse_url_opts(&url, credentials()).map_err(|error| FilesError::Address(error.to_string()))?;
         Ok(Self { store: Arc::from(store), prefix, folder: None })
     }
 

@@ -61,6 +61,9 @@ pub struct SettingFault {
     pub suggestion: Option<String>,
 }
 
+/// The most faults of settings that are told.
+const MOST_FAULTS: usize = 100;
+
 impl Settings {
     /// What holds when nothing is said.
     #[must_use]
@@ -78,7 +81,8 @@ impl Settings {
     /// delimiter or encoding back.
     pub fn with(&self, recipe: Recipe, kind: Kind, given: &Map<String, Value>) -> Result<Self, Vec<SettingFault>> {
         let mut settings = self.clone();
-        let faults: Vec<_> = given.iter().filter_map(|(name, value)| settings.put(recipe, kind, name, value).err()).collect();
+        let faults = given.iter().filter_map(|(name, value)| settings.put(recipe, kind, name, value).err());
+        let faults: Vec<_> = faults.take(MOST_FAULTS).collect();
         if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
 

@@ -33,10 +33,15 @@ pub async fn needed_by(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<
     Ok(found.map(ImportId))
 }
 
-/// From the commit on only their headers are shown, without the cells of the first lines. Their rows must be locked.
+/// From the commit on only their headers are shown, without the cells of the first lines and without those that the reasons of a
+/// rejection repeat. Their rows must be locked.
 pub async fn prune(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE muster.imports SET pruned_at = now(), file_sample = '[]' WHERE no = ANY ($1) AND pruned_at IS NULL",
+        "UPDATE muster.imports
+            SET pruned_at = now(), file_sample = '[]',
+                rejected = (SELECT jsonb_agg(r - 'column' - 'value' - 'suggestion' || '{\"message\": \"What was wrong is no longer kept.\"}')
+                              FROM jsonb_array_elements(rejected) r)
+          WHERE no = ANY ($1) AND pruned_at IS NULL",
         &numbers(imports),
     )
     .execute(conn)

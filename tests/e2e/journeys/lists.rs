@@ -67,3 +67,15 @@ async fn imports_newest_first() {
     assert_eq!(muster.list("/imports?recipe=create-courses", "imports").await.len(), 1);
     assert_eq!(muster.get("/imports?status=redy").await.expect(400).json()["errors"][0]["suggestion"], "ready");
 }
+
+#[tokio::test]
+async fn a_page_of_very_long_lines_ends_early_however_well_they_compress() {
+    let muster = Muster::start().await;
+    let long = "x".repeat(200_000);
+    let file = (1..=20).fold("idnumber,name\n".to_owned(), |text, n| text + &format!("s{n},{long}\n"));
+    let import = muster.ready("create-segments", file).await;
+    let import = id(&import);
+    let page = muster.get(&format!("/imports/{import}/rows?limit=200")).await.expect(200).json();
+    assert_eq!(page["rows"].as_array().map(Vec::len), Some(6), "as many as fill a megabyte");
+    assert_eq!(muster.rows(import, "?limit=200").await.len(), 20);
+}

@@ -63,6 +63,17 @@ async fn gzip_of_windows_1252() {
 }
 
 #[tokio::test]
+async fn a_file_is_as_large_as_it_expands() {
+    let muster = Muster::start().await;
+    let file = (0..40_000).fold("idnumber,name\n".to_owned(), |text, n| text + &format!("s{n:05},Segment number {n}\n"));
+    let order = Order::new("create-segments", gzip(file.as_bytes())).content_type("application/gzip");
+    let import = muster.applied_order(order).await;
+    assert!(import["file"]["bytes"].as_i64() < Some(1_000_000), "{import}");
+    let is_small: bool = sqlx::query_scalar("SELECT is_small FROM muster.imports").fetch_one(muster.sql()).await.expect("the import");
+    assert!(!is_small, "it does not hold the lanes for small imports up");
+}
+
+#[tokio::test]
 async fn an_encoding_that_is_given_wins() {
     let muster = Muster::start().await;
     let order = Order::new("create-segments", b"idnumber,name\nx,\x80uro\n").settings(&json!({"encoding": "latin1"}));

@@ -1,6 +1,6 @@
 //! Uploads of which one half has been sent: the other one waits for the test.
 
-use muster_tests::harness::Muster;
+use muster_tests::harness::Site;
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -14,13 +14,13 @@ pub(super) struct Half {
 
 impl Half {
     /// Sends the head and the first half of a file of segments.
-    pub(super) fn of_segments(muster: &Muster, token: &str) -> Self {
+    pub(super) fn of_segments(site: &Site, token: &str) -> Self {
         let file = (1..=20_000).fold("idnumber,name\n".to_owned(), |text, n| text + &format!("s{n},Segment {n}\n"));
-        let mut connection = TcpStream::connect(muster.client().base().trim_start_matches("http://")).expect("the api is up");
+        let mut connection = TcpStream::connect(site.client().base().trim_start_matches("http://")).expect("the api is up");
         let head = format!(
             "POST {}?recipe=create-segments HTTP/1.1\r\nHost: muster\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: text/csv\r\nContent-Length: {}\r\n\r\n",
-            muster.path("/imports"),
+            site.path("/imports"),
             file.len()
         );
         let (sent, rest) = file.split_at(file.len() / 2);

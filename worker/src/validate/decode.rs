@@ -2,17 +2,18 @@
 //! are, so that their line can be told; in other encodings they become U+FFFD. (A mark of UTF-8 is left to the records' reader.)
 
 use crate::error::StageError;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
-use flate2::write::MultiGzDecoder;
 use futures::{StreamExt, stream::BoxStream};
-use muster_shared::files::FilesError;
-use std::io::Write;
+use muster_shared::files::{BadGzip, Expander, FilesError};
+use std::mem::take;
 
 /// The text of an upload, in pieces.
 pub(crate) struct Text {
     source: BoxStream<'static, Result<Bytes, FilesError>>,
-    expander: Option<MultiGzDecoder<Vec<u8>>>,
+    /// What was read and is not expanded yet.
+    pending: Bytes,
+    expander: Option<Expander>,
     /// `None`: the file is in UTF-8 and passes as it is.
     decoder: Option<Decoder>,
     is_ended: bool,
@@ -26,37 +27,43 @@ impl Text {
         let encoding = Encoding::for_label(encoding.as_bytes()).unwrap_or(UTF_8);
         Self {
             source,
-            expander: is_gzip.then(|| MultiGzDecoder::new(Vec::new())),
+            pending: Bytes::new(),
+            expander: is_gzip.then(Expander::default),
             decoder: (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal()),
             is_ended: false,
             bytes_read: 0,
         }
     }
 
-    /// The next piece; `None`: the text is at its end. A piece may be empty.
+    /// The next piece, however far the file expands no larger than those that are read; `None`: the text is at its end. A piece may be
+    /// empty.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StageError> {
         if self.is_ended {
             return Ok(None);
         }
-        let piece = self.source.next().await.transpose()?;
-        self.is_ended = piece.is_none();
-        self.bytes_read += piece.as_ref().map_or(0, |piece| piece.len() as i64);
-        let expanded = self.expand(piece).map_err(|error| StageError::Fail { code: "bad-gzip", detail: error.to_string() })?;
+        if self.pending.is_empty() {
+            let piece = self.source.next().await.transpose()?;
+            self.is_ended = piece.is_none();
+            self.pending = piece.unwrap_or_default();
+            self.bytes_read += self.pending.len() as i64;
+        }
+        // A file that expands far gives many pieces without waiting for anything.
+        tokio::task::consume_budget().await;
+        let expanded = self.expand().map_err(|error| StageError::Fail { code: "bad-gzip", detail: error.to_string() })?;
         Ok(Some(self.decode(expanded)))
     }
 
-    fn expand(&mut self, piece: Option<Bytes>) -> std::io::Result<Vec<u8>> {
-        match (&mut self.expander, piece) {
-            (None, piece) => Ok(piece.map(Vec::from).unwrap_or_default()),
-            (Some(expander), Some(piece)) => {
-                expander.write_all(&piece)?;
-                Ok(std::mem::take(expander.get_mut()))
-            }
-            (Some(expander), None) => {
-                expander.try_finish()?;
-                Ok(std::mem::take(expander.get_mut()))
-            }
+    /// Takes what is pending, or a part of it.
+    fn expand(&mut self) -> Result<Vec<u8>, BadGzip> {
+        if self.is_ended {
+            return self.expander.take().map_or_else(|| Ok(Vec::new()), Expander::finish);
         }
+        let Some(expander) = &mut self.expander else { return Ok(take(&mut self.pending).into()) };
+        let mut input = &self.pending[..];
+        let piece = expander.step(&mut input)?.to_vec();
+        let taken = self.pending.len() - input.len();
+        self.pending.advance(taken);
+        Ok(piece)
     }
 
     fn decode(&mut self, bytes: Vec<u8>) -> Vec<u8> {
@@ -73,6 +80,7 @@ impl Text {
 mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
 
     async fn read(bytes: &[u8], piece: usize, is_gzip: bool, encoding: &str) -> Vec<u8> {
         let pieces: Vec<_> = bytes.chunks(piece).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
@@ -102,14 +110,26 @@ mod tests {
         }
     }
 
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
     #[tokio::test]
     async fn gzip_is_expanded_members_one_after_the_other() {
-        let member = |text: &[u8]| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(text).expect("in memory");
-            encoder.finish().expect("in memory")
-        };
-        let bytes = [member(b"a,b\n"), member(b"c,d\n")].concat();
+        let bytes = [gzip(b"a,b\n"), gzip(b"c,d\n")].concat();
         assert_eq!(read(&bytes, 5, true, "UTF-8").await, b"a,b\nc,d\n");
+    }
+
+    #[tokio::test]
+    async fn what_expands_far_does_so_in_small_pieces() {
+        let source = futures::stream::iter([Ok(Bytes::from(gzip(&vec![b' '; 50 << 20])))]).boxed();
+        let (mut text, mut all) = (Text::new(source, true, "windows-1252"), 0);
+        while let Some(piece) = text.next().await.expect("a good file") {
+            assert!(piece.capacity() <= 256 << 10, "{}", piece.capacity());
+            all += piece.len();
+        }
+        assert_eq!(all, 50 << 20);
     }
 }

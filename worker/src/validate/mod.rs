@@ -1,5 +1,5 @@
-//! Validate: the file, or what another import left, becomes rows, in one streaming pass by one lane. Every chunk is a transaction of its own that begins by
-//! confirming the claim; a lane that takes over goes on after the last staged line.
+//! Validate: the file, or what another import left, becomes rows, in one streaming pass by one lane. Every chunk is a transaction of
+//! its own that begins by confirming the claim; a lane that takes over goes on after the last staged line.
 
 mod carry;
 pub(crate) mod decode;

@@ -151,12 +151,13 @@ impl Pass {
         let before = self.lines;
         while !chunk.is_full() && (self.lines - before) < CHUNK_LINES as i32 {
             let taken = match self.source.next().await? {
-                Item::Record { line } => self.take(line as i32, chunk, None),
+                Item::Record { line } => self.take(line, chunk, None),
                 Item::OpenQuote { line } => {
                     let issue = Issue::error(Code::OpenQuote, "A quote is opened on this line and never closed. Close it, or take it out.");
-                    self.take(line as i32, chunk, Some(issue))
+                    self.take(line, chunk, Some(issue))
                 }
-                Item::TooLong { line } => Err(vec![self.too_long(line as i32)]),
+                Item::TooLong { line } => Err(vec![self.too_long(line)]),
+                Item::TooManyLines => Err(vec![limit(i32::MAX, format!("The file has more than {} lines. Split it.", i32::MAX))]),
                 Item::More | Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
             };
             if let Err(issues) = taken {

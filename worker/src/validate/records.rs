@@ -12,18 +12,20 @@ pub(crate) enum Item {
     /// A record that begins on this line; its cells are in [`Records::cells`].
     Record {
         /// Physical, the first is 1.
-        line: u32,
+        line: i32,
     },
     /// A quote is opened on this line and never closed. The line's text is in [`Records::cells`], as one cell.
     OpenQuote {
         /// Physical, the first is 1.
-        line: u32,
+        line: i32,
     },
     /// The record that begins on this line is longer than the limit.
     TooLong {
         /// Physical, the first is 1.
-        line: u32,
+        line: i32,
     },
+    /// There are more physical lines than have numbers.
+    TooManyLines,
     /// More of the file is needed: [`Records::feed`] or [`Records::end`].
     More,
     /// There is nothing more.
@@ -40,7 +42,7 @@ pub(crate) struct Records {
     is_begun: bool,
     is_ended: bool,
     /// The physical line of `buffer[start]`.
-    line: u32,
+    line: i32,
     /// An open quote was met: from there on records do not span lines, or each further line would be read to the end of the file.
     is_by_line: bool,
     /// The last read was broken off, so the reader is in the middle of a record.
@@ -101,6 +103,9 @@ impl Records {
         let line = self.line;
         if self.start == self.buffer.len() {
             return if self.is_ended { Item::End } else { Item::More };
+        }
+        if line == i32::MAX {
+            return Item::TooManyLines;
         }
         match self.read() {
             Some(length) if length > self.limit => Item::TooLong { line },
@@ -177,7 +182,7 @@ impl Records {
         let passed = &self.buffer[self.start..self.start + length];
         for at in memchr::memchr2_iter(b'\r', b'\n', passed) {
             let is_second_half = passed[at] == b'\n' && if at == 0 { self.after_cr } else { passed[at - 1] == b'\r' };
-            self.line += u32::from(!is_second_half);
+            self.line = self.line.saturating_add(i32::from(!is_second_half));
         }
         if let Some(last) = passed.last() {
             self.after_cr = *last == b'\r';
@@ -191,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Reads `text` in pieces of `piece` bytes: line, cells; an open quote is marked with `!`.
-    fn read(text: &str, piece: usize, limit: usize) -> Vec<(u32, String)> {
+    fn read(text: &str, piece: usize, limit: usize) -> Vec<(i32, String)> {
         let mut records = Records::new(b',', limit);
         let mut pieces = text.as_bytes().chunks(piece);
         let mut all = Vec::new();
@@ -205,6 +210,7 @@ mod tests {
                     all.push((line, "too long".to_owned()));
                     return all;
                 }
+                Item::TooManyLines => panic!("not in these texts"),
                 Item::More => match pieces.next() {
                     Some(piece) => records.feed(piece),
                     None => records.end(),
@@ -216,7 +222,7 @@ mod tests {
 
     #[test]
     fn lines_are_physical_whatever_ends_them() {
-        let cases: &[(&str, &[(u32, &str)])] = &[
+        let cases: &[(&str, &[(i32, &str)])] = &[
             ("", &[]),
             ("\n\r\n\r", &[]),
             ("a,b\nc,d", &[(1, "a|b"), (2, "c|d")]),
@@ -253,6 +259,15 @@ mod tests {
                 assert_eq!(read(&text, piece, 20), [(1, "a".to_owned()), (2, "too long".to_owned())], "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn lines_without_a_number_are_not_read() {
+        let mut records = Records::new(b',', 20);
+        records.line = i32::MAX - 2;
+        records.feed(b"a\n\nb\n\n\nc\n");
+        assert_eq!((records.next(), records.next()), (Item::Record { line: i32::MAX - 2 }, Item::TooManyLines));
+        assert_eq!(records.next(), Item::TooManyLines, "and it stays so");
     }
 
     #[test]

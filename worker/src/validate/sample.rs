@@ -43,10 +43,10 @@ pub(super) async fn bounds(
     let mut renewed = Instant::now();
     loop {
         match source.next().await? {
-            Item::Record { line } if drawing.take(line as i32, &source) => {}
+            Item::Record { line } if drawing.take(line, &source) => {}
             Item::OpenQuote { .. } => {}
             // A file that is rejected needs no slots; why it is, the pass will say that follows.
-            Item::Record { .. } | Item::TooLong { .. } | Item::More | Item::End => break,
+            Item::Record { .. } | Item::TooLong { .. } | Item::TooManyLines | Item::More | Item::End => break,
         }
         if renewed.elapsed() >= RENEWS {
             renew(context, conn, batch).await?;

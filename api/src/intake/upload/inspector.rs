@@ -1,11 +1,11 @@
 //! Counts, hashes, expands and sniffs the bytes of one upload as they come by.
 
 use super::{Stored, UploadError};
-use crate::intake::{
-    expand::{Expander, GZIP_MAGIC},
-    sniff::Sniffer,
+use crate::intake::sniff::Sniffer;
+use muster_shared::{
+    files::{Expander, GZIP_MAGIC},
+    model::{settings::Settings, site::Limits},
 };
-use muster_shared::model::{settings::Settings, site::Limits};
 use sha2::{Digest, Sha256};
 
 /// Expanded bytes after which others may use the processor: about a millisecond of work.
@@ -47,7 +47,7 @@ impl<'a> Inspector<'a> {
         if let Form::Unknown(first) = &mut self.form {
             first.extend_from_slice(slice);
             let Some(magic) = first.get(..2) else { return Ok(()) };
-            let form = if magic == GZIP_MAGIC { Form::Gzip(Box::new(Expander::new())) } else { Form::Plain };
+            let form = if magic == GZIP_MAGIC { Form::Gzip(Box::default()) } else { Form::Plain };
             let first = std::mem::take(first);
             self.form = form;
             return self.look_inside(&first).await;

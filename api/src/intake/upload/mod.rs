@@ -6,12 +6,12 @@
 mod inspector;
 mod sink;
 
-use super::{expand::BadGzip, sniff::Refusal};
+use super::sniff::Refusal;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use inspector::Inspector;
 use muster_shared::{
-    files::{Files, FilesError},
+    files::{BadGzip, Files, FilesError},
     model::{reading::Reading, settings::Settings, site::Limits},
 };
 use sink::Sink;

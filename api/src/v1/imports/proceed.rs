@@ -46,9 +46,7 @@ pub(crate) async fn proceed(
     request: Request,
 ) -> Result<Response, Problem> {
     let import = if has_file(&request) {
-        let mut connection = app.connection().await?;
-        let parent = of_site(&mut connection, access.site.id, parent).await?;
-        drop(connection);
+        let parent = in_time(async { of_site(&mut *app.connection().await?, access.site.id, parent).await }).await?;
         if !parent.allows(Asks::Continue) {
             return Err(Problem::wrong_status(Asked::Request(Asks::Continue), &parent));
         }
@@ -75,6 +73,9 @@ fn outcomes(body: &Map<String, Value>) -> Result<Vec<Became>, Problem> {
         None | Some(Value::Null) => wanted.extend(&LEFT[..WHEN_NOT_SAID]),
         Some(Value::Array(given)) if !given.is_empty() => {
             for (i, value) in given.iter().enumerate() {
+                if faults.len() >= Fault::MOST {
+                    break;
+                }
                 match outcome(value) {
                     Ok(became) if wanted.contains(&became) => {}
                     Ok(became) => wanted.push(became),

@@ -9,6 +9,7 @@ use crate::{
         path::PathName,
         query::{Given, Parameters},
     },
+    server::in_time,
     state::App,
     v1::imports::answer_with,
 };
@@ -39,5 +40,5 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let seen = app.live.at_rest(&app, access.site.id, id, patience).await?;
     let Seen { import, mut connection } = seen.ok_or(Problem::NotFound(ImportId::ABSENT))?;
-    answer_with(&mut connection, StatusCode::OK, &access.site, import).await
+    in_time(answer_with(&mut connection, StatusCode::OK, &access.site, import)).await
 }

@@ -10,6 +10,7 @@ use crate::{
     auth::{Access, Viewer},
     problem::{Asked, Problem},
     request::{Named, Query},
+    server::in_time,
     state::App,
     v1::{
         imports::{kept_of_site, pruned_at},
@@ -74,9 +75,7 @@ pub(crate) async fn download(
     Query(OfReport(filters)): Query<OfReport>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
-    let mut connection = app.connection().await?;
-    let import = kept_of_site(&mut connection, access.site.id, id).await?;
-    drop(connection);
+    let import = in_time(async { kept_of_site(&mut *app.connection().await?, access.site.id, id).await }).await?;
     if import.file.columns.is_empty() {
         return Err(Problem::wrong_status(Asked::Report, &import));
     }
@@ -84,7 +83,7 @@ pub(crate) async fn download(
     let report = Report::new(import.file.reading(&import.settings).delimiter.value, &import.file.columns);
     let mut pages = Pages { app, import, filters, after: 0, report };
     // The first page is read before anything is answered, so that a failure is a problem and not a torn body.
-    let first = pages.first().await?;
+    let first = in_time(async { Ok(pages.first().await?) }).await?;
     let rest = stream::try_unfold(pages, |mut pages| async move {
         let id = pages.import.id;
         let page = pages.patient_next().await.inspect_err(|error| tracing::error!(import.id = %id, %error, "a report was broken off"))?;

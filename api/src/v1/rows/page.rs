@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use crate::v1::imports::issues::severity;
 
-/// Bytes of cells as they are stored after which a page ends early, however few lines it has.
+/// Bytes of cells after which a page ends early, however few lines it has.
 const PAGE_BYTES: i64 = 1 << 20;
 
 /// A line.
@@ -69,7 +69,7 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
                WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done'),
            sized AS (
               SELECT line, key, cells, issues,
-                     sum(pg_column_size(cells)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                     sum(octet_length(cells::text)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
                 FROM muster.import_rows
                WHERE import_no = $4 AND line = ANY ($2))
            SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,

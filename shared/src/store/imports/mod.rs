@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
-use stored::Stored;
+use stored::select;
 use strum::VariantArray;
 
 /// The header of an import.
@@ -50,8 +50,6 @@ pub struct Import {
     pub failure: Option<serde_json::Value>,
     /// Why the file as a whole cannot be read.
     pub rejected: Option<Vec<FileIssue>>,
-    /// Counts previews.
-    pub preview_try: i16,
     /// Goes over the express queue.
     pub is_small: bool,
     /// The uploaded file.
@@ -236,14 +234,13 @@ pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo
 
 /// The import of that id, in whatever site; `None`: there is none. The api asks [`in_site`].
 pub async fn of_id(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
-    let stored = sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1", id.0).fetch_optional(conn).await?;
+    let stored = select!("WHERE id = $1", id.0).fetch_optional(conn).await?;
     stored.map(Import::try_from).transpose()
 }
 
 /// The import of that id in that site; `None`: there is none.
 pub async fn in_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Option<Import>, StoreError> {
-    let stored =
-        sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1 AND site_id = $2", id.0, site.0).fetch_optional(conn).await?;
+    let stored = select!("WHERE id = $1 AND site_id = $2", id.0, site.0).fetch_optional(conn).await?;
     stored.map(Import::try_from).transpose()
 }
 
@@ -258,10 +255,8 @@ pub async fn page(
 ) -> Result<Vec<Import>, StoreError> {
     let statuses: Option<Vec<String>> = statuses.map(|statuses| statuses.iter().map(ToString::to_string).collect());
     let recipes: Option<Vec<String>> = recipes.map(|recipes| recipes.iter().map(ToString::to_string).collect());
-    let stored = sqlx::query_as!(
-        Stored,
-        "SELECT * FROM muster.imports
-          WHERE site_id = $1
+    let stored = select!(
+        "WHERE site_id = $1
             AND ($2::uuid IS NULL OR id < $2)
             AND ($3::text[] IS NULL OR status = ANY ($3))
             AND ($4::text[] IS NULL OR recipe = ANY ($4))
@@ -281,7 +276,7 @@ pub async fn page(
 /// Locks the header against every other change of status until the transaction ends, and reads it. What is decided on it must
 /// be looked up in a later statement: a statement that waits for this lock sees the rest as it was before it waited.
 pub async fn lock(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
-    let stored = sqlx::query_as!(Stored, "SELECT * FROM muster.imports WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await?;
+    let stored = select!("WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await?;
     stored.map(Import::try_from).transpose()
 }
 

@@ -8,6 +8,24 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::str::FromStr;
 
+/// Rows of `muster.imports`, `WHERE` and all that follows. The columns are named: a kept statement that asked for all of them would fail
+/// in every running process once a newer version adds one.
+macro_rules! select {
+    ($rest:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            crate::store::imports::stored::Stored,
+            "SELECT id, no, site_id, recipe, kind, settings, mapping, fields, status, status_version, stage_failed, failure,
+                    rejected, is_small, file_name, file_key, file_bytes, file_expanded_bytes, file_sha256, file_compression,
+                    file_reading, file_columns, file_sample, file_issues, lines, created_by, created_at, stage_started_at,
+                    rested_at, ready_at, applied_by, applied_at, settled_at, expires_at, parent_id, carries, undoes_no, lines_of,
+                    same_file_as, pruned_at
+               FROM muster.imports " + $rest,
+            $($argument),*
+        )
+    };
+}
+pub(super) use select;
+
 /// A row of `muster.imports`.
 pub(super) struct Stored {
     pub(super) id: uuid::Uuid,
@@ -23,7 +41,6 @@ pub(super) struct Stored {
     pub(super) stage_failed: Option<String>,
     pub(super) failure: Option<serde_json::Value>,
     pub(super) rejected: Option<serde_json::Value>,
-    pub(super) preview_try: i16,
     pub(super) is_small: bool,
     pub(super) file_name: Option<String>,
     pub(super) file_key: Option<String>,
@@ -39,8 +56,6 @@ pub(super) struct Stored {
     pub(super) created_by: uuid::Uuid,
     pub(super) created_at: DateTime<Utc>,
     pub(super) stage_started_at: DateTime<Utc>,
-    #[expect(dead_code, reason = "only the rescuer's own statements look at it")]
-    pub(super) rung_at: Option<DateTime<Utc>>,
     pub(super) rested_at: Option<DateTime<Utc>>,
     pub(super) ready_at: Option<DateTime<Utc>>,
     pub(super) applied_by: Option<uuid::Uuid>,
@@ -52,11 +67,7 @@ pub(super) struct Stored {
     pub(super) undoes_no: Option<i64>,
     pub(super) lines_of: Option<i64>,
     pub(super) same_file_as: Option<uuid::Uuid>,
-    #[expect(dead_code, reason = "only the worker's own statements look at it")]
-    pub(super) served_at: Option<DateTime<Utc>>,
     pub(super) pruned_at: Option<DateTime<Utc>>,
-    #[expect(dead_code, reason = "only the pruner's own statements look at it")]
-    pub(super) emptied_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Stored> for Import {
@@ -77,7 +88,6 @@ impl TryFrom<Stored> for Import {
             stage_failed: row.stage_failed.map(|stage| word(&stage, "imports.stage_failed")).transpose()?,
             failure: row.failure,
             rejected: row.rejected.map(|rejected| from_json(rejected, "imports.rejected")).transpose()?,
-            preview_try: row.preview_try,
             is_small: row.is_small,
             file: File {
                 name: row.file_name,

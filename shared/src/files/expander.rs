@@ -4,27 +4,29 @@ use flate2::write::MultiGzDecoder;
 use std::io::Write;
 
 /// The first two bytes of every gzip member.
-pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
+pub const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 /// Several gzip members, one after another.
-pub(crate) struct Expander {
+pub struct Expander {
     decoder: MultiGzDecoder<Vec<u8>>,
 }
 
 /// The stream is no gzip, or damaged, cut off, or followed by something else.
 #[derive(Debug, thiserror::Error)]
 #[error("the gzip data is damaged, cut off, or followed by something else")]
-pub(crate) struct BadGzip;
+pub struct BadGzip;
 
-impl Expander {
+impl Default for Expander {
     /// Expects the first member.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         Self { decoder: MultiGzDecoder::new(Vec::new()) }
     }
+}
 
+impl Expander {
     /// Takes some bytes from the beginning of `input` and gives what came out of them: at most about 64 KiB, perhaps nothing. Call it until
     /// `input` is empty.
-    pub(crate) fn step(&mut self, input: &mut &[u8]) -> Result<&[u8], BadGzip> {
+    pub fn step(&mut self, input: &mut &[u8]) -> Result<&[u8], BadGzip> {
         self.decoder.get_mut().clear();
         // The decoder hands its block of 32 KiB on and fills it once more; it never goes on as long as there is input.
         let taken = self.decoder.write(input).map_err(|_| BadGzip)?;
@@ -36,7 +38,7 @@ impl Expander {
     }
 
     /// There is no more input: gives the rest, if the last member is complete and its checksum right.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, BadGzip> {
+    pub fn finish(mut self) -> Result<Vec<u8>, BadGzip> {
         self.decoder.get_mut().clear();
         self.decoder.finish().map_err(|_| BadGzip)
     }
@@ -54,7 +56,7 @@ mod tests {
     }
 
     fn expand<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, BadGzip> {
-        let (mut expander, mut out) = (Expander::new(), Vec::new());
+        let (mut expander, mut out) = (Expander::default(), Vec::new());
         for mut piece in pieces {
             while !piece.is_empty() {
                 let came = expander.step(&mut piece)?;
