@@ -286,9 +286,9 @@ pub(crate) async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Resu
     Ok(())
 }
 
-/// Splits a batch of apply that fails on its data in two, by subject; each half is claimed anew. `false`: it is of one subject.
-/// The import's row must be locked, since the new half takes the next free number.
-pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool, StageError> {
+/// Splits a batch of apply of more lines than that in two, by subject; each half is claimed anew. `false`: it has not so many, or is of
+/// one subject. The import's row must be locked, since the new half takes the next free number.
+pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch, lines: i64) -> Result<bool, StageError> {
     let subjects = sqlx::query!(
         r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.plans_of($1, $2, $3)
             GROUP BY subject ORDER BY subject"#,
@@ -298,7 +298,7 @@ pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool
     )
     .fetch_all(&mut *conn)
     .await?;
-    if subjects.len() < 2 {
+    if subjects.len() < 2 || subjects.iter().map(|subject| subject.lines).sum::<i64>() <= lines {
         return Ok(false);
     }
     let (left, right) = subjects.split_at(subjects.len() / 2);

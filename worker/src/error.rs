@@ -27,6 +27,9 @@ pub(crate) enum StageError {
     },
 }
 
+/// A row that fits no partition, or that breaks a check.
+const CHECK: &str = "23514";
+
 /// Code and constraint of a refusal. The database's own message may repeat cells.
 pub(crate) fn kind_of(error: &sqlx::Error) -> String {
     let database = error.as_database_error();
@@ -46,6 +49,10 @@ impl From<sqlx::Error> for StageError {
             };
         };
         match &code[..2] {
+            // No constraint of a table: there is no partition for so new an import yet, which the rescuer makes.
+            "23" if code == CHECK && error.as_database_error().is_some_and(|refused| refused.constraint().is_none()) => {
+                Self::Retry("there is no partition for this import yet".to_owned())
+            }
             "22" | "23" => Self::Data(error),
             // Transaction rollback, lock not available, operator intervention, connection, resources, system.
             "40" | "55" | "57" | "08" | "53" | "58" | "25" => Self::Retry(error.to_string()),

@@ -15,7 +15,10 @@ use crate::{
 };
 use muster_shared::{
     model::{ids::ImportId, stage::Stage},
-    store::imports::{self, Import},
+    store::{
+        batches::BATCH_LINES,
+        imports::{self, Import},
+    },
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::{Duration, Instant};
@@ -121,6 +124,11 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     let mut conn = patiently(context).await?;
     if matches!(result, Err(StageError::Late)) {
         batches::end_sessions(&mut conn, batch).await?;
+        // One place may have a thousand lines of each of its people; another try would be as late.
+        if batch.stage == Stage::Apply && split(context, import, batch, BATCH_LINES).await.unwrap_or(false) {
+            tracing::info!("too large for a lane; split");
+            return Ok(true);
+        }
     }
     match result {
         Ok(true) => Ok(true),
@@ -134,7 +142,7 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
         }
         Err(error @ (StageError::Retry(_) | StageError::Late)) => {
             tracing::warn!(%error, "put off");
-            let pause = batches::put_off(&mut conn, batch, &error.to_string()).await?;
+            let pause = batches::put_off(&mut conn, batch, in_the_way(&error)).await?;
             drop(conn);
             if let Some(pause) = pause.filter(|pause| *pause < SHORT) {
                 tokio::time::sleep(pause).await;
@@ -151,6 +159,14 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
             batches::stick(&mut conn, batch, code, &detail).await?;
             Ok(true)
         }
+    }
+}
+
+/// For whoever looks at an import that gave up. What exactly was in the way is in the log: it may name hosts and folders.
+fn in_the_way(error: &StageError) -> &'static str {
+    match error {
+        StageError::Late => "It took too long, again and again.",
+        _ => "The database or the file store was not available, again and again.",
     }
 }
 
@@ -190,18 +206,26 @@ async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut
         apply::Ended::Done => return Ok(()),
         apply::Ended::Refused { turn, error } => (turn, error),
     };
-    let mut tx = context.control.begin().await?;
-    imports::lock(&mut tx, import.id).await?;
-    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let is_split = !batch.is_shared() && batches::split(&mut tx, batch).await?;
-    tx.commit().await?;
-    if is_split {
+    if split(context, import, batch, 0).await? {
         return Ok(());
     }
     match apply::run(context, import, batch, importer, Some(Failing { turn, error: &error })).await? {
         apply::Ended::Done => Ok(()),
         apply::Ended::Refused { error, .. } => Err(StageError::Data(error)),
     }
+}
+
+/// Splits a batch of more lines than that in two, by subject. `false`: it stays as it is.
+async fn split(context: &Context, import: &Import, batch: &Batch, lines: i64) -> Result<bool, StageError> {
+    if batch.is_shared() {
+        return Ok(false);
+    }
+    let mut tx = context.control.begin().await?;
+    imports::lock(&mut tx, import.id).await?;
+    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    let is_split = batches::split(&mut tx, batch, lines).await?;
+    tx.commit().await?;
+    Ok(is_split)
 }
 
 impl Kept {

@@ -71,7 +71,10 @@ async fn run() -> anyhow::Result<()> {
     let bulk = on_its_own(&express)?;
     rescuer::make_partitions(&express).await;
     let pulses = [Pulse::new(), Pulse::new()];
-    let health = express.config.health_bind.map(|bind| tokio::spawn(health::serve(bind, pulses.to_vec(), express.stop.clone())));
+    let health = match express.config.health_bind {
+        Some(bind) => Some(tokio::spawn(health::serve(health::bind(bind).await?, pulses.to_vec(), express.stop.clone()))),
+        None => None,
+    };
     tokio::join!(
         consume(&express, express.config.express_lanes, pulses[0].clone()),
         consume(&bulk, bulk.config.lanes, pulses[1].clone()),

@@ -109,8 +109,8 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
 }
 
 /// A claim that is expired, whose row is locked and whose session waits for its client: it does not move on. A statement that takes
-/// long does, and is bounded by its own time-out. Neither a time-out nor a
-/// cancellation ends a session that waits for its client in the middle of COPY; this does.
+/// long does, and is bounded by its own time-out. Neither a time-out nor a cancellation ends a session that waits for its client in the
+/// middle of COPY; this does.
 async fn end_stalled(conn: &mut PgConnection) -> Result<(), StageError> {
     let ended = sqlx::query_scalar!(
         r#"WITH expired AS (

@@ -37,27 +37,37 @@ impl Default for SiteSettings {
     }
 }
 
-/// How large a file may be, in every dimension, and how many imports may be open.
+/// How large a file may be, in every dimension, and how many imports may be open. Each has a highest value, up to which the rest was
+/// made for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes as uploaded.
+    #[serde(deserialize_with = "at_most::<TERABYTE, _>")]
     pub file_bytes: u64,
     /// Bytes after decompression.
+    #[serde(deserialize_with = "at_most::<TERABYTE, _>")]
     pub expanded_bytes: u64,
     /// Expanded bytes for each uploaded byte, looked at from the first 10 MB of expanded bytes on.
+    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub expansion_ratio: u64,
     /// Records without the header.
+    #[serde(deserialize_with = "at_most::<1_000_000_000, _>")]
     pub lines: u64,
     /// Columns.
+    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub columns: u64,
     /// Columns of one numbered name, such as `cohort1`, `cohort2`.
+    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub numbered_columns: u64,
     /// Bytes of one record, line breaks inside quotes included.
+    #[serde(deserialize_with = "at_most::<{ 16 << 20 }, _>")]
     pub record_bytes: u64,
     /// Lines about one subject.
+    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub lines_of_one_subject: u64,
     /// Imports that are neither applied, cancelled nor rejected. Those that undo another are neither refused nor counted.
+    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub open_imports: u64,
 }
 
@@ -102,12 +112,13 @@ impl Keeping {
     pub fn of_unfinished(&self) -> TimeDelta {
         TimeDelta::days(self.unfinished_days.into())
     }
+}
 
-    /// From the end of an import that was applied.
-    #[must_use]
-    pub fn of_applied(&self) -> TimeDelta {
-        TimeDelta::days(self.undo_days.into())
-    }
+const TERABYTE: u64 = 1_000_000_000_000;
+
+fn at_most<'de, const MOST: u64, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let given = u64::deserialize(deserializer)?;
+    if given <= MOST { Ok(given) } else { Err(D::Error::custom(format!("{given} is more than {MOST}"))) }
 }
 
 /// How many days something may be kept.

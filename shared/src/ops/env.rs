@@ -59,7 +59,14 @@ impl Env {
     /// Reads the process's environment. A near miss of a known name is an error; of other unknown names it is warned when logging
     /// starts, since orchestrators make some.
     pub fn read() -> Result<Self, EnvError> {
-        Self::of(std::env::vars().filter(|(name, _)| name.starts_with("MUSTER_")).collect())
+        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let ours = texts.filter(|(name, _)| name.starts_with("MUSTER_"));
+        ours.map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(EnvError::Bad { name, reason: "it is not UTF-8".to_owned() }),
+        })
+        .collect::<Result<_, _>>()
+        .and_then(Self::of)
     }
 
     fn of(variables: BTreeMap<String, String>) -> Result<Self, EnvError> {
@@ -102,12 +109,15 @@ fn near_miss(name: &str) -> Option<&'static str> {
     nearest(name, KNOWN.iter().copied()).and_then(|_| KNOWN.iter().copied().find(|known| strsim::damerau_levenshtein(name, known) <= 2))
 }
 
-/// An address without its password, for the log.
+/// An address without its password, and without its parameters, which may hold one too; for the log.
 #[must_use]
 pub fn masked(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else { return "(not an address)".to_owned() };
     if url.password().is_some() && url.set_password(Some("***")).is_err() {
         return "(hidden)".to_owned();
+    }
+    if url.query().is_some() {
+        url.set_query(Some("***"));
     }
     url.to_string()
 }
@@ -140,5 +150,6 @@ mod tests {
     fn passwords_are_hidden() {
         assert_eq!(masked("postgres://muster:secret@db/muster"), "postgres://muster:***@db/muster");
         assert_eq!(masked("redis://:secret@cache:6379"), "redis://:***@cache:6379");
+        assert_eq!(masked("postgres://db/muster?user=muster&password=secret"), "postgres://db/muster?***");
     }
 }

@@ -13,6 +13,7 @@ mod files;
 pub(crate) mod hold;
 mod killed;
 mod last;
+mod late;
 mod ledger;
 mod limit;
 mod outage;

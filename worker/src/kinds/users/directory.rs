@@ -23,6 +23,8 @@ pub(super) struct Directory {
 /// So many names are compared in a stage by one lane, some 2 s of work; then suggestions cease. A file whose every line names
 /// something else that is unknown needs another look than suggestions.
 const MAX_COMPARED: usize = 1_000_000;
+/// Each name counts for so many at least, so that those that are kept have a bound too.
+const MIN_COMPARED: usize = 100;
 /// What is longer is no slip of the finger.
 const MAX_CHARS: usize = 100;
 
@@ -96,7 +98,8 @@ fn like<T>(given: &str, known: &HashMap<String, T>, found: &mut HashMap<String, 
     if *compared > MAX_COMPARED || given.chars().count() > MAX_CHARS {
         return None;
     }
-    *compared += known.len();
+    // What is found is kept, even where there is nothing to compare with.
+    *compared += known.len().max(MIN_COMPARED);
     let near = nearest(given, known.keys().map(String::as_str)).map(str::to_owned);
     found.insert(given.to_owned(), near.clone());
     near
