@@ -8,15 +8,18 @@ CREATE TEMP TABLE planned AS
 SELECT coalesce(id, nextval((SELECT pg_get_serial_sequence('lms.users', 'id')::regclass))) AS id, id IS NULL AS is_new,
        username, firstname, lastname, email, email_key, city, country, idnumber, segment_id, course_id, joins, enrols, assigns
   FROM (SELECT u.id, l.username, l.firstname, l.lastname, l.email, lower(l.email) AS email_key, l.city, l.country, l.idnumber,
-               s.id AS segment_id, c.id AS course_id, s.id IS NOT NULL AND m.user_id IS NULL AS joins,
-               c.id IS NOT NULL AND e.user_id IS NULL AS enrols, c.id IS NOT NULL AND r.user_id IS NULL AS assigns
+               s.id AS segment_id, c.id AS course_id,
+               -- Nothing is looked up for somebody who is new.
+               s.id IS NOT NULL AND (u.id IS NULL OR NOT EXISTS (
+                    SELECT FROM lms.segment_members m WHERE m.user_id = u.id AND m.segment_id = s.id)) AS joins,
+               c.id IS NOT NULL AND (u.id IS NULL OR NOT EXISTS (
+                    SELECT FROM lms.enrolments e WHERE e.user_id = u.id AND e.course_id = c.id)) AS enrols,
+               c.id IS NOT NULL AND (u.id IS NULL OR NOT EXISTS (
+                    SELECT FROM lms.role_assignments r WHERE r.user_id = u.id AND r.course_id = c.id AND r.role_id = 1)) AS assigns
           FROM staged l
           LEFT JOIN lms.users u ON u.site_id = {site} AND u.username = l.username AND u.deleted_at IS NULL
           LEFT JOIN lms.segments s ON s.site_id = {site} AND s.idnumber = l.cohort1
           LEFT JOIN lms.courses c ON c.site_id = {site} AND c.shortname = l.course1
-          LEFT JOIN lms.segment_members m ON m.user_id = u.id AND m.segment_id = s.id
-          LEFT JOIN lms.enrolments e ON e.user_id = u.id AND e.course_id = c.id
-          LEFT JOIN lms.role_assignments r ON r.user_id = u.id AND r.course_id = c.id AND r.role_id = 1
          ORDER BY u.id, l.username) resolved;
 ANALYZE planned;
 BEGIN;
