@@ -1,4 +1,4 @@
-//! All that the worker asks the database about batches: claim, confirm, finish, settle, give back, split.
+//! All that the worker asks the database about batches: claim, confirm, finish, give back, put off, stick, split.
 //!
 //! Two rules hold in every function. A claim is decided on after the import's row is locked, in later statements: one that
 //! locks and counts at once counts with the snapshot from before it waited. And the lock on a batch's own row, taken by
@@ -33,6 +33,8 @@ pub(crate) struct Batch {
     pub(crate) number: i32,
     pub(crate) low: i64,
     pub(crate) high: i64,
+    /// Those of apply; of other stages as far as they are known.
+    pub(crate) lines: i32,
     pub(crate) progress: i64,
     pub(crate) token: Uuid,
 }
@@ -86,7 +88,7 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
                  WHERE import_no = $1 AND stage = $2 AND state = 'waiting' AND (number = 0 OR NOT $5) AND (number < $7 OR NOT $6)
                    AND coalesce(not_before <= clock_timestamp(), true)
                  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
-          RETURNING number, low, high, progress, attempts",
+          RETURNING number, low, high, lines, progress, attempts",
         import.no.0,
         stage.name(),
         token,
@@ -101,7 +103,16 @@ pub(crate) async fn claim(context: &Context, id: ImportId) -> Result<Claimed, St
         tx.commit().await?;
         return Ok(Claimed::Nothing);
     };
-    let batch = Batch { import_no: import.no, stage, number: row.number, low: row.low, high: row.high, progress: row.progress, token };
+    let batch = Batch {
+        import_no: import.no,
+        stage,
+        number: row.number,
+        low: row.low,
+        high: row.high,
+        lines: row.lines,
+        progress: row.progress,
+        token,
+    };
     if row.attempts > MAX_ATTEMPTS {
         stick(&mut tx, &batch, "attempts", "Every lane that took this batch was lost.").await?;
         tx.commit().await?;
@@ -286,9 +297,9 @@ pub(crate) async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Resu
     Ok(())
 }
 
-/// Splits a batch of apply of more lines than that in two, by subject; each half is claimed anew. `false`: it has not so many, or is of
-/// one subject. The import's row must be locked, since the new half takes the next free number.
-pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch, lines: i64) -> Result<bool, StageError> {
+/// Splits a batch of apply in two, by subject; each half is claimed anew. `false`: it is of one subject. The import's row must be locked,
+/// since the new half takes the next free number.
+pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch) -> Result<bool, StageError> {
     let subjects = sqlx::query!(
         r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.plans_of($1, $2, $3)
             GROUP BY subject ORDER BY subject"#,
@@ -298,7 +309,7 @@ pub(crate) async fn split(conn: &mut PgConnection, batch: &Batch, lines: i64) ->
     )
     .fetch_all(&mut *conn)
     .await?;
-    if subjects.len() < 2 || subjects.iter().map(|subject| subject.lines).sum::<i64>() <= lines {
+    if subjects.len() < 2 {
         return Ok(false);
     }
     let (left, right) = subjects.split_at(subjects.len() / 2);

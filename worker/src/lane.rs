@@ -24,6 +24,9 @@ use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
+/// Neighbours are not parted beforehand, but a place may have a thousand lines of each of its people: more than a lane can hold, or do in
+/// its time.
+const MOST_LINES: i32 = 4 * BATCH_LINES as i32;
 /// A lane gives a transaction up after this share of its lease: the renewal inside is not yet visible to others, so a longer one
 /// would look expired.
 const SHARE_OF_LEASE: f64 = 0.75;
@@ -124,11 +127,6 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     let mut conn = patiently(context).await?;
     if matches!(result, Err(StageError::Late)) {
         batches::end_sessions(&mut conn, batch).await?;
-        // One place may have a thousand lines of each of its people; another try would be as late.
-        if batch.stage == Stage::Apply && split(context, import, batch, BATCH_LINES).await.unwrap_or(false) {
-            tracing::info!("too large for a lane; split");
-            return Ok(true);
-        }
     }
     match result {
         Ok(true) => Ok(true),
@@ -200,13 +198,17 @@ async fn run_stage(context: &Context, import: &Import, batch: &Batch, kept: &mut
     }
 }
 
-/// Executes a batch. One that the database refuses is taken apart until the subject stands alone, which then fails on its own.
+/// Executes a batch. One of far too many lines is split first. One that the database refuses is taken apart until the subject stands
+/// alone, which then fails on its own.
 async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut dyn Importer) -> Result<(), StageError> {
+    if batch.lines > MOST_LINES && split(context, import, batch).await? {
+        return Ok(());
+    }
     let (turn, error) = match apply::run(context, import, batch, importer, None).await? {
         apply::Ended::Done => return Ok(()),
         apply::Ended::Refused { turn, error } => (turn, error),
     };
-    if split(context, import, batch, 0).await? {
+    if split(context, import, batch).await? {
         return Ok(());
     }
     match apply::run(context, import, batch, importer, Some(Failing { turn, error: &error })).await? {
@@ -215,15 +217,15 @@ async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut
     }
 }
 
-/// Splits a batch of more lines than that in two, by subject. `false`: it stays as it is.
-async fn split(context: &Context, import: &Import, batch: &Batch, lines: i64) -> Result<bool, StageError> {
+/// Splits a batch in two, by subject. `false`: it stays as it is.
+async fn split(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
     if batch.is_shared() {
         return Ok(false);
     }
     let mut tx = context.control.begin().await?;
     imports::lock(&mut tx, import.id).await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let is_split = batches::split(&mut tx, batch, lines).await?;
+    let is_split = batches::split(&mut tx, batch).await?;
     tx.commit().await?;
     Ok(is_split)
 }

@@ -3,9 +3,6 @@
 use flate2::write::MultiGzDecoder;
 use std::io::Write;
 
-/// The first two bytes of every gzip member.
-pub const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
-
 /// Several gzip members, one after another.
 pub struct Expander {
     decoder: MultiGzDecoder<Vec<u8>>,

@@ -18,7 +18,7 @@ mod forgotten;
 mod half;
 mod upload;
 
-pub use expander::{BadGzip, Expander, GZIP_MAGIC};
+pub use expander::{BadGzip, Expander};
 use half::Half;
 pub use upload::Upload;
 

@@ -37,37 +37,27 @@ impl Default for SiteSettings {
     }
 }
 
-/// How large a file may be, in every dimension, and how many imports may be open. Each has a highest value, up to which the rest was
-/// made for it.
+/// How large a file may be, in every dimension, and how many imports may be open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes as uploaded.
-    #[serde(deserialize_with = "at_most::<TERABYTE, _>")]
     pub file_bytes: u64,
     /// Bytes after decompression.
-    #[serde(deserialize_with = "at_most::<TERABYTE, _>")]
     pub expanded_bytes: u64,
     /// Expanded bytes for each uploaded byte, looked at from the first 10 MB of expanded bytes on.
-    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub expansion_ratio: u64,
     /// Records without the header.
-    #[serde(deserialize_with = "at_most::<1_000_000_000, _>")]
     pub lines: u64,
     /// Columns.
-    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub columns: u64,
     /// Columns of one numbered name, such as `cohort1`, `cohort2`.
-    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub numbered_columns: u64,
     /// Bytes of one record, line breaks inside quotes included.
-    #[serde(deserialize_with = "at_most::<{ 16 << 20 }, _>")]
     pub record_bytes: u64,
     /// Lines about one subject.
-    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub lines_of_one_subject: u64,
     /// Imports that are neither applied, cancelled nor rejected. Those that undo another are neither refused nor counted.
-    #[serde(deserialize_with = "at_most::<10_000, _>")]
     pub open_imports: u64,
 }
 
@@ -84,6 +74,38 @@ impl Default for Limits {
             lines_of_one_subject: 1_000,
             open_imports: 100,
         }
+    }
+}
+
+impl Limits {
+    /// The limits that are beyond what Muster is made for, with their highest values.
+    #[must_use]
+    pub fn beyond(&self) -> Vec<(&'static str, u64)> {
+        let mut limits = self.clone();
+        let beyond = limits.each().into_iter().filter(|(_, value, highest)| **value > *highest);
+        beyond.map(|(name, _, highest)| (name, highest)).collect()
+    }
+
+    /// Takes down what is beyond its highest value; such may have been stored before there was one.
+    pub fn take_down(&mut self) {
+        for (_, value, highest) in self.each() {
+            *value = highest.min(*value);
+        }
+    }
+
+    /// Each with its name and its highest value.
+    fn each(&mut self) -> [(&'static str, &mut u64, u64); 9] {
+        [
+            ("file_bytes", &mut self.file_bytes, 1_000_000_000_000),
+            ("expanded_bytes", &mut self.expanded_bytes, 1_000_000_000_000),
+            ("expansion_ratio", &mut self.expansion_ratio, 10_000),
+            ("lines", &mut self.lines, 1_000_000_000),
+            ("columns", &mut self.columns, 10_000),
+            ("numbered_columns", &mut self.numbered_columns, 10_000),
+            ("record_bytes", &mut self.record_bytes, 16 << 20),
+            ("lines_of_one_subject", &mut self.lines_of_one_subject, 10_000),
+            ("open_imports", &mut self.open_imports, 10_000),
+        ]
     }
 }
 
@@ -112,13 +134,6 @@ impl Keeping {
     pub fn of_unfinished(&self) -> TimeDelta {
         TimeDelta::days(self.unfinished_days.into())
     }
-}
-
-const TERABYTE: u64 = 1_000_000_000_000;
-
-fn at_most<'de, const MOST: u64, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let given = u64::deserialize(deserializer)?;
-    if given <= MOST { Ok(given) } else { Err(D::Error::custom(format!("{given} is more than {MOST}"))) }
 }
 
 /// How many days something may be kept.

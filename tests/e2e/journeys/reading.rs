@@ -68,7 +68,7 @@ async fn a_file_is_as_large_as_it_expands() {
     let file = (0..40_000).fold("idnumber,name\n".to_owned(), |text, n| text + &format!("s{n:05},Segment number {n}\n"));
     let order = Order::new("create-segments", gzip(file.as_bytes())).content_type("application/gzip");
     let import = muster.applied_order(order).await;
-    assert!(import["file"]["bytes"].as_i64() < Some(1_000_000), "{import}");
+    assert!(import["file"]["bytes"].as_i64().is_some_and(|bytes| bytes < 1_000_000), "{import}");
     let is_small: bool = sqlx::query_scalar("SELECT is_small FROM muster.imports").fetch_one(muster.sql()).await.expect("the import");
     assert!(!is_small, "it does not hold the lanes for small imports up");
 }

@@ -51,11 +51,6 @@ impl Hold {
         Self::take(muster, &statement.replace("{}", username)).await
     }
 
-    /// Whoever changes that person, or what they belong to, waits.
-    pub(super) async fn person(muster: &Muster, username: &str) -> Self {
-        Self::take(muster, &format!("SELECT FROM lms.users WHERE username = '{username}' FOR UPDATE")).await
-    }
-
     /// Lets everybody go on; nothing of the test's own stays.
     pub(crate) async fn release(self) {
         self.tx.rollback().await.expect("the test's own transaction");

@@ -7,7 +7,7 @@ use muster_shared::{
         kind::{Kind, KindSpec},
         recipe::Recipe,
         site::Limits,
-        suggest::nearest,
+        suggest::{MAX_CHARS, nearest},
     },
     store::imports::Import,
 };
@@ -21,7 +21,7 @@ const LINE: &str = "_line";
 /// What a column is mapped to when it shall be passed over.
 const IGNORE: &str = "ignore";
 
-/// The most faults of a header that are told one by one.
+/// The most columns of which is told what is wrong with them.
 const MOST_FAULTS: usize = 100;
 
 /// What one column means.
@@ -92,19 +92,13 @@ pub(crate) fn understand(headings: &[String], line: i32, expect: Expect<'_>) -> 
     }
     let is_report = headings.iter().any(|heading| heading == LINE);
     let meanings: Vec<_> = headings.iter().enumerate().map(|(i, heading)| reading.column(i, heading, is_report)).collect();
+    let more = reading.faults.len().saturating_sub(MOST_FAULTS);
+    reading.faults.truncate(MOST_FAULTS);
     reading.check_whole();
-    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(told(reading.faults)) }
-}
-
-/// As many faults as somebody reads; how many more there are is said behind them.
-fn told(mut faults: Vec<FileIssue>) -> Vec<FileIssue> {
-    let more = faults.len().saturating_sub(MOST_FAULTS);
     if more > 0 {
-        faults.truncate(MOST_FAULTS);
-        let issue = Issue::error(Code::UnknownColumn, format!("The header has {more} more faults. Has the file a header at all?"));
-        faults.push(FileIssue { issue, line: faults[0].line, count: more as i64 });
+        reading.fault(Code::UnknownColumn, "", &format!("{more} more columns are wrong. Has the file a header at all?"));
     }
-    faults
+    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(reading.faults) }
 }
 
 struct Reading<'a> {
@@ -184,6 +178,9 @@ impl<'a> Reading<'a> {
     }
 
     fn suggestion(&self, name: &str) -> Option<String> {
+        if name.chars().nth(MAX_CHARS).is_some() {
+            return None;
+        }
         let digits = &name[name.trim_end_matches(|c: char| c.is_ascii_digit()).len()..];
         let number = if digits.is_empty() { "1" } else { digits };
         let known: Vec<String> = self
@@ -315,15 +312,17 @@ mod tests {
     #[test]
     fn of_a_header_that_is_none_only_so_much_is_told() {
         let told = |columns: usize| understood(Recipe::AddToSegments, &vec!["anna@example.com"; columns].join(","), &[]);
-        let told_of_each = told(98);
-        assert_eq!(told_of_each.matches("unknown-column anna@example.com").count(), 98);
+        let told_of_each = told(100);
+        assert_eq!(told_of_each.matches("unknown-column anna@example.com").count(), 100);
         assert!(told_of_each.ends_with("; missing-column username; missing-column cohort1"), "{told_of_each}");
         let told_of_some = told(300);
         assert_eq!(told_of_some.matches("unknown-column anna@example.com").count(), 100);
-        assert!(told_of_some.ends_with("anna@example.com; unknown-column"), "{told_of_some}");
+        assert!(told_of_some.ends_with("; missing-column username; missing-column cohort1; unknown-column"), "{told_of_some}");
         assert_eq!(told(501), "! limit", "what each of so many means nobody need know");
-        let long = "é".repeat(1 << 20);
-        assert_eq!(understood(Recipe::Custom, &format!("username,{long}"), &[]), format!("! unknown-column {}", "é".repeat(200)));
+        let understood_long = |long: &str| understood(Recipe::Custom, &format!("username,{long}"), &[]);
+        assert_eq!(understood_long(&"é".repeat(1 << 20)), format!("! unknown-column {}", "é".repeat(200)));
+        let number = format!("cohorx{}", "1".repeat(1 << 20));
+        assert_eq!(understood_long(&number), format!("! unknown-column {}", &number[..200]), "in no time");
     }
 
     #[test]

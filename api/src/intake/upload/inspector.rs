@@ -3,10 +3,13 @@
 use super::{Stored, UploadError};
 use crate::intake::sniff::Sniffer;
 use muster_shared::{
-    files::{Expander, GZIP_MAGIC},
+    files::Expander,
     model::{settings::Settings, site::Limits},
 };
 use sha2::{Digest, Sha256};
+
+/// The first two bytes of every gzip member.
+const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 /// Expanded bytes after which others may use the processor: about a millisecond of work.
 const EXPANDED_AT_ONCE: u64 = 512 << 10;

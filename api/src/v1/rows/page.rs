@@ -67,11 +67,17 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
                 FROM muster.import_batches
                WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done'),
+           stored AS (
+              SELECT line, key, cells, issues,
+                     sum(pg_column_size(cells)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM muster.import_rows
+               WHERE import_no = $4 AND line = ANY ($2)),
+           -- Only cells that are few enough as they are stored, perhaps compressed, are read to see how long they are.
            sized AS (
               SELECT line, key, cells, issues,
                      sum(octet_length(cells::text)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-                FROM muster.import_rows
-               WHERE import_no = $4 AND line = ANY ($2))
+                FROM stored
+               WHERE coalesce(bytes_before, 0) < $3)
            SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
                   p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
                   o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"

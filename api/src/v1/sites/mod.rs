@@ -92,7 +92,12 @@ fn merged(settings: &SiteSettings, given: Option<&Value>) -> Result<SiteSettings
     }
     let mut merged = to_json(settings);
     merge(&mut merged, &Value::Object(members.clone()));
-    typed("body", "/settings", merged).map_err(|fault| vec![fault])
+    let settings: SiteSettings = typed("body", "/settings", merged).map_err(|fault| vec![fault])?;
+    let too_much = settings.limits.beyond().into_iter().map(|(name, highest)| {
+        Fault::new("body", "invalid-value", format!("`{name}` is {highest} at most.")).at(format!("/settings/limits/{name}"))
+    });
+    let faults: Vec<_> = too_much.collect();
+    if faults.is_empty() { Ok(settings) } else { Err(faults) }
 }
 
 fn merge(target: &mut Value, patch: &Value) {

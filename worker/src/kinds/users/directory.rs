@@ -2,7 +2,10 @@
 
 use super::row::Columns;
 use crate::error::StageError;
-use muster_shared::model::{ids::SiteId, suggest::nearest};
+use muster_shared::model::{
+    ids::SiteId,
+    suggest::{MAX_CHARS, nearest},
+};
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
@@ -25,8 +28,6 @@ pub(super) struct Directory {
 const MAX_COMPARED: usize = 1_000_000;
 /// Each name counts for so many at least, so that those that are kept have a bound too.
 const MIN_COMPARED: usize = 100;
-/// What is longer is no slip of the finger.
-const MAX_CHARS: usize = 100;
 
 /// A segment that lines may name.
 #[derive(Debug)]
