@@ -148,10 +148,10 @@ impl Bench<Database> {
             let journeys = self.journeys(files).await?;
             (self.floors(files).await?, journeys)
         };
-        let pair = |((files, floor), muster): ((&Files, Floor), (Journey, Rows))| {
-            muster.1.must_equal(floor.rows)?;
-            let ratio = muster.0.total / floor.seconds;
-            Ok(Pair { load: files.load.name(), floor: floor.seconds, floor_cost: floor.cost, muster: muster.0, ratio })
+        let pair = |((files, floor), (muster, rows)): ((&Files, Floor), (Journey, Rows))| {
+            rows.must_equal(floor.rows)?;
+            let ratio = muster.total / floor.seconds;
+            Ok(Pair { load: files.load.name(), floor: floor.seconds, floor_cost: floor.cost, muster, ratio })
         };
         files.iter().zip(floors).zip(journeys).map(pair).collect()
     }
