@@ -4,8 +4,12 @@ use super::{FilesError, half::Half};
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, PutPayload};
 
-/// Bytes of one part. S3 takes no part but the last below 5 MiB.
-const PART_BYTES: usize = 5 << 20;
+/// Bytes of one part of a bucket. S3 takes no part but the last below 5 MiB.
+const BUCKET_PART_BYTES: usize = 5 << 20;
+
+/// Bytes of one part of a local folder: no more than wait on their way here, so that the next ones are taken while the kernel copies
+/// these, and few enough to be copied from the processor's cache.
+const FOLDER_PART_BYTES: usize = 512 << 10;
 
 /// One file on its way into the store: [`write`](Self::write), then [`finish`](Self::finish) or [`abort`](Self::abort).
 #[derive(Debug)]
@@ -24,7 +28,8 @@ impl Upload {
     /// Adds bytes at the end. At most one part is held in memory.
     pub async fn write(&mut self, bytes: &Bytes) -> Result<(), FilesError> {
         self.part.extend_from_slice(bytes);
-        if self.part.len() >= PART_BYTES {
+        let part_bytes = if self.half.is_some() { FOLDER_PART_BYTES } else { BUCKET_PART_BYTES };
+        if self.part.len() >= part_bytes {
             self.send_part().await?;
         }
         Ok(())
