@@ -75,7 +75,7 @@ pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Opti
 
 /// Makes an import of a stored file.
 async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportId, Problem> {
-    let is_small = stored.expanded_bytes <= SMALL_BYTES;
+    let is_small = stored.content.expanded_bytes <= SMALL_BYTES;
     let mut new = new_import(target, wanted, stored, is_small);
     match insert(target, &mut new).await {
         Ok(()) => {}
@@ -149,11 +149,11 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
         file: File {
             name: wanted.file_name,
             key: Some(target.file_key.clone()),
-            bytes: stored.bytes as i64,
-            expanded_bytes: stored.expanded_bytes as i64,
+            bytes: stored.content.bytes as i64,
+            expanded_bytes: stored.content.expanded_bytes as i64,
             sha256: stored.sha256,
-            compression: stored.compression,
-            found: stored.reading,
+            compression: stored.content.compression,
+            found: stored.content.reading,
             columns: Vec::new(),
             sample: Vec::new(),
             issues: Vec::new(),

@@ -1,12 +1,11 @@
-//! Counts, hashes, expands and sniffs the bytes of one upload as they come by.
+//! Counts, expands and sniffs the bytes of one upload as they come by.
 
-use super::{Stored, UploadError};
+use super::{Content, UploadError};
 use crate::intake::sniff::Sniffer;
 use muster_shared::{
     files::Expander,
     model::{settings::Settings, site::Limits},
 };
-use sha2::{Digest, Sha256};
 
 /// The first two bytes of every gzip member.
 const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
@@ -27,10 +26,9 @@ enum Form {
     Gzip(Box<Expander>),
 }
 
-/// Counts, hashes, expands and sniffs.
+/// Counts, expands and sniffs.
 pub(super) struct Inspector<'a> {
     form: Form,
-    hash: Sha256,
     bytes: u64,
     text: Text<'a>,
 }
@@ -39,14 +37,13 @@ impl<'a> Inspector<'a> {
     /// Begins.
     pub(super) fn new(limits: &'a Limits, settings: &Settings) -> Self {
         let text = Text { limits, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
-        Self { form: Form::Unknown(Vec::new()), hash: Sha256::new(), bytes: 0, text }
+        Self { form: Form::Unknown(Vec::new()), bytes: 0, text }
     }
 
     /// Takes the next uploaded bytes. Lets others run in between where much comes out of them.
     pub(super) async fn look(&mut self, slice: &[u8]) -> Result<(), UploadError> {
         self.bytes += slice.len() as u64;
         within("file_bytes", self.text.limits.file_bytes, self.bytes)?;
-        self.hash.update(slice);
         if let Form::Unknown(first) = &mut self.form {
             first.extend_from_slice(slice);
             let Some(magic) = first.get(..2) else { return Ok(()) };
@@ -76,17 +73,16 @@ impl<'a> Inspector<'a> {
     }
 
     /// What was found in all of it.
-    pub(super) fn finish(mut self) -> Result<Stored, UploadError> {
+    pub(super) fn finish(mut self) -> Result<Content, UploadError> {
         let is_gzip = matches!(self.form, Form::Gzip(_));
         match self.form {
             Form::Gzip(expander) => self.text.add(&expander.finish()?, self.bytes)?,
             Form::Unknown(first) => self.text.add(&first, self.bytes)?,
             Form::Plain => {}
         }
-        Ok(Stored {
+        Ok(Content {
             bytes: self.bytes,
             expanded_bytes: self.text.bytes,
-            sha256: self.hash.finalize().to_vec(),
             compression: is_gzip.then(|| "gzip".to_owned()),
             reading: self.text.sniffer.finish()?,
         })

@@ -23,12 +23,19 @@ const SLICE_BYTES: usize = 64 << 10;
 /// A file that is in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
+    /// Of the bytes as uploaded.
+    pub(crate) sha256: Vec<u8>,
+    /// What it is.
+    pub(crate) content: Content,
+}
+
+/// What the bytes of an upload are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Content {
     /// Bytes as uploaded.
     pub(crate) bytes: u64,
     /// Bytes after decompression.
     pub(crate) expanded_bytes: u64,
-    /// Of the bytes as uploaded.
-    pub(crate) sha256: Vec<u8>,
     /// `gzip`, or nothing.
     pub(crate) compression: Option<String>,
     /// As found; what the settings give is put over it later.
@@ -69,7 +76,7 @@ where
     let mut sink = Sink::open(files.clone(), key.to_owned());
     let taken = take(&mut sink, body, Inspector::new(limits, settings)).await;
     match taken {
-        Ok(stored) => sink.finish().await.map(|()| stored),
+        Ok(content) => Ok(Stored { sha256: sink.finish().await?, content }),
         Err(error) => {
             sink.abandon().await;
             Err(error)
@@ -77,7 +84,7 @@ where
     }
 }
 
-async fn take<S, E>(sink: &mut Sink, mut body: S, mut inspector: Inspector<'_>) -> Result<Stored, UploadError>
+async fn take<S, E>(sink: &mut Sink, mut body: S, mut inspector: Inspector<'_>) -> Result<Content, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn Error + Send + Sync>>,

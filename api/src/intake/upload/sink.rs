@@ -1,19 +1,20 @@
-//! The way of an upload's bytes into the file store.
+//! The way of an upload's bytes into the file store, hashed as they are stored.
 
 use super::UploadError;
 use bytes::Bytes;
 use muster_shared::files::{Files, FilesError, Upload};
+use sha2::{Digest, Sha256};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 use tracing::Instrument;
 
-/// Slices on their way to the store.
-const SLICES_WAITING: usize = 8;
+/// Slices on their way to the store: enough that neither side stands still when the other is held up for a moment.
+const SLICES_WAITING: usize = 32;
 
-/// The way to the task that writes the file. That is a task of its own because it has to take back what was written when nobody waits
-/// for it any more: as soon as the sink is dropped.
+/// The way to the task that hashes and writes the file. That is a task of its own because it has to take back what was written when
+/// nobody waits for it any more: as soon as the sink is dropped.
 pub(super) struct Sink {
     steps: mpsc::Sender<Step>,
     task: Option<JoinHandle<Result<(), FilesError>>>,
@@ -23,8 +24,8 @@ pub(super) struct Sink {
 enum Step {
     /// Add this at the end.
     Write(Bytes),
-    /// Make it visible, then say so.
-    Finish(oneshot::Sender<()>),
+    /// Make it visible, then tell its SHA-256.
+    Finish(oneshot::Sender<Vec<u8>>),
     /// It was heard that it is visible.
     Keep,
 }
@@ -41,14 +42,15 @@ impl Sink {
         if self.steps.send(Step::Write(slice)).await.is_ok() { Ok(()) } else { Err(self.failure().await) }
     }
 
-    /// Makes the file visible; when this returns it is stored for good.
-    pub(super) async fn finish(mut self) -> Result<(), UploadError> {
+    /// Makes the file visible; when this returns it is stored for good. Tells its SHA-256.
+    pub(super) async fn finish(mut self) -> Result<Vec<u8>, UploadError> {
         let (done, finished) = oneshot::channel();
-        if self.steps.send(Step::Finish(done)).await.is_err() || finished.await.is_err() {
-            return Err(self.failure().await);
-        }
+        let is_asked = self.steps.send(Step::Finish(done)).await.is_ok();
+        let sha256 = if is_asked { finished.await.ok() } else { None };
+        let Some(sha256) = sha256 else { return Err(self.failure().await) };
         // The channel is empty by now, and between the answer and this there is nowhere to be dropped.
-        self.steps.try_send(Step::Keep).map_err(|error| UploadError::BrokenOff(error.to_string().into()))
+        self.steps.try_send(Step::Keep).map_err(|error| UploadError::BrokenOff(error.to_string().into()))?;
+        Ok(sha256)
     }
 
     /// Takes back what was written, and waits until that is done.
@@ -76,9 +78,12 @@ impl Sink {
 /// Does the steps; when they stop before [`Step::Keep`] nothing is to be left.
 async fn write_file(files: Files, key: String, mut steps: mpsc::Receiver<Step>) -> Result<(), FilesError> {
     let mut upload = files.upload(&key).await?;
+    // Here, so that it takes another processor's time than reading and looking at what comes next.
+    let mut hash = Sha256::new();
     while let Some(step) = steps.recv().await {
         match step {
             Step::Write(slice) => {
+                hash.update(&slice);
                 if let Err(error) = upload.write(&slice).await {
                     abort(upload).await;
                     return Err(error);
@@ -87,7 +92,7 @@ async fn write_file(files: Files, key: String, mut steps: mpsc::Receiver<Step>) 
             Step::Finish(done) => {
                 upload.finish().await?;
                 // Whether the other side has heard it is what counts, not whether it could be said.
-                let _ = done.send(());
+                let _ = done.send(hash.finalize().to_vec());
                 if steps.recv().await.is_none() {
                     report(files.delete(&key).await);
                 }

@@ -65,15 +65,18 @@ async fn a_file_is_stored_as_it_came_and_known() {
     let text = "username;fornavn\r\nøyvind;Müller\r\n".repeat(5000);
     let text = text.as_bytes();
     let (plain, two) = (stored(text, 1000).await, [gzip(&text[..100]), gzip(&text[100..])].concat());
-    assert_eq!((plain.bytes, plain.expanded_bytes, plain.compression.as_deref()), (text.len() as u64, text.len() as u64, None));
+    assert_eq!(
+        (plain.content.bytes, plain.content.expanded_bytes, plain.content.compression.as_deref()),
+        (text.len() as u64, text.len() as u64, None)
+    );
     assert_eq!(plain.sha256, Sha256::digest(text).to_vec());
-    assert_eq!((plain.reading.encoding.value.as_str(), plain.reading.delimiter.value), ("UTF-8", Delimiter::Semicolon));
+    assert_eq!((plain.content.reading.encoding.value.as_str(), plain.content.reading.delimiter.value), ("UTF-8", Delimiter::Semicolon));
     for (bytes, size) in [(text.to_vec(), usize::MAX), (gzip(text), 1), (gzip(text), 1000), (two, usize::MAX)] {
         let found = stored(&bytes, size).await;
         let is_gzip = bytes.starts_with(&[0x1F, 0x8B]);
-        assert_eq!((found.bytes, found.expanded_bytes), (bytes.len() as u64, text.len() as u64));
-        assert_eq!(found.compression.is_some(), is_gzip);
-        assert_eq!((found.sha256, found.reading), (Sha256::digest(&bytes).to_vec(), plain.reading.clone()));
+        assert_eq!((found.content.bytes, found.content.expanded_bytes), (bytes.len() as u64, text.len() as u64));
+        assert_eq!(found.content.compression.is_some(), is_gzip);
+        assert_eq!((found.sha256, found.content.reading), (Sha256::digest(&bytes).to_vec(), plain.content.reading.clone()));
     }
 }
 
@@ -81,15 +84,18 @@ async fn a_file_is_stored_as_it_came_and_known() {
 async fn tiny_files_are_files() {
     for bytes in [b"".as_slice(), b"a", b"\x1F", b"ab"] {
         let found = stored(bytes, 1).await;
-        assert_eq!((found.bytes, found.expanded_bytes, found.compression), (bytes.len() as u64, bytes.len() as u64, None));
+        assert_eq!(
+            (found.content.bytes, found.content.expanded_bytes, found.content.compression),
+            (bytes.len() as u64, bytes.len() as u64, None)
+        );
     }
-    assert_eq!(stored(&gzip(b""), 3).await.expanded_bytes, 0);
+    assert_eq!(stored(&gzip(b""), 3).await.content.expanded_bytes, 0);
 }
 
 #[tokio::test]
 async fn a_file_of_several_parts_is_stored() {
     let text = b"anna,anna@example.com\n".repeat(600_000);
-    assert_eq!(stored(&text, 300_000).await.bytes, text.len() as u64);
+    assert_eq!(stored(&text, 300_000).await.content.bytes, text.len() as u64);
 }
 
 #[tokio::test]
@@ -144,7 +150,7 @@ async fn a_bomb_is_refused_early() {
 
 #[tokio::test]
 async fn a_dense_file_below_ten_megabytes_is_no_bomb() {
-    assert_eq!(stored(&gzip(&vec![b'a'; 9_999_999]), 1000).await.expanded_bytes, 9_999_999);
+    assert_eq!(stored(&gzip(&vec![b'a'; 9_999_999]), 1000).await.content.expanded_bytes, 9_999_999);
 }
 
 /// Waits until a folder has no file left.
