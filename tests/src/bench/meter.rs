@@ -12,6 +12,13 @@ pub(super) fn peak_mib(pid: u32) -> Option<f64> {
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
 
+/// Memory that nobody uses, not even to keep pages of files.
+pub(super) fn free_bytes() -> Option<u64> {
+    let memory = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemFree:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
+
 /// Seconds of a processor that a process has used, its threads included.
 pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = Stat::read(pid)?;
@@ -61,6 +68,7 @@ mod tests {
     fn this_process_has_memory_a_parent_and_time() {
         let pid = std::process::id();
         assert!(peak_mib(pid).is_some_and(|mib| mib > 1.0));
+        assert!(free_bytes().is_some_and(|bytes| bytes > 1 << 20));
         assert!(cpu_seconds(pid).is_some());
         assert!(cpu_seconds_of_family(pid) >= cpu_seconds(pid));
     }

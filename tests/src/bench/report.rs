@@ -122,17 +122,21 @@ pub struct Spread {
     pub worst: f64,
 }
 
-/// Taking a large file, against a plain store.
+/// Taking a large file, against a plain store. Seconds are those of each round, ratios the median of the rounds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Intake {
     /// Bytes of the file.
     pub bytes: u64,
-    /// Seconds of a server that only stores, once a round.
-    pub plain: Vec<f64>,
-    /// Seconds of Muster, once a round.
+    /// Seconds of Muster, which answers when the disk has the file.
     pub muster: Vec<f64>,
-    /// Muster's seconds for one of the other's: the median of the rounds.
+    /// Seconds of a server that only stores, and answers when the disk has the file.
+    pub synced: Vec<f64>,
+    /// Seconds of a server that only stores, and answers when the kernel has the file.
+    pub unsynced: Vec<f64>,
+    /// Muster's seconds for one of the server that syncs.
     pub ratio: f64,
+    /// Muster's seconds for one of the server that does not.
+    pub unsynced_ratio: f64,
     /// MiB of the api.
     pub api_mib: Option<f64>,
 }
@@ -240,9 +244,12 @@ impl Report {
             small("beside W2", &beside.small)?;
             writeln!(out, "status of W2 while it runs: {}", told(&beside.polls))?;
         }
-        if let Some(Intake { bytes, plain, muster, ratio, api_mib }) = &self.intake {
-            let api_mib = api_mib.unwrap_or(0.0);
-            writeln!(out, "intake of {bytes} bytes: {muster:.2?} s, a plain store {plain:.2?} s, ratio {ratio:.2}; api {api_mib:.0} MiB")?;
+        if let Some(Intake { bytes, muster, synced, unsynced, ratio, unsynced_ratio, api_mib }) = &self.intake {
+            writeln!(out, "intake of {bytes} bytes: {muster:.2?} s; api {:.0} MiB", api_mib.unwrap_or(0.0))?;
+            writeln!(
+                out,
+                "a plain store that syncs: {synced:.2?} s, ratio {ratio:.2}; that does not: {unsynced:.2?} s, {unsynced_ratio:.2}"
+            )?;
         }
         for Grown { lines, users, muster } in &self.growth {
             let of_million = muster.total / *lines as f64 * 1e6;
