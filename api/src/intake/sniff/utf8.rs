@@ -1,7 +1,5 @@
 //! How much of a stream is UTF-8: valid sequences of several bytes, and bytes that are none.
 
-use encoding_rs::Encoding;
-
 /// The counts so far. Sequences that are split between two pieces count once.
 #[derive(Debug, Default)]
 pub(super) struct Utf8 {
@@ -42,14 +40,15 @@ impl Utf8 {
     }
 
     fn count(&mut self, mut bytes: &[u8]) {
-        // Most files are ASCII, and both of these go over them many bytes at a time.
+        // Most files are ASCII, and this goes over them sixteen and more at a time.
         while !bytes.is_ascii() {
-            let (valid, rest) = bytes.split_at(Encoding::utf8_valid_up_to(bytes));
-            self.valid += begins(valid);
-            if rest.is_empty() {
+            let Err(error) = std::str::from_utf8(bytes) else {
+                self.valid += begins(bytes);
                 return;
-            }
-            let Some(length) = invalid_length(rest) else {
+            };
+            let (valid, rest) = bytes.split_at(error.valid_up_to());
+            self.valid += begins(valid);
+            let Some(length) = error.error_len() else {
                 self.begun.extend_from_slice(rest);
                 return;
             };
@@ -59,11 +58,6 @@ impl Utf8 {
             bytes = &rest[strays..];
         }
     }
-}
-
-/// How many bytes at the beginning are no sequence, or nothing if one has begun and could go on.
-fn invalid_length(bytes: &[u8]) -> Option<usize> {
-    std::str::from_utf8(&bytes[..bytes.len().min(4)]).err()?.error_len()
 }
 
 /// Can the first of two bytes neither begin a sequence nor stand alone? Legacy texts have many such in a row, and beginning anew
