@@ -7,9 +7,8 @@ use object_store::{MultipartUpload, PutPayload};
 /// Bytes of one part of a bucket. S3 takes no part but the last below 5 MiB.
 const BUCKET_PART_BYTES: usize = 5 << 20;
 
-/// Bytes of one part of a local folder: no more than wait on their way here, so that the next ones are taken while the kernel copies
-/// these, and few enough to be copied from the processor's cache.
-const FOLDER_PART_BYTES: usize = 512 << 10;
+/// Bytes of one part of a local folder, at least: what comes in larger pieces needs no copy.
+const FOLDER_PART_BYTES: usize = 256 << 10;
 
 /// One file on its way into the store: [`write`](Self::write), then [`finish`](Self::finish) or [`abort`](Self::abort).
 #[derive(Debug)]
@@ -27,12 +26,12 @@ impl Upload {
 
     /// Adds bytes at the end. At most one part is held in memory.
     pub async fn write(&mut self, bytes: &Bytes) -> Result<(), FilesError> {
-        self.part.extend_from_slice(bytes);
         let part_bytes = if self.half.is_some() { FOLDER_PART_BYTES } else { BUCKET_PART_BYTES };
-        if self.part.len() >= part_bytes {
-            self.send_part().await?;
+        if self.part.is_empty() && bytes.len() >= part_bytes {
+            return self.send_part(bytes.clone()).await;
         }
-        Ok(())
+        self.part.extend_from_slice(bytes);
+        if self.part.len() >= part_bytes { self.send_rest().await } else { Ok(()) }
     }
 
     /// Makes the file visible; when this returns it is stored for good.
@@ -56,14 +55,18 @@ impl Upload {
 
     async fn complete(&mut self) -> Result<(), FilesError> {
         if !self.part.is_empty() {
-            self.send_part().await?;
+            self.send_rest().await?;
         }
         self.parts.complete().await?;
         Ok(())
     }
 
-    async fn send_part(&mut self) -> Result<(), FilesError> {
+    async fn send_rest(&mut self) -> Result<(), FilesError> {
         let part = self.part.split().freeze();
+        self.send_part(part).await
+    }
+
+    async fn send_part(&mut self, part: Bytes) -> Result<(), FilesError> {
         let bytes = part.len();
         self.parts.put_part(PutPayload::from(part)).await?;
         if let Some(half) = &mut self.half {
@@ -75,8 +78,26 @@ impl Upload {
 
 #[cfg(test)]
 mod tests {
+    use super::FOLDER_PART_BYTES;
     use crate::files::Files;
     use bytes::Bytes;
+
+    #[tokio::test]
+    async fn pieces_of_all_sizes_stay_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(&format!("file://{}", folder.path().display())).expect("an address");
+        let mut upload = files.upload("1/a").await.expect("a disk");
+        let mut all = Vec::new();
+        // Some go on alone, some wait for others, and some large ones come when small ones wait.
+        for (byte, length) in (b'a'..).zip([FOLDER_PART_BYTES, 1, FOLDER_PART_BYTES, FOLDER_PART_BYTES - 1, 0, 1, FOLDER_PART_BYTES + 1, 2])
+        {
+            let piece = vec![byte; length];
+            all.extend_from_slice(&piece);
+            upload.write(&piece.into()).await.expect("a disk");
+        }
+        upload.finish().await.expect("a disk");
+        assert!(std::fs::read(folder.path().join("1/a")).expect("a file") == all);
+    }
 
     #[tokio::test]
     async fn what_cannot_be_finished_leaves_nothing() {

@@ -17,8 +17,8 @@ use muster_shared::{
 use sink::Sink;
 use std::error::Error;
 
-/// What is looked at in one go.
-const SLICE_BYTES: usize = 64 << 10;
+/// What is looked at in one go, at most: what comes from a socket at once is less.
+const SLICE_BYTES: usize = 512 << 10;
 
 /// A file that is in the store.
 #[derive(Debug, Clone, PartialEq)]

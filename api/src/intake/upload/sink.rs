@@ -11,7 +11,7 @@ use tokio::{
 use tracing::Instrument;
 
 /// Slices on their way to the store: enough that neither side stands still when the other is held up for a moment.
-const SLICES_WAITING: usize = 32;
+const SLICES_WAITING: usize = 8;
 
 /// The way to the task that hashes and writes the file. That is a task of its own because it has to take back what was written when
 /// nobody waits for it any more: as soon as the sink is dropped.
