@@ -7,7 +7,8 @@ use object_store::{MultipartUpload, PutPayload};
 /// Bytes of one part of a bucket. S3 takes no part but the last below 5 MiB.
 const BUCKET_PART_BYTES: usize = 5 << 20;
 
-/// Bytes of one part of a local folder, at least: what comes in larger pieces needs no copy.
+/// Bytes of one part of a local folder, at least: fewer than can wait for it meanwhile, so that taking and writing go on side by side.
+/// What comes in larger pieces needs no copy.
 const FOLDER_PART_BYTES: usize = 256 << 10;
 
 /// One file on its way into the store: [`write`](Self::write), then [`finish`](Self::finish) or [`abort`](Self::abort).
