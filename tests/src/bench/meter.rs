@@ -1,4 +1,4 @@
-//! What processes cost: memory at its highest and processor time, as Linux tells it. Elsewhere nothing is told.
+//! Memory and processor time as Linux tells them: what processes cost, and what the machine has. Elsewhere nothing is told.
 
 use std::{collections::HashMap, fs};
 
@@ -7,16 +7,24 @@ const TICKS: f64 = 100.0;
 
 /// The most memory that a process ever had, in MiB.
 pub(super) fn peak_mib(pid: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+    Some(kib(&format!("/proc/{pid}/status"), "VmHWM:")? as f64 / 1024.0)
+}
+
+/// All memory.
+pub(super) fn memory_bytes() -> Option<u64> {
+    Some(kib("/proc/meminfo", "MemTotal:")? << 10)
 }
 
 /// Memory that nobody uses, not even to keep pages of files.
 pub(super) fn free_bytes() -> Option<u64> {
-    let memory = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = memory.lines().find_map(|line| line.strip_prefix("MemFree:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+    Some(kib("/proc/meminfo", "MemFree:")? << 10)
+}
+
+/// The KiB on the line of that name.
+fn kib(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// Seconds of a processor that a process has used, its threads included.
@@ -69,6 +77,7 @@ mod tests {
         let pid = std::process::id();
         assert!(peak_mib(pid).is_some_and(|mib| mib > 1.0));
         assert!(free_bytes().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(memory_bytes() > free_bytes());
         assert!(cpu_seconds(pid).is_some());
         assert!(cpu_seconds_of_family(pid) >= cpu_seconds(pid));
     }

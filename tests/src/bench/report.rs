@@ -1,6 +1,6 @@
 //! What was measured: as JSON for programs, as a table for people.
 
-use super::{loads::Load, server::Server};
+use super::{loads::Load, meter, server::Server};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -195,16 +195,12 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 impl Machine {
     /// This one, and the server.
     pub(super) async fn look(server: &Server) -> anyhow::Result<Self> {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let value = |text: &str, name: &str| {
-            let line = text.lines().find(|line| line.starts_with(name))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        };
-        let memory = value(&read("/proc/meminfo"), "MemTotal").and_then(|text| text.trim_end_matches(" kB").parse::<u64>().ok());
+        let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let name = processors.lines().find(|line| line.starts_with("model name")).and_then(|line| Some(line.split_once(':')?.1.trim()));
         Ok(Self {
-            processor: value(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            processor: name.unwrap_or(std::env::consts::ARCH).to_owned(),
             cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
-            memory_gib: memory.unwrap_or(0).div_ceil(1 << 20),
+            memory_gib: meter::memory_bytes().unwrap_or(0).div_ceil(1 << 30),
             postgres: server.version().await?,
             settings: server.settings().await?,
         })
