@@ -70,7 +70,9 @@ impl Server {
 
     /// Seconds of a processor that the server's processes have used; `None`: it runs elsewhere.
     pub(super) async fn cpu_seconds(&self) -> anyhow::Result<Option<f64>> {
-        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut self.connect().await?).await?;
+        // Held until all is read: its backend is gone soon after it.
+        let mut connection = self.connect().await?;
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
         Ok(meter::cpu_seconds_of_family(backend as u32))
     }
 
