@@ -83,8 +83,9 @@ async fn write_file(files: Files, key: String, mut steps: mpsc::Receiver<Step>) 
     while let Some(step) = steps.recv().await {
         match step {
             Step::Write(slice) => {
-                hash.update(&slice);
-                if let Err(error) = upload.write(&slice).await {
+                // Writing goes on with another thread while this one hashes.
+                let (written, ()) = tokio::join!(upload.write(&slice), async { hash.update(&slice) });
+                if let Err(error) = written {
                     abort(upload).await;
                     return Err(error);
                 }
