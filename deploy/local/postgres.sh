@@ -187,6 +187,7 @@ wal_compression = lz4
 random_page_cost = 1.1
 max_connections = 200
 jit = off
+log_error_verbosity = terse
 timezone = 'UTC'
 SETTINGS
 }
@@ -200,6 +201,7 @@ full_page_writes = off
 random_page_cost = 1.1
 max_connections = 300
 jit = off
+log_error_verbosity = terse
 timezone = 'UTC'
 SETTINGS
 }

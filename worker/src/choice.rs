@@ -11,15 +11,24 @@ use muster_shared::{
 /// another lane may be faster, and the claim decides.
 pub(crate) async fn next(context: &Context, passed_over: &[ImportId]) -> Result<Option<ImportId>, StageError> {
     let passed_over: Vec<_> = passed_over.iter().map(|import| import.0).collect();
+    // In the order in which they are to be served, and only then asked, one after the other, whether there is a batch: the first nearly
+    // always has one, and asking all of two thousand open imports took seventy times as long.
     let id = sqlx::query_scalar!(
-        r#"WITH open AS (
-                SELECT id, no, claimed, has_batch, served_at,
-                       sum(claimed) OVER site AS claimed_of_site, max(served_at) OVER site AS site_served_at
-                  FROM muster.imports_at_work WHERE is_small = $1
-                WINDOW site AS (PARTITION BY site_id))
-           SELECT id AS "id!" FROM open
-            WHERE has_batch AND claimed < $2 AND NOT id = ANY ($3)
-            ORDER BY claimed_of_site, site_served_at NULLS FIRST, served_at NULLS FIRST, no
+        r#"WITH claimed AS MATERIALIZED (
+                SELECT import_no, count(*) AS lanes FROM muster.import_batches
+                 WHERE state = 'claimed' AND expires_at > clock_timestamp() GROUP BY import_no),
+           open AS (
+                SELECT i.id, i.no, i.served_at, coalesce(c.lanes, 0) AS lanes,
+                       sum(coalesce(c.lanes, 0)) OVER site AS lanes_of_site, max(i.served_at) OVER site AS site_served_at
+                  FROM muster.imports i LEFT JOIN claimed c ON c.import_no = i.no
+                 WHERE i.status IN ('validating', 'previewing', 'applying', 'pausing', 'cancelling') AND i.is_small = $1
+                WINDOW site AS (PARTITION BY i.site_id)),
+           in_turn AS (
+                SELECT id, no FROM open WHERE lanes < $2 AND NOT id = ANY ($3)
+                 ORDER BY lanes_of_site, site_served_at NULLS FIRST, served_at NULLS FIRST, no
+                OFFSET 0)
+           SELECT id AS "id!" FROM in_turn
+            WHERE EXISTS (SELECT FROM muster.claimable_batches b WHERE b.import_no = in_turn.no)
             LIMIT 1"#,
         context.queue == Lane::Express,
         context.config.lanes_per_import,

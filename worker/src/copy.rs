@@ -10,6 +10,9 @@ const INT8: i32 = 20;
 const INT4: i32 = 23;
 const INT2: i32 = 21;
 
+/// Bytes that are sent at once: all of them would be in memory once more.
+pub(crate) const SEND_BYTES: usize = 64 << 10;
+
 /// Rows on their way to `COPY`.
 #[derive(Debug)]
 pub(crate) struct CopyRows {

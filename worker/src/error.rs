@@ -11,7 +11,7 @@ pub(crate) enum StageError {
     /// The system is in the way; the same batch may well succeed later.
     #[error("{0}")]
     Retry(String),
-    /// It took longer than a lane may; the same batch may well succeed later.
+    /// It took longer than a lane, or a statement, may: the batch is made smaller before it is tried again.
     #[error("it took too long")]
     Late,
     /// The database refuses the data; the batch is taken apart until the line stands alone.
@@ -27,6 +27,8 @@ pub(crate) enum StageError {
     },
 }
 
+/// A statement that ran past its time-out.
+const TOO_LONG: &str = "57014";
 /// A row that fits no partition, or that breaks a check.
 const CHECK: &str = "23514";
 
@@ -49,6 +51,7 @@ impl From<sqlx::Error> for StageError {
             };
         };
         match &code[..2] {
+            "57" if code == TOO_LONG => Self::Late,
             // No constraint of a table: there is no partition for so new an import yet, which the rescuer makes.
             "23" if code == CHECK && error.as_database_error().is_some_and(|refused| refused.constraint().is_none()) => {
                 Self::Retry("there is no partition for this import yet".to_owned())

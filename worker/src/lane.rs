@@ -9,24 +9,23 @@ use crate::{
     crash,
     error::StageError,
     kinds::{self, importer::Importer},
+    parts::{self, Part, cut, halve},
     preview,
     settle::settle,
     validate,
 };
 use muster_shared::{
-    model::{ids::ImportId, stage::Stage},
-    store::{
-        batches::BATCH_LINES,
-        imports::{self, Import},
+    model::{
+        budget::{Budget, Load},
+        ids::ImportId,
+        stage::Stage,
     },
+    store::imports::{self, Import},
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
-/// Neighbours are not parted beforehand, but a place may have a thousand lines of each of its people: more than a lane can hold, or do in
-/// its time.
-const MOST_LINES: i32 = 4 * BATCH_LINES as i32;
 /// A lane gives a transaction up after this share of its lease: the renewal inside is not yet visible to others, so a longer one
 /// would look expired.
 const SHARE_OF_LEASE: f64 = 0.75;
@@ -124,10 +123,11 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     } else {
         tokio::time::timeout(patience, stage).await.unwrap_or(Err(StageError::Late))
     };
-    let mut conn = patiently(context).await?;
-    if matches!(result, Err(StageError::Late)) {
-        batches::end_sessions(&mut conn, batch).await?;
+    if matches!(result, Err(StageError::Late)) && make_smaller(context, import, batch).await {
+        tracing::warn!("took too long, and was made smaller");
+        return Ok(true);
     }
+    let mut conn = patiently(context).await?;
     match result {
         Ok(true) => Ok(true),
         Ok(false) => {
@@ -198,36 +198,72 @@ async fn run_stage(context: &Context, import: &Import, batch: &Batch, kept: &mut
     }
 }
 
-/// Executes a batch. One of far too many lines is split first. One that the database refuses is taken apart until the subject stands
-/// alone, which then fails on its own.
+/// Executes a batch. One that is too much for a transaction is taken apart first, and so is one that the database refuses, until the
+/// subject stands alone, which then fails on its own.
 async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut dyn Importer) -> Result<(), StageError> {
-    if batch.lines > MOST_LINES && split(context, import, batch).await? {
+    // Neighbours are not parted beforehand, but a place may have a thousand lines of each of its people.
+    let load = Load { lines: batch.lines as u64, ..Load::default() };
+    if Budget::TRANSACTION.is_passed(&load) && take_apart(context, import, batch, within_budget).await? {
         return Ok(());
     }
     let (turn, error) = match apply::run(context, import, batch, importer, None).await? {
         apply::Ended::Done => return Ok(()),
+        apply::Ended::TooMuch(parts) => return put_parts(context, import, batch, &parts).await,
         apply::Ended::Refused { turn, error } => (turn, error),
     };
-    if split(context, import, batch).await? {
+    if take_apart(context, import, batch, halve).await? {
         return Ok(());
     }
     match apply::run(context, import, batch, importer, Some(Failing { turn, error: &error })).await? {
         apply::Ended::Done => Ok(()),
+        apply::Ended::TooMuch(parts) => put_parts(context, import, batch, &parts).await,
         apply::Ended::Refused { error, .. } => Err(StageError::Data(error)),
     }
 }
 
-/// Splits a batch in two, by subject. `false`: it stays as it is.
-async fn split(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
-    if batch.is_shared() {
+/// Ends what is still done of a batch that took too long, and halves it. `false`: it stays as it is, and is to be put off.
+async fn make_smaller(context: &Context, import: &Import, batch: &Batch) -> bool {
+    let ending = async {
+        let mut conn = patiently(context).await?;
+        batches::end_sessions(&mut conn, batch).await?;
+        drop(conn);
+        take_apart(context, import, batch, halve).await
+    };
+    ending.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "took too long, and could not be made smaller");
+        false
+    })
+}
+
+fn within_budget(units: &[(i64, Load)], low: i64, high: i64) -> Vec<Part> {
+    cut(units, low, high, Budget::TRANSACTION)
+}
+
+/// Takes a batch apart in that way. `false`: it stays as it is.
+async fn take_apart(
+    context: &Context,
+    import: &Import,
+    batch: &Batch,
+    how: impl FnOnce(&[(i64, Load)], i64, i64) -> Vec<Part>,
+) -> Result<bool, StageError> {
+    let mut conn = context.control.acquire().await?;
+    let units = parts::units(&mut conn, import, batch).await?;
+    drop(conn);
+    let parts = how(&units, batch.low, batch.high);
+    if parts.len() < 2 {
         return Ok(false);
     }
+    put_parts(context, import, batch, &parts).await?;
+    Ok(true)
+}
+
+async fn put_parts(context: &Context, import: &Import, batch: &Batch, parts: &[Part]) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
     imports::lock(&mut tx, import.id).await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let is_split = batches::split(&mut tx, batch).await?;
+    parts::put(&mut tx, batch, parts).await?;
     tx.commit().await?;
-    Ok(is_split)
+    Ok(())
 }
 
 impl Kept {

@@ -12,6 +12,7 @@ mod health;
 mod kinds;
 mod lane;
 mod memory;
+mod parts;
 mod plans;
 mod preview;
 mod pruner;

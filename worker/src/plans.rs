@@ -3,8 +3,13 @@
 use crate::{
     error::StageError,
     kinds::importer::{Changes, Memberships, Outline, Piece, Plan},
+    parts::{Part, cut},
 };
-use muster_shared::model::{ids::ImportNo, plan::Action};
+use muster_shared::model::{
+    budget::{Budget, Load},
+    ids::ImportNo,
+    plan::Action,
+};
 use sqlx::PgConnection;
 
 /// The plans of a piece, in the order of subject and turn.
@@ -26,19 +31,17 @@ pub(crate) async fn outlines(conn: &mut PgConnection, piece: Piece) -> Result<Ve
     Ok(outlines)
 }
 
-/// The plans of some subjects of a piece.
-pub(crate) async fn of_subjects(conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<Plan>, StageError> {
+/// The plans of some lines.
+pub(crate) async fn of_lines(conn: &mut PgConnection, import: ImportNo, lines: &[i32]) -> Result<Vec<Plan>, StageError> {
     let stored = sqlx::query_as!(
         Stored,
         r#"SELECT line AS "line!", subject, turn AS "turn!", action AS "action!: i8", target_version, mask AS "mask!",
                   before AS "before: Vec<Option<String>>", after AS "after: Vec<Option<String>>",
                   segments_joined, segments_there, segments_left, courses, course_roles, course_does
-             FROM muster.plans_of($1, $2, $3)
-            WHERE subject = ANY ($4)"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        subjects,
+             FROM muster.import_plans
+            WHERE import_no = $1 AND line = ANY ($2)"#,
+        import.0,
+        lines,
     )
     .fetch_all(conn)
     .await?;
@@ -71,6 +74,23 @@ pub(crate) async fn done(
     .fetch_all(conn)
     .await?;
     stored.into_iter().map(Plan::try_from).collect()
+}
+
+/// The ranges of subjects, among `low..high`, whose plans may be in memory together with the values that they wrote: whole subjects,
+/// however many lines one of them has.
+pub(crate) async fn ranges_done(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<Part>, StageError> {
+    let subjects = sqlx::query!(
+        r#"SELECT subject AS "subject!", count(*) AS "lines!",
+                  sum(coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)) AS "bytes!"
+             FROM muster.plans_of($1, $2, $3) GROUP BY subject ORDER BY subject"#,
+        import.0,
+        low,
+        high,
+    )
+    .map(|row| (row.subject, Load { lines: row.lines as u64, bytes: row.bytes as u64, ..Load::default() }))
+    .fetch_all(conn)
+    .await?;
+    Ok(cut(&subjects, low, high, Budget::PIECE))
 }
 
 /// A row of `muster.import_plans`.
@@ -120,7 +140,7 @@ impl TryFrom<Stored> for Outline {
             turn: row.turn,
             action: row.action()?,
             target_version: row.target_version,
-            writes: row.mask != 0,
+            mask: row.mask,
             memberships: row.memberships(),
         })
     }

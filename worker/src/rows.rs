@@ -1,46 +1,117 @@
-//! Staged rows, read back for a batch of preview, or for the people whom apply finds changed.
+//! Staged rows, read back for a batch of preview, or for the people whom apply finds changed: in pieces that a lane can hold, however
+//! large the records are and however many are about one subject.
 
 use crate::{error::StageError, kinds::importer::StagedRow};
 use muster_shared::{
-    model::{ids::ImportNo, issue::Issue},
+    model::{budget::Budget, ids::ImportNo, issue::Issue},
     store::imports::from_json,
 };
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// The rows of the slots `low..high`, in the order of slot and line.
-pub(crate) async fn of_slots(conn: &mut PgConnection, import: ImportNo, low: i16, high: i16) -> Result<Vec<StagedRow>, StageError> {
-    let stored = sqlx::query_as!(
-        Stored,
-        "SELECT line, key, cells, issues FROM muster.import_rows
-          WHERE import_no = $1 AND slot >= $2 AND slot < $3 ORDER BY slot, line",
-        import.0,
-        low,
-        high,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    complete(conn, import, stored).await
+/// Rows that are in hand together, in the order of slot and line.
+pub(crate) struct Rows {
+    pub(crate) all: Vec<StagedRow>,
+    /// The first of them is about the subject of the last one that was in hand before.
+    pub(crate) go_on: bool,
+    /// There are no more.
+    pub(crate) are_last: bool,
 }
 
-/// The rows of some lines, in the order of slot and line.
-pub(crate) async fn of_lines(conn: &mut PgConnection, import: ImportNo, lines: &[i32]) -> Result<Vec<StagedRow>, StageError> {
-    let stored = sqlx::query_as!(
-        Stored,
-        "SELECT line, key, cells, issues FROM muster.import_rows WHERE import_no = $1 AND line = ANY ($2) ORDER BY slot, line",
-        import.0,
-        lines,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    complete(conn, import, stored).await
+/// Reads rows of an import piece by piece.
+pub(crate) struct RowReader<'a> {
+    import: ImportNo,
+    of: Of<'a>,
+    most_lines: i64,
+    last: Option<Last>,
+    is_ended: bool,
+}
+
+/// Which rows.
+enum Of<'a> {
+    Slots { low: i16, high: i16 },
+    Lines(&'a [i32]),
+}
+
+/// Where the last piece ended.
+struct Last {
+    slot: i16,
+    line: i32,
+    key: Option<String>,
+}
+
+/// The rows that fit into a piece, of those behind slot `$2` and line `$3` that meet the condition: at most `$4` that hold `$5` bytes.
+macro_rules! piece {
+    ($condition:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Stored,
+            r#"SELECT line AS "line!", slot AS "slot!", key, cells AS "cells!", issues, held AS "held!"
+                 FROM (SELECT line, slot, key, cells, issues, held,
+                              sum(held) OVER (ORDER BY slot, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_before
+                         FROM (SELECT line, slot, key, cells, issues, muster.held(held, cells) AS held
+                                 FROM muster.import_rows
+                                WHERE import_no = $1 AND (slot > $2 OR slot = $2 AND line > $3) AND "#
+                + $condition
+                + r#" ORDER BY slot, line
+                                LIMIT $4) r) s
+                WHERE coalesce(held_before, 0) < $5
+                ORDER BY slot, line"#,
+            $($argument),+
+        )
+    };
+}
+
+impl<'a> RowReader<'a> {
+    /// Of the slots `low..high`, each line of which names so many memberships at most.
+    pub(crate) fn of_slots(import: ImportNo, low: i16, high: i16, memberships: u64) -> Self {
+        Self::new(import, Of::Slots { low, high }, memberships)
+    }
+
+    /// Of these lines.
+    pub(crate) fn of_lines(import: ImportNo, lines: &'a [i32], memberships: u64) -> Self {
+        Self::new(import, Of::Lines(lines), memberships)
+    }
+
+    fn new(import: ImportNo, of: Of<'a>, memberships: u64) -> Self {
+        Self { import, of, most_lines: Budget::PIECE.lines(memberships) as i64, last: None, is_ended: false }
+    }
+
+    /// The next rows; `None`: there are no more.
+    pub(crate) async fn next(&mut self, conn: &mut PgConnection) -> Result<Option<Rows>, StageError> {
+        if self.is_ended {
+            return Ok(None);
+        }
+        let stored = self.stored(conn).await?;
+        // Cut short by what they hold, or by their number.
+        let held: u64 = stored.iter().map(|row| row.held as u64).sum();
+        self.is_ended = held < Budget::PIECE.bytes() && (stored.len() as i64) < self.most_lines;
+        let Some(last) = stored.last() else { return Ok(None) };
+        let last = Last { slot: last.slot, line: last.line, key: last.key.clone() };
+        let before = self.last.replace(last).and_then(|before| before.key);
+        let go_on = before.is_some() && stored.first().is_some_and(|first| first.key == before);
+        Ok(Some(Rows { all: complete(conn, self.import, stored).await?, go_on, are_last: self.is_ended }))
+    }
+
+    async fn stored(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
+        let (slot, line) = self.last.as_ref().map_or((-1, 0), |last| (last.slot, last.line));
+        let bytes = Budget::PIECE.bytes() as i64;
+        Ok(match self.of {
+            Of::Slots { low, high } => {
+                let condition = piece!("slot >= $6 AND slot < $7", self.import.0, slot, line, self.most_lines, bytes, low.max(slot), high);
+                condition.fetch_all(conn).await?
+            }
+            Of::Lines(lines) => piece!("line = ANY ($6)", self.import.0, slot, line, self.most_lines, bytes, lines).fetch_all(conn).await?,
+        })
+    }
 }
 
 struct Stored {
     line: i32,
+    slot: i16,
     key: Option<String>,
     cells: Vec<String>,
     issues: Option<serde_json::Value>,
+    held: i32,
 }
 
 /// Adds the clashes.
@@ -59,7 +130,8 @@ async fn complete(conn: &mut PgConnection, import: ImportNo, stored: Vec<Stored>
     }
     let with_clashes = |row: Stored| {
         let issues: Vec<Issue> = row.issues.map(|issues| from_json(issues, "import_rows.issues")).transpose()?.unwrap_or_default();
-        Ok(StagedRow { clashes: clashes.remove(&row.line).unwrap_or_default(), line: row.line, key: row.key, cells: row.cells, issues })
+        let clashes = clashes.remove(&row.line).unwrap_or_default();
+        Ok(StagedRow { clashes, line: row.line, key: row.key, cells: row.cells, issues, held: row.held as u64 })
     };
     stored.into_iter().map(with_clashes).collect()
 }

@@ -5,11 +5,18 @@ use crate::{
     request::{body::has_nul, query::Given},
 };
 use muster_shared::{
-    model::{kind::Kind, recipe::Recipe, settings::Settings, suggest::nearest},
+    model::{
+        column::ColumnSpec,
+        kind::Kind,
+        recipe::Recipe,
+        settings::Settings,
+        suggest::nearest,
+        text::{cut, trimmed},
+    },
     store::imports::Import,
 };
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use strum::VariantArray;
 
 /// The fields of a form; parameters are these and `filename`.
@@ -17,6 +24,9 @@ pub(super) const FIELDS: &[&str] = &["recipe", "kind", "settings", "mapping"];
 
 /// The most characters of a file's name that are kept.
 const NAME_CHARS: usize = 255;
+
+/// The most bytes of a mapping: it is in every answer that shows the import.
+const MAPPING_BYTES: usize = 64 << 10;
 
 /// A mapping sends a heading here that is not to be read.
 const IGNORE: &str = "ignore";
@@ -176,25 +186,61 @@ pub(crate) fn read_mapping(
     given: &Map<String, Value>,
 ) -> Result<BTreeMap<String, String>, Vec<Fault>> {
     let (mut mapping, mut faults) = (BTreeMap::new(), Vec::new());
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    if given.keys().map(String::len).sum::<usize>() > MAPPING_BYTES {
+        let detail = format!("The headings of a mapping have at most {MAPPING_BYTES} bytes together.");
+        return Err(vec![Fault::new(parameter, "invalid-value", detail).at(prefix)]);
+    }
     for (heading, value) in given {
         if faults.len() >= Fault::MOST {
             break;
         }
-        let fault = match value.as_str() {
-            Some(column) if is_column(kind, column) => {
-                mapping.insert(heading.clone(), column.trim().to_lowercase());
-                continue;
+        let read = heading_of(heading, &mut seen).and_then(|()| column_of(kind, value));
+        match read {
+            Ok(column) => {
+                mapping.insert(heading.clone(), column);
             }
-            Some(column) => {
-                let known = kind.spec().columns.iter().map(|known| known.name).chain([IGNORE]);
-                let detail = format!("There is no such column. There are {}.", known.clone().collect::<Vec<_>>().join(", "));
-                Fault::new(parameter, "unknown-column", detail).suggest(nearest(column, known))
-            }
-            None => Fault::new(parameter, "invalid-value", "It is the name of a column, or \"ignore\"."),
-        };
-        faults.push(fault.at(format!("{prefix}/{}", pointer_token(heading))));
+            Err(wrong) => faults.push(wrong.fault(parameter).at(format!("{prefix}/{}", pointer_token(cut(heading, SHOWN_CHARS))))),
+        }
     }
     if faults.is_empty() { Ok(mapping) } else { Err(faults) }
+}
+
+/// As much of a heading as leads to what is wrong with it.
+const SHOWN_CHARS: usize = ColumnSpec::HEADING_CHARS;
+
+/// What is wrong with a member of a mapping: code, detail, suggestion.
+struct Wrong(&'static str, String, Option<&'static str>);
+
+impl Wrong {
+    fn fault(self, parameter: &str) -> Fault {
+        Fault::new(parameter, self.0, self.1).suggest(self.2)
+    }
+}
+
+/// A heading must be no longer than one may be, and must not be the same as another: headings are matched without regard to case and to
+/// what nobody sees at their edges.
+fn heading_of<'a>(heading: &'a str, seen: &mut HashMap<String, &'a str>) -> Result<(), Wrong> {
+    let most = ColumnSpec::HEADING_CHARS;
+    if cut(heading, most).len() < heading.len() {
+        return Err(Wrong("invalid-value", format!("A heading has at most {most} characters."), None));
+    }
+    match seen.insert(trimmed(heading).to_lowercase(), heading) {
+        Some(other) => Err(Wrong("repeated-heading", format!("`{other}` and `{heading}` are the same heading. Keep one of them."), None)),
+        None => Ok(()),
+    }
+}
+
+fn column_of(kind: Kind, value: &Value) -> Result<String, Wrong> {
+    match value.as_str() {
+        Some(column) if is_column(kind, column) => Ok(column.trim().to_lowercase()),
+        Some(column) => {
+            let known = kind.spec().columns.iter().map(|known| known.name).chain([IGNORE]);
+            let detail = format!("There is no such column. There are {}.", known.clone().collect::<Vec<_>>().join(", "));
+            Err(Wrong("unknown-column", detail, nearest(column, known)))
+        }
+        None => Err(Wrong("invalid-value", "It is the name of a column, or \"ignore\".".to_owned(), None)),
+    }
 }
 
 /// Is it a name that a header may have? What a known one means in this import is judged with the header.
@@ -220,6 +266,7 @@ fn safe_name(given: &str) -> Option<String> {
 mod tests {
     use super::*;
     use muster_shared::model::{reading::Delimiter, settings::Mode};
+    use serde_json::json;
 
     fn wanted(pairs: &[(&str, &str)], charset: Option<&str>) -> Result<Wanted, Vec<(String, String, &'static str)>> {
         let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
@@ -275,5 +322,21 @@ mod tests {
         ];
         assert_eq!(told(&given, Some("klingon")), expected);
         assert_eq!(told(&[("recipe", "add-to-segments"), ("kind", "courses")], None), ["kind fixed-value"]);
+    }
+
+    #[test]
+    fn a_mapping_is_bounded_and_says_one_thing_of_a_heading() {
+        let told = |mapping: &Value| {
+            let read = read_mapping(Kind::Users, "mapping", "", mapping.as_object().unwrap());
+            read.map(|mapping| mapping.len()).map_err(|faults| faults.into_iter().map(|fault| fault.code).collect::<Vec<_>>())
+        };
+        let headings =
+            |count: usize, chars: usize| (0..count).map(|n| (format!("{n:0chars$}"), "ignore".into())).collect::<Map<_, _>>().into();
+        assert_eq!(told(&headings(257, 255)), Ok(257));
+        assert_eq!(told(&headings(258, 255)), Err(vec!["invalid-value"]), "too much together");
+        assert_eq!(told(&headings(1, 256)), Err(vec!["invalid-value"]));
+        assert_eq!(told(&json!({"x": "email", "X": "city"})), Err(vec!["repeated-heading"]));
+        assert_eq!(told(&json!({"x": "email", "\u{feff}x ": "email"})), Err(vec!["repeated-heading"]));
+        assert_eq!(told(&json!({"x": "email", "y": "email"})), Ok(2), "what they mean together is judged with the header");
     }
 }

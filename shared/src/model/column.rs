@@ -16,6 +16,9 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
+    /// The most characters of a heading. It is repeated with every issue of its column and every line that is shown.
+    pub const HEADING_CHARS: usize = 255;
+
     /// A plain column.
     #[must_use]
     pub const fn plain(name: &'static str, max_chars: usize) -> Self {

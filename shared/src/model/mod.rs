@@ -1,7 +1,9 @@
 //! The words of Muster. No input or output happens here.
 
 pub mod access;
+pub mod budget;
 pub mod column;
+pub mod guard;
 pub mod ids;
 pub mod issue;
 pub mod kind;
@@ -17,3 +19,4 @@ pub mod stage;
 pub mod status;
 pub mod suggest;
 pub mod tally;
+pub mod text;

@@ -33,15 +33,23 @@ pub async fn needed_by(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<
     Ok(found.map(ImportId))
 }
 
-/// From the commit on only their headers are shown, without the cells of the first lines and without those that the reasons of a
-/// rejection repeat. Their rows must be locked.
+/// From the commit on only their headers are shown, without whatever repeats cells: those of the first lines, what the reasons of a
+/// rejection quote, and headings, which in a file without a header are people. Their rows must be locked.
 pub async fn prune(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE muster.imports
-            SET pruned_at = now(), file_sample = '[]',
+            SET pruned_at = now(), file_sample = '[]', file_columns = '{}', mapping = '{}',
+                file_issues = (SELECT coalesce(jsonb_agg(f - 'column' - 'value' - 'suggestion' || '{\"message\": \"What was wrong is no longer kept.\"}'), '[]')
+                                 FROM jsonb_array_elements(file_issues) f),
                 rejected = (SELECT jsonb_agg(r - 'column' - 'value' - 'suggestion' || '{\"message\": \"What was wrong is no longer kept.\"}')
                               FROM jsonb_array_elements(rejected) r)
           WHERE no = ANY ($1) AND pruned_at IS NULL",
+        &numbers(imports),
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE muster.import_batches SET tally = tally - 'ignored_by_details' WHERE import_no = ANY ($1) AND tally ? 'ignored_by_details'",
         &numbers(imports),
     )
     .execute(conn)

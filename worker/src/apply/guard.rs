@@ -1,21 +1,45 @@
 //! The guard: are the subjects of a piece still as their plans found them?
 
+use super::outcomes::{CHANGED, GONE, MANAGED, TAKEN};
 use crate::{
     error::StageError,
     kinds::importer::{Importer, Outline, Piece, Plan},
-    plans, rows,
+    plans,
+    rows::RowReader,
 };
 use muster_shared::model::plan::Action;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Subjects of a piece that must not be touched.
-pub(super) struct Held {
-    /// They changed since, or what their plans take for granted did, and planned anew, under the lock, their lines would do something
-    /// else.
-    pub(super) changed: Vec<i64>,
-    /// What their plans name is gone.
-    pub(super) gone: Vec<i64>,
+/// Lines of an undo that are looked at again together. Their values are in memory then.
+const UNDONE_LINES: usize = 1_000;
+
+/// Subjects of a piece that must not be touched, and why.
+#[derive(Default)]
+pub(super) struct Held(HashMap<i64, &'static str>);
+
+impl Held {
+    /// Is there nobody?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Must it not be touched?
+    pub(super) fn holds(&self, subject: i64) -> bool {
+        self.0.contains_key(&subject)
+    }
+
+    /// Why it must not be touched; `None`: it may be.
+    pub(super) fn reason(&self, subject: i64) -> Option<&'static str> {
+        self.0.get(&subject).copied()
+    }
+
+    /// These must not be touched either. Those who are held already keep the reason that they have.
+    pub(super) fn add(&mut self, subjects: &[i64], why: &'static str) {
+        for &subject in subjects {
+            self.0.entry(subject).or_insert(why);
+        }
+    }
 }
 
 /// Locks the subjects of a piece, and what their plans name; tells those that must not be touched.
@@ -25,56 +49,85 @@ pub(super) async fn check(
     plans: &[Outline],
     importer: &mut dyn Importer,
 ) -> Result<Held, StageError> {
+    let mut held = Held::default();
     let depended_on = depended_on(conn, piece, plans, importer).await?;
     let mut changed = changed(conn, plans, importer).await?;
     let shaken = importer.shaken(conn, piece, plans).await?;
+    held.add(&shaken.gone, GONE);
+    held.add(&shaken.managed, MANAGED);
+    held.add(&shaken.taken, TAKEN);
+    held.add(&depended_on, CHANGED);
     changed.extend(shaken.changed);
-    let gone: HashSet<i64> = shaken.gone.into_iter().collect();
-    let doubtful: Vec<i64> = changed.difference(&gone).copied().collect();
-    let mut held: HashSet<i64> = depended_on.into_iter().filter(|subject| !gone.contains(subject)).collect();
-    if !doubtful.is_empty() {
-        held.extend(planned_otherwise(conn, piece, importer, &doubtful).await?);
+    changed.retain(|subject| !held.holds(*subject));
+    if !changed.is_empty() {
+        let doubtful: Vec<&Outline> = plans.iter().filter(|plan| changed.contains(&plan.subject)).collect();
+        held.add(&planned_otherwise(conn, piece, importer, &doubtful).await?, CHANGED);
     }
-    Ok(Held { changed: held.into_iter().collect(), gone: gone.into_iter().collect() })
+    Ok(held)
 }
 
-/// Those of the subjects whose lines would do something else now.
+/// The subjects of these plans, which are complete by subject, whose lines would do something else now.
 async fn planned_otherwise(
     conn: &mut PgConnection,
     piece: Piece,
     importer: &mut dyn Importer,
-    subjects: &[i64],
-) -> Result<HashSet<i64>, StageError> {
-    let stored = plans::of_subjects(conn, piece, subjects).await?;
-    let fresh = plan_again(conn, piece, importer, subjects, &stored).await?;
+    plans: &[&Outline],
+) -> Result<Vec<i64>, StageError> {
+    let mut otherwise = HashSet::new();
+    if let Some(undone) = piece.undoes {
+        for plans in together(plans) {
+            let subjects: Vec<i64> = plans.iter().map(|plan| plan.subject).collect();
+            let done = plans::done(conn, undone, piece.low, piece.high, Some(&subjects)).await?;
+            let fresh = importer.reverse(conn, undone, &done).await?.plans;
+            let lines: Vec<i32> = plans.iter().map(|plan| plan.line).collect();
+            compare(conn, piece, &lines, fresh, &mut otherwise).await?;
+        }
+    } else {
+        let lines: Vec<i32> = plans.iter().map(|plan| plan.line).collect();
+        let mut reader = RowReader::of_lines(piece.import_no, &lines, importer.memberships_of_line());
+        while let Some(rows) = reader.next(conn).await? {
+            let lines: Vec<i32> = rows.all.iter().map(|row| row.line).collect();
+            let fresh = importer.plan(conn, &rows).await?.plans;
+            compare(conn, piece, &lines, fresh, &mut otherwise).await?;
+        }
+    }
+    Ok(otherwise.into_iter().collect())
+}
+
+/// The plans in groups of whole subjects, each of so many lines as may be in memory with their values.
+fn together<'a>(plans: &'a [&'a Outline]) -> Vec<&'a [&'a Outline]> {
+    let mut groups = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for of_subject in plans.chunk_by(|one, next| one.subject == next.subject) {
+        if end > begin && end + of_subject.len() - begin > UNDONE_LINES {
+            groups.push(&plans[begin..end]);
+            begin = end;
+        }
+        end += of_subject.len();
+    }
+    groups.extend((end > begin).then(|| &plans[begin..end]));
+    groups
+}
+
+/// Adds the subjects of those of these lines that would do something else than is stored.
+async fn compare(
+    conn: &mut PgConnection,
+    piece: Piece,
+    lines: &[i32],
+    fresh: Vec<Plan>,
+    otherwise: &mut HashSet<i64>,
+) -> Result<(), StageError> {
+    let stored = plans::of_lines(conn, piece.import_no, lines).await?;
     let fresh: HashMap<i32, Plan> = fresh.into_iter().map(|plan| (plan.line, plan)).collect();
     let differs = |plan: &&Plan| !fresh.get(&plan.line).is_some_and(|fresh| fresh.does_the_same_as(plan));
-    Ok(stored.iter().filter(differs).filter_map(|plan| plan.subject).collect())
+    otherwise.extend(stored.iter().filter(differs).filter_map(|plan| plan.subject));
+    Ok(())
 }
 
 /// Those who would be deleted and on whom something hangs. Asked first, since it takes the strongest locks.
 async fn depended_on(conn: &mut PgConnection, piece: Piece, plans: &[Outline], importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
     let deleted: Vec<i64> = plans.iter().filter(|plan| plan.action == Action::Delete).map(|plan| plan.subject).collect();
     if deleted.is_empty() { Ok(deleted) } else { importer.depended_on(conn, piece, &deleted).await }
-}
-
-/// What would be planned now for subjects that changed.
-async fn plan_again(
-    conn: &mut PgConnection,
-    piece: Piece,
-    importer: &mut dyn Importer,
-    subjects: &[i64],
-    stored: &[Plan],
-) -> Result<Vec<Plan>, StageError> {
-    let planned = if let Some(undone) = piece.undoes {
-        let done = plans::done(conn, undone, piece.low, piece.high, Some(subjects)).await?;
-        importer.reverse(conn, undone, &done).await?
-    } else {
-        let lines: Vec<i32> = stored.iter().map(|plan| plan.line).collect();
-        let rows = rows::of_lines(conn, piece.import_no, &lines).await?;
-        importer.plan(conn, &rows).await?
-    };
-    Ok(planned.plans)
 }
 
 /// The subjects of a piece that are no longer as they were found. Those of whom nothing is written are looked at, not locked.

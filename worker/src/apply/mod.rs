@@ -10,10 +10,12 @@ use crate::{
     crash,
     error::StageError,
     kinds::importer::{Importer, Outline, Piece, Turn},
+    parts::{Part, cut},
     plans,
 };
 use muster_shared::{
     model::{
+        budget::{Budget, Load},
         plan::Action,
         tally::{Effects, Tally},
     },
@@ -35,8 +37,24 @@ pub(crate) struct Failing<'a> {
 pub(crate) enum Ended {
     /// It is done.
     Done,
+    /// It is more than one transaction may do, but each of these parts is not; nothing was done.
+    TooMuch(Vec<Part>),
     /// The database refused the data in this turn; nothing was done.
     Refused { turn: i16, error: sqlx::Error },
+}
+
+/// Why the plans of a batch were not executed.
+enum Stopped {
+    TooMuch(Vec<Part>),
+    /// In that turn.
+    Error(i16, StageError),
+}
+
+impl From<StageError> for Stopped {
+    /// Before the first turn.
+    fn from(error: StageError) -> Self {
+        Self::Error(1, error)
+    }
 }
 
 /// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those after it as held.
@@ -60,8 +78,9 @@ pub(crate) async fn run(
     } else {
         match execute(&mut tx, import, batch, importer, failing).await {
             Ok(done) => done,
-            Err((turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
-            Err((_, other)) => return Err(other),
+            Err(Stopped::TooMuch(parts)) => return Ok(Ended::TooMuch(parts)),
+            Err(Stopped::Error(turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
+            Err(Stopped::Error(_, other)) => return Err(other),
         }
     };
     crash::point(batch.stage, "executed");
@@ -77,40 +96,58 @@ pub(crate) async fn run(
     }
 }
 
-/// Executes the plans of a batch turn by turn. An error names the turn in which it came.
+/// Executes the plans of a batch turn by turn.
 async fn execute(
     conn: &mut PgConnection,
     import: &Import,
     batch: &Batch,
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
-) -> Result<(Tally, Effects), (i16, StageError)> {
+) -> Result<(Tally, Effects), Stopped> {
     let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, low: batch.low, high: batch.high };
-    let before_turns = |error: StageError| (1, error);
-    let plans = plans::outlines(conn, piece).await.map_err(before_turns)?;
-    let guard::Held { mut changed, gone } = guard::check(conn, piece, &plans, importer).await.map_err(before_turns)?;
-    let mut held = [changed.as_slice(), &gone].concat();
+    let plans = plans::outlines(conn, piece).await?;
+    let parts = parts(&plans, batch);
+    if parts.len() > 1 {
+        return Err(Stopped::TooMuch(parts));
+    }
+    let mut held = guard::check(conn, piece, &plans, importer).await?;
     let mut effects = Effects::default();
-    plan_once(conn).await.map_err(before_turns)?;
-    for (number, plans) in turns(&plans) {
+    plan_once(conn).await?;
+    let turns = turns(&plans);
+    for (&number, of_turn) in &turns {
         if failing.is_some_and(|failing| number >= failing.turn) {
             break;
         }
-        let turn = Turn { piece, number, plans: &plans, held: &held };
-        let executed = importer.execute(conn, turn).await.map_err(|error| (number, error))?;
+        let of_turn: Vec<&Outline> = of_turn.iter().copied().filter(|plan| !held.holds(plan.subject)).collect();
+        let lines: Vec<i32> = of_turn.iter().map(|plan| plan.line).collect();
+        // Found by place, all plans of a batch cost less than by their lines; but each turn would go over those of all others.
+        let is_all = turns.len() == 1 && held.is_empty();
+        let turn = Turn { piece, plans: &of_turn, lines: (!is_all).then_some(&lines) };
+        let executed = importer.execute(conn, turn).await.map_err(|error| Stopped::Error(number, error))?;
         effects += executed.effects;
-        held.extend(&executed.held);
-        changed.extend(executed.held);
+        held.add(&executed.held, outcomes::TAKEN);
     }
     let mut differing = Differing::default();
-    differing.hold(&plans, &changed, outcomes::CHANGED);
-    differing.hold(&plans, &gone, outcomes::GONE);
+    differing.hold(&plans, &held);
     if let Some(failing) = failing {
         differing.fail(&plans, failing);
     }
     let outcomes = differing.count(&plans);
-    differing.record(conn, import.no).await.map_err(before_turns)?;
+    differing.record(conn, import.no).await?;
     Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
+}
+
+/// The parts into which a batch must be taken so that each can be done in one transaction: one, if it can be itself.
+fn parts(plans: &[Outline], batch: &Batch) -> Vec<Part> {
+    let of_subject = |plans: &[Outline]| {
+        let mut load = Load::default();
+        for plan in plans {
+            load += Load::of_line(0, plan.memberships.count());
+        }
+        (plans[0].subject, load)
+    };
+    let subjects: Vec<_> = plans.chunk_by(|one, next| one.subject == next.subject).map(of_subject).collect();
+    cut(&subjects, batch.low, batch.high, Budget::TRANSACTION)
 }
 
 /// Statements that write keep their plans: those that check foreign keys are planned like all others, and planning one takes four times

@@ -1,19 +1,25 @@
 //! What came out: recorded by line only where it is otherwise than planned, counted for all.
 
-use super::Failing;
+use super::{Failing, guard::Held};
 use crate::{
     error::{StageError, kind_of},
     kinds::importer::Outline,
 };
 use muster_shared::model::{ids::ImportNo, issue::Code, plan::Outcome, tally::Outcomes};
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-/// Why subjects are held that changed, or whose name somebody took.
+/// Why subjects are held that changed.
 pub(super) const CHANGED: &str = "It was changed since the preview, so it was not touched. Preview the line again.";
 /// Why subjects are held whose plans name what is gone.
 pub(super) const GONE: &str =
     "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
+/// Why subjects are held whose plans name a segment that a rule fills by now.
+pub(super) const MANAGED: &str =
+    "The members of a segment that the line names are chosen by a rule since the preview, so nothing was done. Take it out of the line.";
+/// Why subjects are held that would get what somebody else has by now.
+pub(super) const TAKEN: &str =
+    "Its name or e-mail address was taken by somebody else since the preview, so it was not touched. Preview the line again.";
 const HELD_AFTER_FAILURE: &str = "An earlier line about the same one failed, so this one was not tried.";
 
 /// What racing writers take from each other: no defect of the line.
@@ -25,10 +31,11 @@ pub(super) struct Differing(BTreeMap<i32, (Outcome, Code, String)>);
 
 impl Differing {
     /// All lines of some subjects are held, and why.
-    pub(super) fn hold(&mut self, plans: &[Outline], subjects: &[i64], why: &str) {
-        let subjects: HashSet<i64> = subjects.iter().copied().collect();
-        for plan in plans.iter().filter(|plan| subjects.contains(&plan.subject)) {
-            self.0.insert(plan.line, (Outcome::Held, Code::TargetChanged, why.to_owned()));
+    pub(super) fn hold(&mut self, plans: &[Outline], held: &Held) {
+        for plan in plans {
+            if let Some(why) = held.reason(plan.subject) {
+                self.0.insert(plan.line, (Outcome::Held, Code::TargetChanged, why.to_owned()));
+            }
         }
     }
 
@@ -36,7 +43,7 @@ impl Differing {
     pub(super) fn fail(&mut self, plans: &[Outline], failing: Failing<'_>) {
         let constraint = failing.error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
         let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
-            (Outcome::Held, Code::TargetChanged, "Its username or e-mail was taken by somebody else since the preview.".to_owned())
+            (Outcome::Held, Code::TargetChanged, TAKEN.to_owned())
         } else {
             (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(failing.error)))
         };

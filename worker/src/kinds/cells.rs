@@ -4,7 +4,9 @@ use crate::validate::header::Header;
 use chrono::{Datelike, NaiveDate};
 use muster_shared::model::{
     column::ColumnSpec,
+    guard::unguarded,
     issue::{Code, Issue},
+    text::trimmed,
 };
 
 /// The cells of one record.
@@ -18,7 +20,7 @@ pub(crate) struct Cells<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Cell<'a> {
     pub(crate) heading: &'a str,
-    /// Trimmed of white space.
+    /// Without what nobody sees at its edges.
     pub(crate) text: &'a str,
     spec: &'static ColumnSpec,
 }
@@ -33,7 +35,7 @@ impl<'a> Cells<'a> {
         let spec = self.header.meanings.get(position)?.as_ref()?.spec;
         let raw = self.raw.get(position).map_or("", String::as_str);
         let raw = if self.header.is_report { unguarded(raw) } else { raw };
-        Some(Cell { heading: &self.header.headings[position], text: raw.trim(), spec })
+        Some(Cell { heading: &self.header.headings[position], text: trimmed(raw), spec })
     }
 
     /// The cell of the plain column of that name; `None`: the file has no such column.
@@ -91,14 +93,6 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// A cell of a report as it was before the report put an apostrophe before it.
-fn unguarded(raw: &str) -> &str {
-    match raw.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) => rest,
-        _ => raw,
-    }
-}
-
 /// Warns of white space inside a key that looks like a blank or like nothing, and is neither.
 pub(crate) fn check_odd_space(cell: &Cell<'_>, issues: &mut Vec<Issue>) {
     let is_odd = |c: char| matches!(c, '\u{a0}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{202f}');
@@ -117,17 +111,5 @@ pub(crate) fn missing(heading: &str) -> Issue {
 pub(crate) fn check_example(key: &Cell<'_>, issues: &mut Vec<Issue>) {
     if key.text.to_lowercase().starts_with("example.") {
         issues.push(key.issue(Issue::error(Code::ExampleLine, "This is an example line of the template. Take it out.")));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exactly_one_guarding_apostrophe_is_taken_off() {
-        for (raw, expected) in [("'=1", "=1"), ("''x", "'x"), ("'x", "'x"), ("x", "x"), ("'", "'"), ("'-5", "-5")] {
-            assert_eq!(unguarded(raw), expected);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Planning of plain records: a key, some fields, nothing else. Segments and courses are such; of people it is the smaller half.
 
 use super::importer::{Changes, Plan, StagedRow};
+use crate::rows::Rows;
 use muster_shared::model::{
     issue::{Code, Issue},
     plan::Action,
@@ -136,6 +137,23 @@ impl Records<'_> {
     }
 }
 
+/// The record that the rows of the next piece may go on about, as those of the last one would leave it.
+#[derive(Default)]
+pub(crate) struct Open(Option<(String, Existing)>);
+
+impl Open {
+    /// Puts it among those that exist, if the rows go on about it.
+    pub(crate) fn resume(&mut self, rows: &Rows, existing: &mut HashMap<String, Existing>) {
+        existing.extend(self.0.take().filter(|_| rows.go_on));
+    }
+
+    /// Keeps the record of the last row, if more rows come.
+    pub(crate) fn keep(&mut self, rows: &Rows, mut existing: HashMap<String, Existing>) {
+        let last = rows.all.last().filter(|_| !rows.are_last).and_then(|row| row.key.as_ref());
+        self.0 = last.and_then(|key| existing.remove_entry(key));
+    }
+}
+
 /// The statements that differ between kinds of plain records only by their table.
 macro_rules! statements_of_records {
     ($table:literal) => {
@@ -178,13 +196,12 @@ macro_rules! statements_of_records {
                 "DELETE FROM "
                     + $table
                     + " r
-                  USING muster.plans_of($1, $2, $3) p
-                  WHERE p.turn = $4 AND p.action::text = 'd' AND p.subject <> ALL ($5) AND r.id = p.target_id AND r.site_id + 0 = $6",
+                  USING muster.plans_in_turn($1, $2, $3, $4) p
+                  WHERE p.action::text = 'd' AND r.id = p.target_id AND r.site_id + 0 = $5",
                 turn.piece.import_no.0,
                 turn.piece.low,
                 turn.piece.high,
-                turn.number,
-                turn.held,
+                turn.lines,
                 turn.piece.site.0,
             )
             .execute(conn)

@@ -1,6 +1,6 @@
 //! What a kind must be able to do; everything else about it is in its own folder.
 
-use crate::{error::StageError, kinds::cells::Cells};
+use crate::{error::StageError, kinds::cells::Cells, rows::Rows};
 use async_trait::async_trait;
 use muster_shared::model::{
     ids::{ImportNo, SiteId},
@@ -9,7 +9,7 @@ use muster_shared::model::{
     tally::Effects,
 };
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// Who a line is about, and what it lays claim to.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub(crate) struct StagedRow {
     pub(crate) issues: Vec<Issue>,
     /// Claims of this line that an earlier line about another subject has made: claim, that line.
     pub(crate) clashes: Vec<(i16, i32)>,
+    /// Bytes of memory that its cells hold.
+    pub(crate) held: u64,
 }
 
 /// What a line would do to memberships. Only for people.
@@ -62,6 +64,11 @@ pub(crate) const ENDS_ENROLMENT: i16 = 4;
 pub(crate) const TAKES_ROLE: i16 = 8;
 
 impl Memberships {
+    /// How many there are, as the database counts them: a course is one, and the role in it.
+    pub(crate) fn count(&self) -> u64 {
+        (self.segments_joined.len() + self.segments_there.len() + self.segments_left.len() + 2 * self.courses.len()) as u64
+    }
+
     /// Does any of them change?
     pub(crate) fn change(&self) -> bool {
         !self.segments_joined.is_empty() || !self.segments_left.is_empty() || self.course_does.iter().any(|&does| does != 0)
@@ -185,8 +192,8 @@ pub(crate) struct Outline {
     pub(crate) action: Action,
     /// As the subject was found; `None`: it was not there.
     pub(crate) target_version: Option<i64>,
-    /// Does it write fields?
-    pub(crate) writes: bool,
+    /// Bit i: field i is written.
+    pub(crate) mask: i64,
     pub(crate) memberships: Memberships,
 }
 
@@ -194,11 +201,10 @@ pub(crate) struct Outline {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn<'a> {
     pub(crate) piece: Piece,
-    pub(crate) number: i16,
-    /// The plans of this turn, in the order of their subjects, those of subjects too that are not to be touched.
+    /// The plans that are to be executed, in the order of their subjects.
     pub(crate) plans: &'a [&'a Outline],
-    /// Subjects that are not to be touched.
-    pub(crate) held: &'a [i64],
+    /// Their lines; `None`: the piece has no others.
+    pub(crate) lines: Option<&'a [i32]>,
 }
 
 impl Turn<'_> {
@@ -214,23 +220,17 @@ impl Turn<'_> {
 
     /// Does any plan write fields of a subject that is there?
     pub(crate) fn updates(&self) -> bool {
-        self.any(|plan| plan.action == Action::Update && plan.writes)
+        self.any(|plan| plan.action == Action::Update && plan.mask != 0)
     }
 
     /// Does any plan delete its subject?
     pub(crate) fn deletes(&self) -> bool {
         self.any(|plan| plan.action == Action::Delete)
     }
-
-    /// The plans that are to be executed.
-    pub(crate) fn not_held(&self) -> impl Iterator<Item = &Outline> {
-        let held: HashSet<i64> = self.held.iter().copied().collect();
-        self.plans.iter().copied().filter(move |plan| !held.contains(&plan.subject))
-    }
 }
 
-/// A checked statement that executes plans of one turn: `$1` is the import, `$2` and `$3` the range of subjects for `muster.plans_of`,
-/// `$4` the turn, `$5` who is held; what else it needs begins at `$6`.
+/// A checked statement that executes plans of one turn: `$1` to `$4` are what `muster.plans_in_turn` takes, what else it needs begins
+/// at `$5`.
 macro_rules! in_turn {
     ($turn:ident, $statement:literal, $($more:expr),* $(,)?) => {
         sqlx::query!(
@@ -238,8 +238,7 @@ macro_rules! in_turn {
             $turn.piece.import_no.0,
             $turn.piece.low,
             $turn.piece.high,
-            $turn.number,
-            $turn.held,
+            $turn.lines,
             $($more),*
         )
     };
@@ -259,6 +258,10 @@ pub(crate) struct Executed {
 pub(crate) struct Shaken {
     /// Their plans name something that is gone.
     pub(crate) gone: Vec<i64>,
+    /// Their plans name a segment whose members a rule chooses by now.
+    pub(crate) managed: Vec<i64>,
+    /// Their plans write what somebody else has by now, and nobody may share.
+    pub(crate) taken: Vec<i64>,
     /// Their plans take something for granted that is no longer so.
     pub(crate) changed: Vec<i64>,
 }
@@ -269,9 +272,14 @@ pub(crate) trait Importer: Send + Sync {
     /// Validate: who a line is about. Must not look at anything but the cells.
     fn identify(&self, cells: &Cells<'_>) -> Identity;
 
-    /// Preview: plans rows that are complete by subject and in the order of slot and line. Reads only; ids of what would be
-    /// created are taken from its sequence.
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError>;
+    /// Memberships that a line names at most.
+    fn memberships_of_line(&self) -> u64 {
+        0
+    }
+
+    /// Preview: plans rows in the order of slot and line; those of one subject may come in several pieces, one after the other. Reads
+    /// only; ids of what would be created are taken from its sequence.
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError>;
 
     /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete by subject and in the order of
     /// subject and turn. Reads only.

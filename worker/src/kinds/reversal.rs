@@ -143,9 +143,14 @@ pub(crate) struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// Plans what takes back these lines, and counts it; `check` may hold a record.
-    pub(crate) fn plan(&self, done: &[Plan], check: impl Fn(Vec<Plan>) -> Result<Vec<Plan>, Issue>) -> (Vec<Plan>, Actions) {
-        let plans = of_all(done, |lines| check(self.record(lines)?));
+    /// Plans what takes back these lines, and counts it; `check` is handed each record as it is now, and may hold it.
+    pub(crate) fn plan(
+        &self,
+        done: &[Plan],
+        check: impl Fn(Option<&Existing>, Vec<Plan>) -> Result<Vec<Plan>, Issue>,
+    ) -> (Vec<Plan>, Actions) {
+        let present = |lines: &[Plan]| lines[0].subject.and_then(|id| self.present.get(&id));
+        let plans = of_all(done, |lines| check(present(lines), self.record(lines)?));
         let mut actions = Actions::default();
         for plan in &plans {
             actions.add(plan.action);
@@ -164,7 +169,7 @@ impl Records<'_> {
         };
         let is_deleted = present.is_some() && done[0].action == Action::Create;
         if is_deleted && self.used.contains(&id) {
-            return Err(Issue::warning(Code::TargetChanged, "Somebody belongs to it by now, so it stays."));
+            return Err(Issue::warning(Code::TargetChanged, "It is in use by now, so it stays."));
         }
         let keys = changes.iter().filter(|changes| changes.mask & 1 != 0).filter_map(|changes| changes.after[0].as_ref());
         if let Some(key) = keys.into_iter().find(|key| self.holders.get(*key).is_some_and(|holder| *holder != id)) {

@@ -2,6 +2,7 @@
 //! Of an undo it is a batch of subjects, and what is planned reverses the plans of the undone import.
 
 mod record;
+mod subject;
 
 use crate::{
     batches::{Batch, confirm, finish},
@@ -9,17 +10,20 @@ use crate::{
     crash,
     error::StageError,
     kinds::importer::{Importer, Planned},
-    plans, rows,
+    plans,
+    rows::RowReader,
 };
 use muster_shared::{
     model::{
         ids::ImportNo,
-        issue::Severity,
+        issue::{Issue, Severity},
         tally::{Actions, Effects, IssueCounts, Tally},
     },
     store::imports::Import,
 };
 use sqlx::{Connection, PgConnection};
+use std::{collections::BTreeMap, mem::take};
+use subject::Watch;
 
 /// Plans one batch.
 pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, importer: &mut dyn Importer) -> Result<(), StageError> {
@@ -40,35 +44,65 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, impor
     Ok(())
 }
 
+/// Plans what there is, piece by piece: at no time is more in memory than a lane may hold.
 async fn plan(
     conn: &mut PgConnection,
     import: &Import,
     batch: &Batch,
     importer: &mut dyn Importer,
 ) -> Result<(Tally, Effects), StageError> {
-    let planned = if let Some(undone) = import.undoes {
-        let done = plans::done(conn, undone, batch.low, batch.high, None).await?;
-        importer.reverse(conn, undone, &done).await?
+    let mut sums = Sums::default();
+    if let Some(undone) = import.undoes {
+        for part in plans::ranges_done(conn, undone, batch.low, batch.high).await? {
+            let done = plans::done(conn, undone, part.low, part.high, None).await?;
+            let planned = importer.reverse(conn, undone, &done).await?;
+            sums.take(conn, import.no, planned).await?;
+        }
     } else {
-        let rows = rows::of_slots(conn, batch.import_no, batch.low as i16, batch.high as i16).await?;
-        importer.plan(conn, &rows).await?
-    };
-    record::write(conn, batch.import_no, &planned.plans).await?;
-    let effects = planned.effects;
-    Ok((tally(planned), effects))
-}
-
-fn tally(planned: Planned) -> Tally {
-    let mut actions = Actions::default();
-    let mut issues = IssueCounts::default();
-    for plan in &planned.plans {
-        actions.add(plan.action);
-        for issue in &plan.issues {
-            issues.add(issue.severity, 1);
+        let memberships = importer.memberships_of_line();
+        let mut reader = RowReader::of_slots(batch.import_no, batch.low as i16, batch.high as i16, memberships);
+        let mut watch = Watch::new(memberships);
+        while let Some(mut rows) = reader.next(conn).await? {
+            watch.bound(&mut rows.all);
+            let planned = importer.plan(conn, &rows).await?;
+            sums.take(conn, import.no, planned).await?;
         }
     }
-    issues.add(Severity::Warning, planned.ignored_by_details.values().sum());
-    Tally { actions: Some(actions), issues: Some(issues), outcomes: None, ignored_by_details: planned.ignored_by_details }
+    Ok(sums.end())
+}
+
+/// What the plans of a batch add up to.
+#[derive(Default)]
+struct Sums {
+    actions: Actions,
+    issues: IssueCounts,
+    ignored_by_details: BTreeMap<String, i64>,
+    effects: Effects,
+}
+
+impl Sums {
+    /// Writes the plans of a piece, and counts them.
+    async fn take(&mut self, conn: &mut PgConnection, import: ImportNo, mut planned: Planned) -> Result<(), StageError> {
+        for plan in &mut planned.plans {
+            plan.issues = Issue::told(take(&mut plan.issues));
+            self.actions.add(plan.action);
+            for issue in &plan.issues {
+                self.issues.add(issue.severity, 1);
+            }
+        }
+        record::write(conn, import, &planned.plans).await?;
+        for (heading, count) in planned.ignored_by_details {
+            self.issues.add(Severity::Warning, count);
+            *self.ignored_by_details.entry(heading).or_default() += count;
+        }
+        self.effects += planned.effects;
+        Ok(())
+    }
+
+    fn end(self) -> (Tally, Effects) {
+        let Self { actions, issues, ignored_by_details, effects } = self;
+        (Tally { actions: Some(actions), issues: Some(issues), outcomes: None, ignored_by_details }, effects)
+    }
 }
 
 /// Sweeps away all that an earlier preview left.

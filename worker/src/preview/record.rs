@@ -1,10 +1,15 @@
 //! Plans and issues on their way into the database. It must write all of a plan or nothing.
 
-use crate::{copy::CopyRows, crash, error::StageError, kinds::importer::Plan};
+use crate::{
+    copy::{CopyRows, SEND_BYTES},
+    crash,
+    error::StageError,
+    kinds::importer::Plan,
+};
 use muster_shared::model::{ids::ImportNo, issue::Issue, stage::Stage};
 use sqlx::PgConnection;
 
-/// Writes the plans of a batch and their issues, in the order of their lines: neighbours in the index are then written one after the
+/// Writes plans and their issues, in the order of their lines: neighbours in the index are then written one after the
 /// other.
 pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Plan]) -> Result<(), StageError> {
     let mut plans: Vec<&Plan> = plans.iter().collect();
@@ -20,7 +25,9 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
     for plan in &plans {
         put_plan(&mut rows, import, plan);
     }
-    copy.send(rows.end()).await?;
+    for piece in rows.end().chunks(SEND_BYTES) {
+        copy.send(piece).await?;
+    }
     crash::point(Stage::Preview, "copying");
     copy.finish().await?;
     if plans.iter().all(|plan| plan.issues.is_empty()) {
@@ -38,7 +45,9 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
             put_issue(&mut rows, import, plan.line, nth as i16 + 1, issue);
         }
     }
-    copy.send(rows.end()).await?;
+    for piece in rows.end().chunks(SEND_BYTES) {
+        copy.send(piece).await?;
+    }
     copy.finish().await?;
     Ok(())
 }

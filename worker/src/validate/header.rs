@@ -3,11 +3,13 @@
 use muster_shared::{
     model::{
         column::ColumnSpec,
+        guard::unguarded,
         issue::{Code, FileIssue, Issue},
         kind::{Kind, KindSpec},
         recipe::Recipe,
         site::Limits,
         suggest::{MAX_CHARS, nearest},
+        text::{cut, trimmed},
     },
     store::imports::Import,
 };
@@ -21,8 +23,9 @@ const LINE: &str = "_line";
 /// What a column is mapped to when it shall be passed over.
 const IGNORE: &str = "ignore";
 
-/// The most columns of which is told what is wrong with them.
-const MOST_FAULTS: usize = 100;
+/// The most faults of a header, and the most warnings, that are told: they are stored with the import and are in every answer that
+/// shows it.
+const MOST_TOLD: usize = 100;
 
 /// What one column means.
 #[derive(Debug, Clone, Copy)]
@@ -83,22 +86,19 @@ impl<'a> Expect<'a> {
 /// Understands headings: the columns with warnings of the file, or all that is wrong. `line` is where they stand.
 pub(crate) fn understand(headings: &[String], line: i32, expect: Expect<'_>) -> Result<(Header, Vec<FileIssue>), Vec<FileIssue>> {
     let mut reading = Reading::new(expect, line);
-    let kept = headings.iter().rposition(|heading| !heading.trim().is_empty()).map_or(0, |last| last + 1);
-    let headings: Vec<String> = headings[..kept].iter().map(|heading| heading.trim().to_owned()).collect();
+    let kept = headings.iter().rposition(|heading| !trimmed(heading).is_empty()).map_or(0, |last| last + 1);
+    let headings: Vec<String> = headings[..kept].iter().map(|heading| trimmed(heading).to_owned()).collect();
     if headings.len() as u64 > expect.limits.columns {
         // What each of them means nobody needs to know then.
-        reading.fault(Code::Limit, "", &format!("The file has {} columns; at most {} are allowed.", headings.len(), expect.limits.columns));
+        reading.fault(Code::Limit, "", &format!("The file has more than {} columns. Take some out.", expect.limits.columns));
         return Err(reading.faults);
     }
     let is_report = headings.iter().any(|heading| heading == LINE);
     let meanings: Vec<_> = headings.iter().enumerate().map(|(i, heading)| reading.column(i, heading, is_report)).collect();
-    let more = reading.faults.len().saturating_sub(MOST_FAULTS);
-    reading.faults.truncate(MOST_FAULTS);
-    reading.check_whole();
-    if more > 0 {
-        reading.fault(Code::UnknownColumn, "", &format!("{more} more columns are wrong. Has the file a header at all?"));
-    }
-    if reading.faults.is_empty() { Ok((Header { headings, meanings, is_report }, reading.warnings)) } else { Err(reading.faults) }
+    reading.check_companions();
+    let missing = reading.missing();
+    let (faults, warnings) = reading.told(missing);
+    if faults.is_empty() { Ok((Header { headings, meanings, is_report }, warnings)) } else { Err(faults) }
 }
 
 struct Reading<'a> {
@@ -113,14 +113,19 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(expect: Expect<'a>, line: i32) -> Self {
-        let mapping = expect.mapping.iter().map(|(heading, column)| (heading.trim().to_lowercase(), column.trim())).collect();
+        let mapping = expect.mapping.iter().map(|(heading, column)| (trimmed(heading).to_lowercase(), column.trim())).collect();
         let spec = expect.kind.spec();
         Self { expect, spec, mapping, line, seen: HashMap::new(), faults: Vec::new(), warnings: Vec::new() }
     }
 
     fn column(&mut self, position: usize, heading: &str, is_report: bool) -> Option<Meaning> {
         let name = self.name(heading, is_report)?;
-        let heading = &cut(heading);
+        let most = ColumnSpec::HEADING_CHARS;
+        if cut(heading, most).len() < heading.len() {
+            let message = format!("A heading has at most {most} characters; column {} has more. Shorten it.", position + 1);
+            self.fault(Code::TooLong, cut(heading, Issue::VALUE_CHARS), &message);
+            return None;
+        }
         if name.is_empty() {
             self.fault(Code::UnknownColumn, heading, &format!("Column {} has no heading. Name it, or take it out.", position + 1));
             return None;
@@ -131,8 +136,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What the column is called once it is mapped, in lower case; `None`: it is passed over.
+    /// What the column is called once it is mapped, in lower case; `None`: it is passed over. A report has guarded its headings like its
+    /// cells.
     fn name(&self, heading: &str, is_report: bool) -> Option<String> {
+        let heading = if is_report { unguarded(heading) } else { heading };
         let lower = heading.to_lowercase();
         if is_report && OF_REPORTS.contains(&lower.as_str()) {
             return None;
@@ -165,6 +172,10 @@ impl<'a> Reading<'a> {
             self.fault(Code::ColumnNotAllowed, heading, &message);
         } else if self.spec.unused.contains(&name) {
             self.warn_ignored(heading, &format!("`{heading}` is not used by Muster; it is passed over."));
+        } else if base.len() < name.len() && self.spec.column(base).is_some_and(|column| column.is_numbered) {
+            let message = format!("The number in `{heading}` is too large; the largest is {}.", u32::MAX);
+            let issue = Issue::error(Code::UnknownColumn, message).at(heading, "").suggest(Some(format!("{base}1")));
+            self.faults.push(FileIssue { issue, line: Some(self.line), count: 1 });
         } else {
             let suggestion = self.suggestion(name);
             let message = match suggestion.as_deref() {
@@ -194,16 +205,21 @@ impl<'a> Reading<'a> {
         nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
     }
 
-    /// What only the whole header shows: missing columns, companions without their column, too many of one name.
-    fn check_whole(&mut self) {
-        for need in self.expect.recipe.needs(self.expect.kind) {
-            if !self.seen.keys().any(|(name, _)| *name == need) {
-                let is_numbered = self.spec.column(need).is_some_and(|column| column.is_numbered);
-                let name = if is_numbered { format!("{need}1") } else { need.to_owned() };
-                let message = format!("The recipe {} needs a column `{name}`.", self.expect.recipe);
-                self.fault(Code::MissingColumn, &name, &message);
-            }
-        }
+    /// Needed columns that are not there.
+    fn missing(&self) -> Vec<FileIssue> {
+        let needs = self.expect.recipe.needs(self.expect.kind).into_iter();
+        let missing = needs.filter(|need| !self.seen.keys().any(|(name, _)| name == need));
+        let issue = |need: &str| {
+            let is_numbered = self.spec.column(need).is_some_and(|column| column.is_numbered);
+            let name = if is_numbered { format!("{need}1") } else { need.to_owned() };
+            let message = format!("The recipe {} needs a column `{name}`.", self.expect.recipe);
+            FileIssue { issue: Issue::error(Code::MissingColumn, message).at(&name, ""), line: Some(self.line), count: 1 }
+        };
+        missing.map(issue).collect()
+    }
+
+    /// Companions without their column, and too many columns of one name.
+    fn check_companions(&mut self) {
         let mut seen: Vec<_> = self.seen.iter().map(|(&(name, number), heading)| (name, number, heading.clone())).collect();
         seen.sort();
         for (name, number, heading) in &seen {
@@ -223,6 +239,23 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// The faults and the warnings, no more of each than are told. What is missing is told in any case.
+    fn told(self, missing: Vec<FileIssue>) -> (Vec<FileIssue>, Vec<FileIssue>) {
+        let line = Some(self.line);
+        let more = |issue: Issue| FileIssue { issue, line, count: 1 };
+        let (mut faults, untold) = first(self.faults, MOST_TOLD);
+        faults.extend(missing);
+        if untold > 0 {
+            let message = format!("{untold} more columns are wrong. Has the file a header at all?");
+            faults.push(more(Issue::error(Code::UnknownColumn, message)));
+        }
+        let (mut warnings, untold) = first(self.warnings, MOST_TOLD);
+        if untold > 0 {
+            warnings.push(more(Issue::warning(Code::IgnoredColumn, format!("{untold} more columns are passed over."))));
+        }
+        (faults, warnings)
+    }
+
     fn fault(&mut self, code: Code, heading: &str, message: &str) {
         let mut issue = Issue::error(code, message);
         issue.column = (!heading.is_empty()).then(|| heading.to_owned());
@@ -235,9 +268,11 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// As much of a heading as a message repeats.
-fn cut(heading: &str) -> String {
-    heading.chars().take(Issue::VALUE_CHARS).collect()
+/// The first of some, and how many more there are.
+fn first<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, usize) {
+    let more = all.len().saturating_sub(most);
+    all.truncate(most);
+    (all, more)
 }
 
 /// The column of that name: plain, or numbered with its number.
@@ -320,9 +355,37 @@ mod tests {
         assert!(told_of_some.ends_with("; missing-column username; missing-column cohort1; unknown-column"), "{told_of_some}");
         assert_eq!(told(501), "! limit", "what each of so many means nobody need know");
         let understood_long = |long: &str| understood(Recipe::Custom, &format!("username,{long}"), &[]);
-        assert_eq!(understood_long(&"é".repeat(1 << 20)), format!("! unknown-column {}", "é".repeat(200)));
+        assert_eq!(understood_long(&"é".repeat(255)), format!("! unknown-column {}", "é".repeat(255)));
+        assert_eq!(understood_long(&"é".repeat(256)), format!("! too-long {}", "é".repeat(200)));
         let number = format!("cohorx{}", "1".repeat(1 << 20));
-        assert_eq!(understood_long(&number), format!("! unknown-column {}", &number[..200]), "in no time");
+        assert_eq!(understood_long(&number), format!("! too-long {}", &number[..200]), "in no time");
+    }
+
+    #[test]
+    fn what_only_the_whole_header_shows_is_cut_too() {
+        let told = |columns: u32| {
+            let header: Vec<_> = std::iter::once("username".to_owned()).chain((0..columns).map(|n| format!("role{n}"))).collect();
+            understood(Recipe::Custom, &header.join(","), &[])
+        };
+        assert_eq!(told(499).split("; ").count(), MOST_TOLD + 1);
+        assert!(told(499).ends_with("; unknown-column"), "it says how many more there are");
+        let ignored = vec!["theme"; 400].join(",");
+        let warned = understood(Recipe::Custom, &format!("username,{ignored}"), &[]);
+        assert_eq!(warned.matches("ignored-column").count(), MOST_TOLD + 1);
+    }
+
+    #[test]
+    fn headings_of_a_report_are_read_as_they_were_before_it_guarded_them() {
+        let mapping = [("=x", "cohort1"), ("'a", "ignore")];
+        assert_eq!(understood(Recipe::AddToSegments, "username,=x,'a", &mapping), "username cohort1 - ()");
+        assert_eq!(understood(Recipe::AddToSegments, "username,'=x,''a,_line", &mapping), "username cohort1 - - ()");
+        assert_eq!(understood(Recipe::AddToSegments, "username,'=x,cohort1", &[]), "! unknown-column '=x", "no report");
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_does_not_suggest_itself() {
+        assert_eq!(understood(Recipe::Custom, "username,cohort4294967296", &[]), "! unknown-column cohort4294967296 cohort1");
+        assert_eq!(understood(Recipe::Custom, "username,cohort4294967295", &[]), "username cohort4294967295 ()");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::{
     header::{Expect, Header, understand},
     must_leave,
     records::Item,
-    source::{Source, is_of_excel},
-    stage::{CHUNK_LINES, Chunk},
+    source::{Cells, READS_ON_BYTES, Source, is_of_excel},
+    stage::Chunk,
 };
 use crate::{
     batches::Batch,
@@ -17,9 +17,11 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        budget::{Budget, Load},
         issue::{Code, FileIssue, Issue},
         site::Limits,
         slot::Slots,
+        text::{cut, trimmed},
     },
     store::{imports::Import, slots},
 };
@@ -30,6 +32,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Records shown to the admin.
 const SAMPLE_RECORDS: usize = 5;
+/// The most bytes of them all: they are in every answer that shows the import.
+const SAMPLE_BYTES: usize = 32 << 10;
+/// Cells of a line of which it is told that their bytes are no text.
+const MOST_BAD: usize = 10;
 
 /// How far a chunk was filled.
 enum Filled {
@@ -95,19 +101,20 @@ impl Pass {
     /// half as long.
     pub(super) async fn read(self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
         let import = self.import.clone();
+        let before = batch.progress;
         let (sender, mut reads) = mpsc::channel(1);
         let _reader = AbortOnDropHandle::new(tokio::spawn(self.read_ahead(sender)));
-        // When the first new line was staged: what others staged before is read through first, and does not count.
+        // When it came to what nobody had read: what others read before is read through first, and does not count.
         let mut since = None;
         while let Some(read) = reads.recv().await {
             let (chunk, bytes, lines, whole) = match read? {
                 Read::Chunk { chunk, bytes, lines, whole } => (chunk, bytes, lines, whole),
                 Read::Rejected(issues) => return Ok(Ended::Rejected(issues)),
             };
-            if chunk.lines > 0 {
+            if bytes > before {
                 since.get_or_insert_with(Instant::now);
             }
-            // A chunk of nothing but lines that are staged already renews the claim.
+            // A chunk of nothing but blank lines, or lines that are staged already, renews the claim.
             chunk.stage(conn, batch, context.config.lease_seconds, bytes, lines).await?;
             if let Some(found) = whole {
                 return Ok(Ended::Whole(found));
@@ -146,10 +153,11 @@ impl Pass {
         Found { headings, warnings: take(&mut self.warnings), sample: take(&mut self.sample), lines: self.lines }
     }
 
-    /// Fills a chunk.
+    /// Fills a chunk, as far as that goes without reading on for too long.
     async fn fill(&mut self, chunk: &mut Chunk) -> Result<Filled, StageError> {
-        let before = self.lines;
-        while !chunk.is_full() && (self.lines - before) < CHUNK_LINES as i32 {
+        let mut passed = Load::default();
+        let until = self.source.read() + READS_ON_BYTES;
+        while !chunk.is_full() && !Budget::CHUNK.is_used_up(&passed) && self.source.read() < until {
             let taken = match self.source.next().await? {
                 Item::Record { line } => self.take(line, chunk, None),
                 Item::OpenQuote { line } => {
@@ -158,57 +166,54 @@ impl Pass {
                 }
                 Item::TooLong { line } => Err(vec![self.too_long(line)]),
                 Item::TooManyLines => Err(vec![limit(i32::MAX, format!("The file has more than {} lines. Split it.", i32::MAX))]),
-                Item::More | Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
+                Item::More => Ok(()),
+                Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
             };
             if let Err(issues) = taken {
                 return Ok(Filled::Rejected(issues));
             }
+            passed += Load::of_line(0, 0);
         }
         Ok(Filled::Full)
     }
 
     /// Takes a record: the header, if it is the first, or a line of the chunk.
     fn take(&mut self, line: i32, chunk: &mut Chunk, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
-        let (mut cells, bad) = self.source.texts();
         let Some(header) = &self.header else {
+            let cells = self.source.cells(self.limits.columns as usize);
             return self.take_header(line, &cells, shape);
         };
-        if cells.iter().all(|cell| cell.trim().is_empty()) {
+        let cells = self.source.cells(header.headings.len());
+        if cells.are_blank() {
             return Ok(());
         }
         self.lines += 1;
         if self.lines as u64 > self.limits.lines {
             return Err(vec![limit(line, format!("The file has more than {} lines. Split it.", self.limits.lines))]);
         }
-        if self.sample.len() < SAMPLE_RECORDS {
-            self.sample.push(cells.iter().map(|cell| cell.chars().take(Issue::VALUE_CHARS).collect()).collect());
-        }
+        take_sample(&mut self.sample, &cells.texts);
         if line <= self.resume_after {
             return Ok(());
         }
-        let mut issues: Vec<Issue> = shape.into_iter().collect();
-        issues.extend(bad.iter().map(|&i| bad_bytes(header, i, &cells[i])));
-        if issues.is_empty() {
-            issues.extend(fit(&mut cells, header.headings.len()));
-        }
+        let issues = wrong_shape(header, &cells, shape);
         let Some(importer) = &self.importer else { return Ok(()) };
-        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells)).bounded();
+        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells.texts)).bounded();
         // A record of a wrong shape may have anything in that place.
-        let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells[i]));
+        let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells.texts[i]));
         let slot = identity.key.as_deref().map_or_else(|| self.slots.of_line(line), |key| self.slots.of_key(key));
-        chunk.push(line, slot, parent_line, &identity, &cells, &issues);
+        chunk.push(line, slot, parent_line, &identity, &cells.texts, &issues);
         Ok(())
     }
 
-    fn take_header(&mut self, line: i32, cells: &[String], shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
+    fn take_header(&mut self, line: i32, cells: &Cells, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
         if let Some(issue) = shape {
             return Err(vec![FileIssue { issue, line: Some(line), count: 1 }]);
         }
-        if is_of_excel(line, cells) {
+        if is_of_excel(line, &cells.texts) {
             return Ok(());
         }
         let import = &self.import;
-        let (header, warnings) = understand(cells, line, Expect::of(import, &self.limits))?;
+        let (header, warnings) = understand(&cells.texts, line, Expect::of(import, &self.limits))?;
         self.importer = Some(kinds::importer(import, header.clone(), &self.control));
         self.parent_lines = import.parent.and_then(|_| header.lines_of_report());
         self.header = Some(header);
@@ -236,31 +241,52 @@ impl Pass {
 
 /// The line of the parent that a cell names: the header is line 1.
 fn line_of_parent(cell: &str) -> Option<i32> {
-    cell.trim().parse().ok().filter(|&line| line > 1)
+    trimmed(cell).parse().ok().filter(|&line| line > 1)
 }
 
 fn limit(line: i32, message: String) -> FileIssue {
     FileIssue { issue: Issue::error(Code::Limit, message), line: Some(line), count: 1 }
 }
 
-fn bad_bytes(header: &Header, position: usize, cell: &str) -> Issue {
-    let heading = header.headings.get(position).map_or("", String::as_str);
-    let message =
-        "This cell has bytes that are no text in the file's encoding (shown as \u{fffd}). Save the file as UTF-8, or say its encoding.";
-    Issue::error(Code::BadBytes, message).at(heading, cell)
+/// All that is wrong with the shape of a record. One with an open quote has no cells to speak of.
+fn wrong_shape(header: &Header, cells: &Cells, open_quote: Option<Issue>) -> Vec<Issue> {
+    let mut issues: Vec<Issue> = cells.bad.iter().take(MOST_BAD).map(|&i| bad_bytes(header, i, &cells.texts[i])).collect();
+    if cells.bad.len() > MOST_BAD {
+        let more = cells.bad.len() - MOST_BAD;
+        issues.push(Issue::error(Code::BadBytes, format!("{more} more cells of this line have bytes that are no text.")));
+    }
+    match open_quote {
+        Some(issue) => issues.insert(0, issue),
+        None => issues.extend(misfit(cells.width, header.headings.len())),
+    }
+    issues
 }
 
-/// Makes a record as wide as the header: empty cells too many are dropped, anything else is an issue.
-fn fit(cells: &mut Vec<String>, width: usize) -> Option<Issue> {
-    while cells.len() > width && cells.last().is_some_and(|cell| cell.trim().is_empty()) {
-        cells.pop();
-    }
-    if cells.len() == width {
-        return None;
-    }
+fn bad_bytes(header: &Header, position: usize, cell: &str) -> Issue {
     let message =
-        format!("The line has {} cells, the header has {width}. Is a delimiter missing, or one too many, or a quote?", cells.len());
-    Some(Issue::error(Code::Width, message))
+        "This cell has bytes that are no text in the file's encoding (shown as \u{fffd}). Save the file as UTF-8, or say its encoding.";
+    // What is beyond the last heading has none.
+    let heading = header.headings.get(position).map_or("", String::as_str);
+    let issue = Issue::error(Code::BadBytes, message).at(heading, cell);
+    Issue { column: issue.column.filter(|heading| !heading.is_empty()), ..issue }
+}
+
+/// A record has as many cells as the header; empty ones beyond them do not count.
+fn misfit(width: usize, of_header: usize) -> Option<Issue> {
+    let message =
+        || format!("The line has {width} cells, the header has {of_header}. Is a delimiter missing, or one too many, or a quote?");
+    (width != of_header).then(|| Issue::error(Code::Width, message()))
+}
+
+/// Keeps the beginnings of the first records.
+fn take_sample(sample: &mut Vec<Vec<String>>, cells: &[String]) {
+    let bytes = |cells: &[String]| cells.iter().map(String::len).sum::<usize>();
+    if sample.len() < SAMPLE_RECORDS {
+        let record: Vec<String> = cells.iter().map(|cell| cut(cell, Issue::VALUE_CHARS).to_owned()).collect();
+        if sample.iter().map(|cells| bytes(cells)).sum::<usize>() + bytes(&record) <= SAMPLE_BYTES {
+            sample.push(record);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -277,18 +303,42 @@ mod tests {
         assert_eq!(line_of_parent("99999999999"), None);
     }
 
+    fn cells(texts: &[&str], width: usize, bad: &[usize]) -> Cells {
+        Cells { texts: texts.iter().map(|&text| text.to_owned()).collect(), width, bad: bad.to_vec() }
+    }
+
+    fn told(cells: &Cells, open_quote: Option<Issue>) -> Vec<String> {
+        let header = Header { headings: vec!["a".to_owned(), "b".to_owned()], meanings: vec![None, None], is_report: false };
+        let issues = wrong_shape(&header, cells, open_quote);
+        issues.iter().map(|issue| format!("{} {}", issue.code, issue.column.as_deref().unwrap_or("-"))).collect()
+    }
+
     #[test]
-    fn only_a_surplus_of_empty_cells_is_forgiven() {
-        let cases: &[(&[&str], usize, bool)] = &[
-            (&["a", "b"], 2, true),
-            (&["a", "b", "", " "], 2, true),
-            (&["a"], 2, false),
-            (&["a", "b", "c"], 2, false),
-            (&["a", "b", "", "c"], 2, false),
-        ];
-        for (cells, width, fits) in cases {
-            let mut cells: Vec<_> = cells.iter().map(|&cell| cell.to_owned()).collect();
-            assert_eq!(fit(&mut cells, *width).is_none(), *fits, "{cells:?}");
+    fn all_that_is_wrong_with_a_shape_is_told_at_once() {
+        assert_eq!(told(&cells(&["x", "y"], 2, &[]), None), [""; 0]);
+        assert_eq!(told(&cells(&["x"], 1, &[]), None), ["width -"]);
+        assert_eq!(told(&cells(&["x", "\u{fffd}"], 2, &[1]), None), ["bad-bytes b"]);
+        assert_eq!(told(&cells(&["\u{fffd}", "y", "\u{fffd}"], 3, &[0, 2]), None), ["bad-bytes a", "bad-bytes -", "width -"]);
+        let open = Issue::error(Code::OpenQuote, "Open.");
+        assert_eq!(told(&cells(&["x,\"\u{fffd}"], 1, &[0]), Some(open)), ["open-quote -", "bad-bytes a"]);
+        let many = cells(&["\u{fffd}"; 40], 40, &(0..40).collect::<Vec<_>>());
+        assert_eq!(told(&many, None).len(), MOST_BAD + 2);
+    }
+
+    #[test]
+    fn the_sample_is_small_whatever_the_records_are() {
+        let mut sample = Vec::new();
+        for record in [
+            vec!["é".repeat(500); 2],
+            vec!["x".repeat(300); 500],
+            vec!["y".to_owned()],
+            vec![String::new(); 2],
+            vec!["z".to_owned()],
+            vec![],
+        ] {
+            take_sample(&mut sample, &record);
         }
+        let widths: Vec<_> = sample.iter().map(|cells| (cells.len(), cells.first().map_or(0, |cell| cell.chars().count()))).collect();
+        assert_eq!(widths, [(2, 200), (1, 1), (2, 0), (1, 1), (0, 0)], "cut, and without the one that is too wide");
     }
 }

@@ -3,7 +3,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// Begins a text of UTF-8, if its writer likes.
+/// Begins a text of UTF-8, if its writer likes. Files that were put together from several have some inside, before a record.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What comes next.
@@ -38,8 +38,6 @@ pub(crate) struct Records {
     reader: Reader,
     buffer: Vec<u8>,
     start: usize,
-    /// The mark that may begin a text of UTF-8 is passed.
-    is_begun: bool,
     is_ended: bool,
     /// The physical line of `buffer[start]`.
     line: i32,
@@ -62,7 +60,6 @@ impl Records {
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
             buffer: Vec::new(),
             start: 0,
-            is_begun: false,
             is_ended: false,
             line: 1,
             is_by_line: false,
@@ -89,17 +86,21 @@ impl Records {
         self.buffer.push(b'\n');
     }
 
+    /// How many cells the last item has.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// The cells of the last item, raw.
-    pub(crate) fn cells(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+    pub(crate) fn cells(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         (0..self.width).map(|i| &self.cells[if i == 0 { 0 } else { self.ends[i - 1] }..self.ends[i]])
     }
 
     /// Takes the next item.
     pub(crate) fn next(&mut self) -> Item {
-        if !self.is_begun && !self.begin() {
+        if !self.skip_to_record() {
             return Item::More;
         }
-        self.skip_line_ends();
         let line = self.line;
         if self.start == self.buffer.len() {
             return if self.is_ended { Item::End } else { Item::More };
@@ -123,15 +124,16 @@ impl Records {
         }
     }
 
-    /// Passes the mark that may begin a text of UTF-8; `false`: that needs more of the file.
-    fn begin(&mut self) -> bool {
-        let length = self.buffer.len().min(MARK.len());
-        let may_be_mark = self.buffer[..length] == MARK[..length];
-        self.is_begun = !may_be_mark || length == MARK.len() || self.is_ended;
-        if self.is_begun && may_be_mark && length == MARK.len() {
-            self.start = length;
+    /// Passes line ends, and marks before a record; `false`: whether there is another needs more of the file.
+    fn skip_to_record(&mut self) -> bool {
+        loop {
+            self.skip_line_ends();
+            let rest = &self.buffer[self.start..];
+            if !rest.starts_with(MARK) {
+                return self.is_ended || rest.is_empty() || !MARK.starts_with(rest);
+            }
+            self.pass(MARK.len());
         }
-        self.is_begun
     }
 
     /// Reads the record at `start`; `None`: it is not whole yet. Returns its bytes, its line end included.
@@ -240,6 +242,10 @@ mod tests {
             ("\u{feff}\"a\",b\n", &[(1, "a|b")]),
             ("\u{feff}", &[]),
             ("\u{feff}\n", &[]),
+            ("a,b\n\u{feff}c,d\n\u{feff}\"e,f\",g\n", &[(1, "a|b"), (2, "c|d"), (3, "e,f|g")]),
+            ("a\r\n\u{feff}\u{feff}\r\n\u{feff}", &[(1, "a")]),
+            ("a\n\u{feff}\nb", &[(1, "a"), (3, "b")]),
+            ("a,\u{feff}b\n\u{fefe}c", &[(1, "a|\u{feff}b"), (2, "\u{fefe}c")]),
             (",\n", &[(1, "|")]),
         ];
         for (text, expected) in cases {

@@ -44,9 +44,9 @@ pub(super) async fn bounds(
     loop {
         match source.next().await? {
             Item::Record { line } if drawing.take(line, &source) => {}
-            Item::OpenQuote { .. } => {}
+            Item::OpenQuote { .. } | Item::More => {}
             // A file that is rejected needs no slots; why it is, the pass will say that follows.
-            Item::Record { .. } | Item::TooLong { .. } | Item::TooManyLines | Item::More | Item::End => break,
+            Item::Record { .. } | Item::TooLong { .. } | Item::TooManyLines | Item::End => break,
         }
         if renewed.elapsed() >= RENEWS {
             renew(context, conn, batch).await?;
@@ -81,8 +81,10 @@ impl Drawing<'_> {
     fn take(&mut self, line: i32, source: &Source) -> bool {
         match &self.reader {
             Some((importer, header)) => {
-                let key = || importer.identify(&Cells::new(header, &source.texts().0)).bounded().key.unwrap_or_else(|| stand_in(line));
-                self.sample.take(line, source.bytes(), key);
+                let width = header.headings.len();
+                let key =
+                    || importer.identify(&Cells::new(header, &source.cells(width).texts)).bounded().key.unwrap_or_else(|| stand_in(line));
+                self.sample.take(line, source.held(width), key);
                 true
             }
             None => self.take_header(line, source),
@@ -90,7 +92,7 @@ impl Drawing<'_> {
     }
 
     fn take_header(&mut self, line: i32, source: &Source) -> bool {
-        let (cells, _) = source.texts();
+        let cells = source.cells(self.limits.columns as usize).texts;
         if is_of_excel(line, &cells) {
             return true;
         }
@@ -125,8 +127,8 @@ impl Sample {
         Self { drawn: Vec::new(), most: f64::INFINITY }
     }
 
-    /// Takes a line of so many bytes, if its lot may be among the smallest.
-    fn take(&mut self, line: i32, bytes: usize, key: impl FnOnce() -> String) {
+    /// Takes a line that holds so many bytes, if its lot may be among the smallest.
+    fn take(&mut self, line: i32, bytes: u64, key: impl FnOnce() -> String) {
         let chance = (xxh3_64(&line.to_le_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
         let weight = LINE_WEIGHT as f64 + bytes as f64;
         let lot = -(1.0 - chance).ln() / weight;
@@ -189,7 +191,7 @@ mod tests {
         let mut sample = Sample::new();
         let number = |line: i32| (i64::from(line) * 7_919 % i64::from(lines)) as i32;
         for line in 0..lines {
-            sample.take(line, bytes(number(line)) as usize, || format!("{:07}", number(line)));
+            sample.take(line, bytes(number(line)) as u64, || format!("{:07}", number(line)));
         }
         let bounds = sample.bounds();
         let slots = Slots::between(bounds.keys.clone());

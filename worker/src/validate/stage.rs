@@ -3,48 +3,44 @@
 use super::sample::Bounds;
 use crate::{
     batches::{Batch, confirm, record_progress},
-    copy::CopyRows,
+    copy::{CopyRows, SEND_BYTES},
     crash,
     error::StageError,
     kinds::importer::Identity,
 };
 use muster_shared::{
     model::{
+        budget::{Budget, Load},
         ids::ImportNo,
         issue::{Code, FileIssue, Issue},
+        text::cut,
     },
     store::imports::to_json,
 };
 use sqlx::{Connection, PgConnection};
 
-/// Lines of one chunk.
-pub(super) const CHUNK_LINES: usize = 20_000;
-/// Bytes after which a chunk is full with fewer lines.
-const CHUNK_BYTES: usize = 8 << 20;
-/// Bytes that are sent to COPY at once.
-const SEND_BYTES: usize = 64 << 10;
-
 /// Rows that are staged together.
 pub(super) struct Chunk {
     import_no: ImportNo,
     rows: CopyRows,
-    pub(super) lines: usize,
+    load: Load,
 }
 
 impl Chunk {
     pub(super) fn new(import_no: ImportNo) -> Self {
-        Self { import_no, rows: CopyRows::new(), lines: 0 }
+        Self { import_no, rows: CopyRows::new(), load: Load::default() }
     }
 
     /// Is it time to stage it?
     pub(super) fn is_full(&self) -> bool {
-        self.lines >= CHUNK_LINES || self.rows.bytes() >= CHUNK_BYTES
+        Budget::CHUNK.is_used_up(&Load { bytes: self.rows.bytes() as u64, ..self.load })
     }
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
     pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
+        let held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum());
         let rows = &mut self.rows;
-        rows.row(8);
+        rows.row(9);
         rows.bigint(self.import_no.0);
         rows.integer(line);
         rows.smallint(slot);
@@ -61,7 +57,8 @@ impl Chunk {
             rows.jsonb(&to_json(&issues));
         }
         rows.optional_integer(parent_line);
-        self.lines += 1;
+        rows.integer(held as i32);
+        self.load += Load::of_line(held, 0);
     }
 
     /// Stages the rows in a transaction that confirms the claim.
@@ -75,9 +72,23 @@ impl Chunk {
     ) -> Result<(), StageError> {
         let mut tx = conn.begin().await?;
         confirm(&mut tx, batch, lease_seconds).await?;
-        let mut copy = tx
+        if self.load.lines > 0 {
+            self.copy(&mut tx, batch).await?;
+        }
+        record_progress(&mut tx, batch, bytes_read, lines).await?;
+        crash::point(batch.stage, "staged");
+        tx.commit().await?;
+        crash::point(batch.stage, "chunk-committed");
+        Ok(())
+    }
+}
+
+impl Chunk {
+    async fn copy(self, conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
+        let mut copy = conn
             .copy_in_raw(
-                "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line) FROM STDIN (FORMAT binary)",
+                "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, held)
+                 FROM STDIN (FORMAT binary)",
             )
             .await?;
         let all = self.rows.end();
@@ -86,10 +97,6 @@ impl Chunk {
         }
         crash::point(batch.stage, "copying");
         copy.finish().await?;
-        record_progress(&mut tx, batch, bytes_read, lines).await?;
-        crash::point(batch.stage, "staged");
-        tx.commit().await?;
-        crash::point(batch.stage, "chunk-committed");
         Ok(())
     }
 }
@@ -222,7 +229,7 @@ pub(super) async fn too_many_lines(conn: &mut PgConnection, import: ImportNo, mo
     Ok(found.map(|found| {
         let message = format!("{} lines of the file are about the same one; at most {most} are allowed.", found.lines);
         let mut issue = Issue::error(Code::Limit, message);
-        issue.value = Some(found.key.chars().take(Issue::VALUE_CHARS).collect());
+        issue.value = Some(cut(&found.key, Issue::VALUE_CHARS).to_owned());
         FileIssue { issue, line: Some(found.first_line), count: 1 }
     }))
 }

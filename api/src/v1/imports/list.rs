@@ -35,9 +35,10 @@ impl Parameters for Filters {
 pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<Filters, ImportId>) -> Result<Response, Problem> {
     let Filters { statuses, recipes } = &page.filters;
     let mut connection = app.connection().await?;
-    let mut found =
+    let (mut found, is_cut_short) =
         imports::page(&mut connection, access.site.id, page.after, statuses.as_deref(), recipes.as_deref(), page.look_for()).await?;
-    let next = page.cut(&mut found, |last| last.id);
+    let last = found.last().map(|last| last.id).filter(|_| is_cut_short);
+    let next = page.cut(&mut found, |last| last.id).or(last);
     let views = views(&mut connection, &access.site, found).await?;
     Ok(page.answer("imports", &views, next.as_ref()))
 }

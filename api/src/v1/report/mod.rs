@@ -14,7 +14,7 @@ use crate::{
     state::App,
     v1::{
         imports::{kept_of_site, pruned_at},
-        rows::{Filters, Line, OfReport, lines, read},
+        rows::{Beside, Filters, Found, Line, OfReport, fitting, lines, read},
     },
 };
 use axum::{
@@ -28,13 +28,10 @@ use chrono::{DateTime, Utc};
 use csv::Report;
 use futures::{StreamExt, stream};
 use muster_shared::{
-    model::ids::ImportId,
+    model::{budget::Budget, ids::ImportId},
     store::{StoreError, imports::Import},
 };
 use std::time::Duration;
-
-/// Lines of a page.
-const PAGE_LINES: i64 = 2_000;
 
 /// How often a page is tried, with a pause: a moment without a connection must not cost a long download.
 const TRIES: u32 = 3;
@@ -64,7 +61,10 @@ struct Pages {
     app: App,
     import: Import,
     filters: Filters,
-    after: i32,
+    /// Behind which the next page begins; `None`: there are no more.
+    after: Option<i32>,
+    /// Lines that are looked for: about as many as may be in memory together.
+    at_once: i64,
     report: Report,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn download(
     }
     let disposition = csv::disposition(import.file.name.as_deref());
     let report = Report::new(import.file.reading(&import.settings).delimiter.value, &import.file.columns);
-    let mut pages = Pages { app, import, filters, after: 0, report };
+    let mut pages = Pages { app, import, filters, after: Some(0), at_once: Budget::REPORT.lines(0) as i64, report };
     // The first page is read before anything is answered, so that a failure is a problem and not a torn body.
     let first = in_time(async { Ok(pages.first().await?) }).await?;
     let rest = stream::try_unfold(pages, |mut pages| async move {
@@ -116,25 +116,30 @@ impl Pages {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
-        let lines = self.lines().await?;
-        if lines.is_empty() {
+        if self.after.is_none() {
             return Ok(None);
         }
+        let lines = self.lines().await?;
         Ok(Some(self.report.lines(&lines).into()))
     }
 
     /// The next lines, over a connection that is given back at once.
     async fn lines(&mut self) -> Result<Vec<Line>, Broken> {
+        let Some(after) = self.after else { return Ok(Vec::new()) };
         let mut connection = self.app.connection().await?;
-        let found = lines(&mut connection, &self.import, &self.filters, self.after, PAGE_LINES).await?;
-        let lines = read(&mut connection, &self.import, &found).await?;
+        let Found { lines: found, searched_to } = lines(&mut connection, &self.import, &self.filters, after, self.at_once).await?;
+        let fitting = fitting(&mut connection, &self.import, &found, Beside::Nothing, Budget::REPORT).await?;
+        let lines = read(&mut connection, &self.import, &fitting).await?;
         // Asked last: nothing is deleted before the import says so, so all lines were there when these were read.
         if let Some(since) = pruned_at(&mut connection, &self.import).await? {
             return Err(Broken::Pruned(since));
         }
-        if let Some(last) = lines.last() {
-            self.after = last.number;
-        }
+        let is_whole = fitting.len() == found.len();
+        let is_last = is_whole && (found.len() as i64) < self.at_once;
+        self.after = if is_last { searched_to } else { fitting.last().copied() };
+        // Of long lines no more are looked for than fit: each is weighed before it is read.
+        let most = Budget::REPORT.lines(0) as i64;
+        self.at_once = if is_whole { (self.at_once * 2).min(most) } else { fitting.len() as i64 + 1 };
         Ok(lines)
     }
 }

@@ -1,5 +1,6 @@
 //! The lines that match, in pages. Each filter has an index that leads to them in the order of lines, and the most telling one is
-//! followed; none of these statements may go over lines that are behind the page or sort those ahead of it.
+//! followed. Where two filters seldom come together that may lead over many lines in vain: so each statement goes over a range of lines,
+//! and a page that took long ends with what it has, perhaps nothing, and goes on where it stopped.
 
 use super::filters::Filters;
 use muster_shared::{
@@ -15,26 +16,77 @@ use muster_shared::{
     },
 };
 use sqlx::PgConnection;
+use std::time::{Duration, Instant};
 use strum::{VariantArray, VariantNames};
 
-/// Up to `limit` lines of the import after line `after`, in order.
-pub(crate) async fn page(
-    conn: &mut PgConnection,
-    import: &Import,
-    filters: &Filters,
+/// Lines of the first range; one that nothing took time in is followed by a longer one.
+const RANGE: i32 = 20_000;
+/// How much longer.
+const LONGER: i32 = 4;
+/// What a page may take before it ends with what it has.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Lines that match.
+pub(crate) struct Found {
+    /// In order.
+    pub(crate) lines: Vec<i32>,
+    /// The line behind which others may be; `None`: there are no more, or as many as were looked for were found.
+    pub(crate) searched_to: Option<i32>,
+}
+
+/// Lines that are looked for among those behind `after`, up to `up_to`.
+#[derive(Clone, Copy)]
+struct Range {
     after: i32,
+    up_to: i32,
     limit: i64,
-) -> Result<Vec<i32>, StoreError> {
+}
+
+/// Up to `limit` lines of the import after line `after`, in order.
+pub(crate) async fn page(conn: &mut PgConnection, import: &Import, filters: &Filters, after: i32, limit: i64) -> Result<Found, StoreError> {
     let wanted = match wanted(import, filters) {
         Tried::Any => None,
         Tried::These(wanted) => Some(wanted),
-        Tried::Nothing => return Ok(Vec::new()),
+        Tried::Nothing => return Ok(Found { lines: Vec::new(), searched_to: None }),
     };
+    let begun = Instant::now();
+    let end = last_line(&mut *conn, import).await?;
+    let mut lines = Vec::new();
+    let (mut after, mut length) = (after, RANGE);
+    while after < end && (lines.len() as i64) < limit {
+        if begun.elapsed() >= PATIENCE {
+            return Ok(Found { lines, searched_to: Some(after) });
+        }
+        let up_to = after.saturating_add(length);
+        let range = Range { after, up_to, limit: limit - lines.len() as i64 };
+        let asked = Instant::now();
+        lines.extend(in_range(&mut *conn, import, filters, wanted.as_ref(), range).await?);
+        if asked.elapsed() < PATIENCE / 10 {
+            length = length.saturating_mul(LONGER);
+        }
+        after = up_to;
+    }
+    Ok(Found { lines, searched_to: None })
+}
+
+/// The last line of the file.
+async fn last_line(conn: &mut PgConnection, import: &Import) -> Result<i32, StoreError> {
+    let last = sqlx::query_scalar!("SELECT max(line) FROM muster.import_rows WHERE import_no = $1", import.lines_of.0);
+    Ok(last.fetch_one(conn).await?.unwrap_or(0))
+}
+
+async fn in_range(
+    conn: &mut PgConnection,
+    import: &Import,
+    filters: &Filters,
+    wanted: Option<&Wanted>,
+    range: Range,
+) -> Result<Vec<i32>, StoreError> {
     let by_issue = filters.code.is_some() || filters.severity.is_some();
-    match (&filters.key, &wanted) {
-        (None, _) if by_issue => with_issue(conn, import, filters, wanted.as_ref(), after, limit).await,
-        (None, Some(wanted)) => with_plan(conn, import.no, wanted, after, i32::MAX, limit).await,
-        (key, wanted) => in_file(conn, import, key.as_deref(), filters, wanted.as_ref(), after, limit).await,
+    match (&filters.key, wanted) {
+        (None, _) if by_issue => with_issue(conn, import, filters, wanted, range).await,
+        (None, Some(wanted)) => with_plan(conn, import.no, wanted, range.after, range.up_to, range.limit).await,
+        (key, wanted) => in_file(conn, import, key.as_deref(), filters, wanted, range).await,
     }
 }
 
@@ -50,8 +102,7 @@ async fn with_issue(
     import: &Import,
     filters: &Filters,
     wanted: Option<&Wanted>,
-    after: i32,
-    limit: i64,
+    range: Range,
 ) -> Result<Vec<i32>, StoreError> {
     let codes = match (&filters.code, filters.severity) {
         (Some(code), _) => vec![code.clone()],
@@ -70,7 +121,7 @@ async fn with_issue(
                  FROM muster.import_issues i
                  LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = i.line
                  LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = i.line
-                WHERE i.import_no = $1 AND i.code = looked_for.code AND i.line > $2
+                WHERE i.import_no = $1 AND i.code = looked_for.code AND i.line > $2 AND i.line <= $10
                   AND ($5::"char" IS NULL OR i.severity = $5)
                   AND ($6::"char"[] IS NULL
                        OR EXISTS (SELECT FROM unnest($6, $7::text[]) AS wanted (action, state)
@@ -84,14 +135,15 @@ async fn with_issue(
             ORDER BY 1
             LIMIT $3"#,
         import.no.0,
-        after,
-        limit,
+        range.after,
+        range.limit,
         &codes,
         filters.severity.map(|severity| severity.letter() as i8),
         wanted.map(|wanted| &wanted.actions[..]),
         wanted.map(|wanted| &wanted.states[..]),
         wanted.map(|wanted| &wanted.otherwise[..]),
         wanted.map(|wanted| &wanted.of[..]),
+        range.up_to,
     )
     .fetch_all(conn)
     .await?)
@@ -120,8 +172,7 @@ async fn in_file(
     key: Option<&str>,
     filters: &Filters,
     wanted: Option<&Wanted>,
-    after: i32,
-    limit: i64,
+    range: Range,
 ) -> Result<Vec<i32>, StoreError> {
     let key = key.map(|key| import.kind.standard_key(key));
     let slot = match &key {
@@ -138,7 +189,7 @@ async fn in_file(
             CROSS JOIN done
              LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
              LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
-            WHERE r.import_no = $12 AND r.line > $2
+            WHERE r.import_no = $12 AND r.line > $2 AND r.line <= $13
               AND ($4::smallint IS NULL OR r.slot = $4 AND r.key = $5)
               AND ($6::text IS NULL AND $7::"char" IS NULL
                    OR EXISTS (SELECT FROM muster.import_issues i
@@ -153,8 +204,8 @@ async fn in_file(
             ORDER BY r.line
             LIMIT $3"#,
         import.no.0,
-        after,
-        limit,
+        range.after,
+        range.limit,
         slot,
         key.as_deref(),
         filters.code.as_deref(),
@@ -164,6 +215,7 @@ async fn in_file(
         wanted.map(|wanted| &wanted.otherwise[..]),
         wanted.map(|wanted| &wanted.of[..]),
         import.lines_of.0,
+        range.up_to,
     )
     .fetch_all(conn)
     .await?)

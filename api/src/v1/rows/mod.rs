@@ -19,13 +19,13 @@ use crate::{
     },
 };
 use axum::{extract::State, response::Response};
-use muster_shared::model::ids::ImportId;
+use muster_shared::model::{budget::Budget, ids::ImportId};
 use view::RowView;
 
 pub(crate) use filters::{Filters, OfReport};
-pub(crate) use lines::page as lines;
+pub(crate) use lines::{Found, page as lines};
 pub(crate) use names::Names;
-pub(crate) use page::{IssueView, Line, read};
+pub(crate) use page::{Beside, IssueView, Line, fitting, read};
 pub(crate) use plans::{Plan, of_targets};
 pub(crate) use view::{Change, Membership, changes, memberships};
 
@@ -38,15 +38,16 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let mut connection = app.connection().await?;
     let import = kept_of_site(&mut connection, access.site.id, id).await?;
-    let mut found = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
-    let mut next = page.cut(&mut found, |last| *last);
-    let rows = read(&mut connection, &import, &found).await?;
-    if rows.len() < found.len() {
-        // Cut short because of very long cells.
-        next = rows.last().map(|row| row.number);
+    let Found { mut lines, searched_to } = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
+    let mut next = page.cut(&mut lines, |last| *last).or(searched_to);
+    let fitting = fitting(&mut connection, &import, &lines, Beside::Plan, Budget::PAGE).await?;
+    if fitting.len() < lines.len() {
+        // What is long leaves no room for the others.
+        next = fitting.last().copied();
     }
-    let mut plans = plans::read(&mut connection, &import, &found[..rows.len()]).await?;
-    let mut continued = continued::read(&mut connection, &import, &found[..rows.len()]).await?;
+    let rows = read(&mut connection, &import, &fitting).await?;
+    let mut plans = plans::read(&mut connection, &import, &fitting).await?;
+    let mut continued = continued::read(&mut connection, &import, &fitting).await?;
     let names = Names::of(&mut connection, access.site.id, plans.values()).await?;
     still_kept(&mut connection, &import).await?;
     drop(connection);

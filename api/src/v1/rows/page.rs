@@ -2,6 +2,7 @@
 
 use muster_shared::{
     model::{
+        budget::Budget,
         issue::{Issue, Severity},
         plan::{Action, Outcome},
     },
@@ -15,9 +16,6 @@ use sqlx::PgConnection;
 use std::collections::HashMap;
 
 use crate::v1::imports::issues::severity;
-
-/// Bytes of cells after which a page ends early, however few lines it has.
-const PAGE_BYTES: i64 = 1 << 20;
 
 /// A line.
 #[derive(Debug)]
@@ -60,36 +58,73 @@ impl From<Issue> for IssueView {
     }
 }
 
-/// These lines, in order; fewer if their cells are very long.
+/// What is shown of a line besides its cells and issues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Beside {
+    /// Its plan, and its headings once more.
+    Plan,
+    /// Nothing.
+    Nothing,
+}
+
+/// Those of these lines that may be in one answer, in order: at least the first, and as many more as all that is loaded of them may hold.
+pub(crate) async fn fitting(
+    conn: &mut PgConnection,
+    import: &Import,
+    lines: &[i32],
+    beside: Beside,
+    budget: Budget,
+) -> Result<Vec<i32>, StoreError> {
+    let with_plan = matches!(beside, Beside::Plan);
+    let headings: usize = if with_plan { import.file.columns.iter().map(|heading| heading.len() + 8).sum() } else { 0 };
+    Ok(sqlx::query_scalar!(
+        r#"WITH issues AS (
+              SELECT line, sum(octet_length(message) + coalesce(octet_length(value), 0) + coalesce(octet_length(suggestion), 0) + 200) AS bytes
+                FROM muster.import_issues
+               WHERE import_no = $1 AND line = ANY ($2) GROUP BY line),
+           plans AS (
+              SELECT line, coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)
+                           + 400 * (coalesce(cardinality(segments_joined), 0) + coalesce(cardinality(segments_there), 0)
+                                    + coalesce(cardinality(segments_left), 0) + 2 * coalesce(cardinality(courses), 0)) AS bytes
+                FROM muster.import_plans
+               WHERE $5 AND import_no = $1 AND line = ANY ($2)),
+           sized AS (
+              SELECT r.line, sum(muster.held(r.held, r.cells) + $4 + coalesce(i.bytes, 0) + coalesce(p.bytes, 0))
+                             OVER (ORDER BY r.line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM muster.import_rows r
+                LEFT JOIN issues i ON i.line = r.line
+                LEFT JOIN plans p ON p.line = r.line
+               WHERE r.import_no = $6 AND r.line = ANY ($2))
+           SELECT line FROM sized WHERE coalesce(bytes_before, 0) < $3::bigint ORDER BY line"#,
+        import.no.0,
+        lines,
+        budget.bytes() as i64,
+        headings as i64,
+        with_plan,
+        import.lines_of.0,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// These lines, in order.
 pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<Vec<Line>, StoreError> {
     let found = sqlx::query!(
         r#"WITH done AS MATERIALIZED (
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
                 FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done'),
-           stored AS (
-              SELECT line, key, cells, issues,
-                     sum(pg_column_size(cells)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-                FROM muster.import_rows
-               WHERE import_no = $4 AND line = ANY ($2)),
-           -- Only cells that are few enough as they are stored, perhaps compressed, are read to see how long they are.
-           sized AS (
-              SELECT line, key, cells, issues,
-                     sum(octet_length(cells::text)) OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-                FROM stored
-               WHERE coalesce(bytes_before, 0) < $3)
+               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
            SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
                   p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
                   o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"
-             FROM sized r
+             FROM muster.import_rows r
             CROSS JOIN done
              LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
              LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
-            WHERE coalesce(r.bytes_before, 0) < $3
+            WHERE r.import_no = $3 AND r.line = ANY ($2)
             ORDER BY r.line"#,
         import.no.0,
         lines,
-        PAGE_BYTES,
         import.lines_of.0,
     )
     .fetch_all(&mut *conn)

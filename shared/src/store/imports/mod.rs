@@ -244,7 +244,11 @@ pub async fn in_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Res
     stored.map(Import::try_from).transpose()
 }
 
-/// A page of a site's imports, newest first, from before that one on; of some statuses and recipes if they are named.
+/// Bytes of what is wide in headers, such as headings and reasons of rejections, that one page of imports may hold.
+const PAGE_BYTES: i64 = 4 << 20;
+
+/// A page of a site's imports, newest first, from before that one on; of some statuses and recipes if they are named. At least one, and as
+/// many more, up to `limit`, as may be in memory together: `true` if that was why there are not more.
 pub async fn page(
     conn: &mut PgConnection,
     site: SiteId,
@@ -252,25 +256,35 @@ pub async fn page(
     statuses: Option<&[Status]>,
     recipes: Option<&[Recipe]>,
     limit: i64,
-) -> Result<Vec<Import>, StoreError> {
+) -> Result<(Vec<Import>, bool), StoreError> {
     let statuses: Option<Vec<String>> = statuses.map(|statuses| statuses.iter().map(ToString::to_string).collect());
     let recipes: Option<Vec<String>> = recipes.map(|recipes| recipes.iter().map(ToString::to_string).collect());
-    let stored = select!(
-        "WHERE site_id = $1
-            AND ($2::uuid IS NULL OR id < $2)
-            AND ($3::text[] IS NULL OR status = ANY ($3))
-            AND ($4::text[] IS NULL OR recipe = ANY ($4))
-          ORDER BY id DESC
-          LIMIT $5",
+    let found = sqlx::query!(
+        r#"WITH found AS (
+              SELECT id, octet_length(file_columns::text) + octet_length(file_sample::text) + octet_length(file_issues::text)
+                         + octet_length(mapping::text) + coalesce(octet_length(rejected::text), 0) AS bytes
+                FROM muster.imports
+               WHERE site_id = $1
+                 AND ($2::uuid IS NULL OR id < $2)
+                 AND ($3::text[] IS NULL OR status = ANY ($3))
+                 AND ($4::text[] IS NULL OR recipe = ANY ($4))
+               ORDER BY id DESC
+               LIMIT $5)
+           SELECT id, coalesce(sum(bytes) OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < $6::bigint AS "fits!"
+             FROM found ORDER BY id DESC"#,
         site.0,
         before.map(|before| before.0),
         statuses.as_deref(),
         recipes.as_deref(),
         limit,
+        PAGE_BYTES,
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    stored.into_iter().map(Import::try_from).collect()
+    let fitting: Vec<_> = found.iter().take_while(|row| row.fits).map(|row| row.id).collect();
+    let stored = select!("WHERE id = ANY ($1) ORDER BY id DESC", &fitting).fetch_all(conn).await?;
+    let imports = stored.into_iter().map(Import::try_from).collect::<Result<_, _>>()?;
+    Ok((imports, fitting.len() < found.len()))
 }
 
 /// Locks the header against every other change of status until the transaction ends, and reads it. What is decided on it must
@@ -287,10 +301,11 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     if !may_become(import.status, to) {
         return Ok(false);
     }
-    let undo_days = match to {
-        Status::Applied | Status::Cancelled => Some(sites::of_id(&mut *conn, import.site_id).await?.settings.keeping.undo_days),
+    let settings = match to {
+        Status::Ready | Status::Applied | Status::Cancelled => Some(sites::of_id(&mut *conn, import.site_id).await?.settings),
         _ => None,
     };
+    let undo_days = settings.as_ref().filter(|_| to != Status::Ready).map(|settings| settings.keeping.undo_days);
     let version = sqlx::query_scalar!(
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
@@ -303,6 +318,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
                                         ELSE stage_started_at END,
                 rested_at        = CASE WHEN $7 THEN now() END,
                 ready_at         = CASE WHEN $4 = 'ready' THEN now() ELSE ready_at END,
+                enrols_from      = CASE WHEN $4 = 'ready' THEN date_trunc('day', now() AT TIME ZONE $9) AT TIME ZONE $9 ELSE enrols_from END,
                 applied_at       = CASE WHEN $4 = 'applying' THEN coalesce(applied_at, now()) ELSE applied_at END,
                 applied_by       = CASE WHEN $4 = 'applying' THEN coalesce(applied_by, $5) ELSE applied_by END,
                 settled_at       = CASE WHEN $4 IN ('applied', 'cancelled', 'failed') THEN now() END,
@@ -321,6 +337,7 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
         import.status.working_stage().map(Stage::name),
         to.is_at_rest(),
         undo_days.map(|days| days as i32),
+        settings.map(|settings| settings.time_zone.name().to_owned()),
     )
     .fetch_optional(&mut *conn)
     .await?;

@@ -1,7 +1,8 @@
 //! Categories: paths such as `Science / Physics`. Those that are missing get reserved ids at preview and are made by apply's
-//! batch 0, unless somebody else was quicker.
+//! batch 0, unless somebody else was quicker. A site may have many, and so may a file: only those are looked up that courses are in or
+//! that lines name.
 
-use super::{CATEGORY_ID, CATEGORY_PATH, FIELDS};
+use super::{CATEGORY_ID, CATEGORY_PATH, FIELDS, sql::Course};
 use crate::{
     error::StageError,
     kinds::{
@@ -12,28 +13,43 @@ use crate::{
 use muster_shared::model::{
     ids::{ImportNo, SiteId},
     issue::{Code, Issue},
+    text::trimmed,
 };
 use sqlx::{PgConnection, PgPool};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Between the names of a path.
 const SEPARATOR: &str = " / ";
 /// The most characters of one name.
 const MAX_NAME: usize = 255;
+/// The most names of one path. Each level of a file's paths is a statement of preview and one of apply, and nobody finds a course
+/// below so many.
+const MAX_DEPTH: usize = 10;
 
-/// A path with its names trimmed; an issue if one of them is empty or too long.
+/// A path with its names trimmed; an issue if one of them is empty or too long, or if there are too many.
 pub(super) fn standard_path(cell: &Cell<'_>) -> Result<String, Issue> {
-    let names: Vec<&str> = cell.text.split(SEPARATOR).map(str::trim).collect();
-    if names.iter().any(|name| name.is_empty() || name.chars().count() > MAX_NAME) {
-        let message = format!("`{}` is a path such as Science / Physics, of names with at most {MAX_NAME} characters.", cell.heading);
-        return Err(cell.issue(Issue::error(Code::BadValue, message)));
+    let names: Vec<&str> = cell.text.split(SEPARATOR).map(trimmed).collect();
+    if names.len() <= MAX_DEPTH && names.iter().copied().all(is_name) {
+        return Ok(names.join(SEPARATOR));
     }
-    Ok(names.join(SEPARATOR))
+    let message = format!(
+        "`{}` is a path such as Science / Physics, of at most {MAX_DEPTH} names with at most {MAX_NAME} characters, none of them empty.",
+        cell.heading
+    );
+    Err(cell.issue(Issue::error(Code::BadValue, message)))
 }
 
-/// The categories of a site, with those that this import makes.
+/// A separator at an end of the path was trimmed, and is left as a slash: the name beyond it is empty.
+fn is_name(name: &str) -> bool {
+    let has_slash_at_end = |slash: Option<&str>| slash.is_some_and(|rest| rest.is_empty() || trimmed(rest) != rest);
+    let is_half = has_slash_at_end(name.strip_prefix('/')) || has_slash_at_end(name.strip_suffix('/'));
+    !name.is_empty() && !is_half && name.chars().count() <= MAX_NAME
+}
+
+/// Categories of a site, with those that this import makes.
 pub(super) struct Categories {
     import_no: ImportNo,
+    site: SiteId,
     /// By parent (0: none) and name.
     ids: HashMap<(i64, String), i64>,
     /// By id: parent, name.
@@ -41,31 +57,48 @@ pub(super) struct Categories {
 }
 
 impl Categories {
-    /// Loads them. What this import makes goes by its reserved id, made already or not, as in the plans.
-    pub(super) async fn load(conn: &mut PgConnection, site: SiteId, import_no: ImportNo) -> Result<Self, StageError> {
-        let rows = sqlx::query!(
-            r#"SELECT id AS "id!", coalesce(parent_id, 0) AS "parent!", name AS "name!" FROM lms.categories WHERE site_id = $1"#,
-            site.0
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        let mut categories = Self { import_no, ids: HashMap::new(), names: HashMap::new() };
-        for row in rows {
-            categories.put(row.id, row.parent, row.name);
-        }
-        let makes =
-            sqlx::query!("SELECT scope, key, reserved_id FROM muster.import_makes WHERE import_no = $1 AND what = 'category'", import_no.0)
-                .fetch_all(conn)
-                .await?;
-        for make in makes {
-            categories.put(make.reserved_id, make.scope, make.key);
-        }
+    /// Those that courses are in.
+    pub(super) async fn of_courses(
+        conn: &mut PgConnection,
+        site: SiteId,
+        import_no: ImportNo,
+        courses: &[Course],
+    ) -> Result<Self, StageError> {
+        let mut categories = Self { import_no, site, ids: HashMap::new(), names: HashMap::new() };
+        let ids: BTreeSet<i64> = courses.iter().map(|course| course.category_id).collect();
+        categories.look_up_ids(conn, &Vec::from_iter(ids)).await?;
         Ok(categories)
     }
 
-    fn put(&mut self, id: i64, parent: i64, name: String) {
-        self.names.insert(id, (parent, name.clone()));
-        self.ids.insert((parent, name), id);
+    /// Looks up those of these ids, as plans have them.
+    pub(super) async fn look_up(&mut self, conn: &mut PgConnection, ids: &[String]) -> Result<(), StageError> {
+        let ids: BTreeSet<i64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        self.look_up_ids(conn, &Vec::from_iter(ids)).await
+    }
+
+    /// These and all above them. What this import makes goes by its reserved id, made already or not, as in the plans.
+    async fn look_up_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<(), StageError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let rows = sqlx::query!(
+            r#"WITH RECURSIVE known AS NOT MATERIALIZED (
+                    SELECT id, coalesce(parent_id, 0) AS parent, name FROM lms.categories WHERE site_id = $1
+                     UNION ALL
+                    SELECT reserved_id, scope, key FROM muster.import_makes WHERE import_no = $2 AND what = 'category'),
+               upwards AS (
+                    SELECT id, parent, name FROM known WHERE id = ANY ($3)
+                     UNION
+                    SELECT k.id, k.parent, k.name FROM upwards u JOIN known k ON k.id = u.parent)
+               SELECT id AS "id!", parent AS "parent!", name AS "name!" FROM upwards"#,
+            self.site.0,
+            self.import_no.0,
+            ids,
+        )
+        .fetch_all(conn)
+        .await?;
+        self.names.extend(rows.into_iter().map(|row| (row.id, (row.parent, row.name))));
+        Ok(())
     }
 
     /// The path of a category.
@@ -90,45 +123,85 @@ impl Categories {
         }
     }
 
-    fn find(&self, path: &str) -> Option<i64> {
-        path.split(SEPARATOR).try_fold(0, |parent, name| self.ids.get(&(parent, name.to_owned())).copied())
-    }
-
     /// Puts the ids of the categories into the plans that write a path, reserving those that are missing.
     ///
     /// Reserving goes over `control`, a statement for each level: inside the long transaction of a batch two lanes that reserve
     /// the same names in another order would wait for each other.
-    pub(super) async fn put_ids(&mut self, control: &PgPool, plans: &mut [Plan]) -> Result<(), StageError> {
-        let writes = |plan: &&mut Plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0;
-        let paths: BTreeSet<&str> = plans
-            .iter()
-            .filter(|plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0)
-            .filter_map(|plan| plan.changes.after[CATEGORY_PATH].as_deref())
-            .collect();
-        let paths: Vec<Vec<String>> = paths.into_iter().map(|path| path.split(SEPARATOR).map(str::to_owned).collect()).collect();
-        for depth in 0..paths.iter().map(Vec::len).max().unwrap_or(0) {
-            self.reserve_level(control, &paths, depth).await?;
+    pub(super) async fn put_ids(&mut self, conn: &mut PgConnection, control: &PgPool, plans: &mut [Plan]) -> Result<(), StageError> {
+        let writes = |plan: &Plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0;
+        let mut paths = BTreeMap::new();
+        for changes in plans.iter().filter(|plan| writes(plan)).map(|plan| &plan.changes) {
+            for (path, is_named) in [(&changes.before[CATEGORY_PATH], false), (&changes.after[CATEGORY_PATH], true)] {
+                if let Some(path) = path {
+                    *paths.entry(path.clone()).or_insert(false) |= is_named;
+                }
+            }
         }
-        for plan in plans.iter_mut().filter(writes) {
-            let id = |path: &Option<String>| path.as_deref().and_then(|path| self.find(path)).map(|id| id.to_string());
+        let ids = self.ids_of(conn, control, &paths).await?;
+        for plan in plans.iter_mut().filter(|plan| writes(plan)) {
+            let id = |path: &Option<String>| path.as_ref().and_then(|path| ids.get(path.as_str())).map(ToString::to_string);
             let (before, after) = (id(&plan.changes.before[CATEGORY_PATH]), id(&plan.changes.after[CATEGORY_PATH]));
             plan.changes.write(CATEGORY_ID, FIELDS, before.as_deref(), after.as_deref());
         }
         Ok(())
     }
 
-    /// Reserves what is missing of one level; the levels above are all known.
-    async fn reserve_level(&mut self, control: &PgPool, paths: &[Vec<String>], depth: usize) -> Result<(), StageError> {
-        let parent_and_name = |path: &Vec<String>| {
-            let name = path.get(depth)?;
-            let parent = if depth == 0 { 0 } else { self.find(&path[..depth].join(SEPARATOR))? };
-            Some((parent, name.clone())).filter(|key| !self.ids.contains_key(key))
-        };
-        let missing: BTreeSet<(i64, String)> = paths.iter().filter_map(parent_and_name).collect();
-        if missing.is_empty() {
+    /// The ids of categories by their paths, level by level: those above are known by then. Those that lines name are reserved if they
+    /// are missing.
+    async fn ids_of<'a>(
+        &mut self,
+        conn: &mut PgConnection,
+        control: &PgPool,
+        paths: &'a BTreeMap<String, bool>,
+    ) -> Result<HashMap<&'a str, i64>, StageError> {
+        let mut ids = HashMap::new();
+        let mut steps: Vec<Step<'a>> = paths.iter().map(|(path, is_named)| Step::to(path, *is_named)).collect();
+        for depth in 0.. {
+            let (level, whole): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| !step.names.is_empty());
+            ids.extend(whole.iter().map(|step| (step.path, step.parent)));
+            if level.is_empty() {
+                break;
+            }
+            self.find_level(conn, &level.iter().map(Step::key).collect()).await?;
+            self.reserve_level(control, &level.iter().filter(|step| step.is_named).map(Step::key).collect(), depth).await?;
+            steps = level.into_iter().filter_map(|step| Some(step.on(*self.ids.get(&step.key())?))).collect();
+        }
+        Ok(ids)
+    }
+
+    /// Looks up those of one level that are there.
+    async fn find_level(&mut self, conn: &mut PgConnection, level: &BTreeSet<(i64, String)>) -> Result<(), StageError> {
+        let (parents, names) = self.unknown(level);
+        if parents.is_empty() {
             return Ok(());
         }
-        let (parents, names): (Vec<i64>, Vec<String>) = missing.into_iter().unzip();
+        let rows = sqlx::query!(
+            r#"SELECT c.id AS "id!", n.parent AS "parent!", n.name AS "name!", false AS is_made_here
+                 FROM unnest($2::bigint[], $3::text[]) n (parent, name)
+                 JOIN lms.categories c ON c.site_id = $1 AND c.name = n.name AND c.parent_id IS NOT DISTINCT FROM nullif(n.parent, 0)
+                UNION ALL
+               SELECT m.reserved_id, m.scope, m.key, true
+                 FROM unnest($2::bigint[], $3::text[]) n (parent, name)
+                 JOIN muster.import_makes m ON m.import_no = $4 AND m.what = 'category' AND m.scope = n.parent AND m.key = n.name
+                ORDER BY is_made_here"#,
+            self.site.0,
+            &parents,
+            &names,
+            self.import_no.0,
+        )
+        .fetch_all(conn)
+        .await?;
+        // What this import makes comes last: plans name it by its reserved id, made already or not.
+        self.ids.extend(rows.into_iter().map(|row| ((row.parent, row.name), row.id)));
+        Ok(())
+    }
+
+    /// Reserves what is missing of one level.
+    async fn reserve_level(&mut self, control: &PgPool, level: &BTreeSet<(i64, String)>, depth: i16) -> Result<(), StageError> {
+        let (parents, names) = self.unknown(level);
+        if parents.is_empty() {
+            return Ok(());
+        }
         sqlx::query!(
             "INSERT INTO muster.import_makes (import_no, what, scope, key, depth, reserved_id)
              SELECT $1, 'category', m.parent, m.name, $4, nextval(pg_get_serial_sequence('lms.categories', 'id'))
@@ -138,21 +211,53 @@ impl Categories {
             self.import_no.0,
             &parents,
             &names,
-            depth as i16,
+            depth,
         )
         .execute(control)
         .await?;
         let reserved = sqlx::query!(
-            "SELECT scope, key, reserved_id FROM muster.import_makes WHERE import_no = $1 AND what = 'category' AND depth = $2",
+            "SELECT m.scope, m.key, m.reserved_id
+               FROM unnest($2::bigint[], $3::text[]) n (parent, name)
+               JOIN muster.import_makes m ON m.import_no = $1 AND m.what = 'category' AND m.scope = n.parent AND m.key = n.name",
             self.import_no.0,
-            depth as i16,
+            &parents,
+            &names,
         )
         .fetch_all(control)
         .await?;
-        for make in reserved {
-            self.put(make.reserved_id, make.scope, make.key);
-        }
+        self.ids.extend(reserved.into_iter().map(|make| ((make.scope, make.key), make.reserved_id)));
         Ok(())
+    }
+
+    /// Parents and names of those that are not known yet.
+    fn unknown(&self, level: &BTreeSet<(i64, String)>) -> (Vec<i64>, Vec<String>) {
+        level.iter().filter(|key| !self.ids.contains_key(*key)).cloned().unzip()
+    }
+}
+
+/// On the way to a category, from the root.
+struct Step<'a> {
+    path: &'a str,
+    /// Does a line name it, so that it is made if it is missing?
+    is_named: bool,
+    parent: i64,
+    /// That are still to be followed.
+    names: Vec<&'a str>,
+}
+
+impl<'a> Step<'a> {
+    fn to(path: &'a str, is_named: bool) -> Self {
+        Self { path, is_named, parent: 0, names: path.split(SEPARATOR).collect() }
+    }
+
+    /// Parent and name of the next one.
+    fn key(&self) -> (i64, String) {
+        (self.parent, self.names.first().copied().unwrap_or_default().to_owned())
+    }
+
+    /// Goes on below the one that was found.
+    fn on(&self, parent: i64) -> Self {
+        Self { parent, names: self.names[1..].to_vec(), ..*self }
     }
 }
 
@@ -255,7 +360,7 @@ pub(super) async fn with_actual_ids(conn: &mut PgConnection, import: ImportNo, p
     Ok(plans)
 }
 
-/// Takes away the categories that the undone import made, the deepest first, but those that were renamed or on which something
+/// Takes away the categories that the undone import made, the deepest first, but those that were renamed or moved or on which something
 /// hangs; how many. They are locked against new courses and categories before anybody looks.
 pub(super) async fn remove(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
     sqlx::query!(
@@ -280,6 +385,7 @@ pub(super) async fn remove(conn: &mut PgConnection, site: SiteId, import: Import
                 DELETE FROM lms.categories c
                  USING muster.import_makes m
                  WHERE m.import_no = $1 AND m.removes AND m.depth = $3 AND c.id = m.reserved_id AND c.site_id = $2 AND c.name = m.key
+                   AND coalesce(c.parent_id, 0) = m.scope
                    AND NOT EXISTS (SELECT FROM lms.courses WHERE category_id = c.id)
                    AND NOT EXISTS (SELECT FROM lms.categories WHERE parent_id = c.id)
                 RETURNING c.id)
@@ -294,4 +400,20 @@ pub(super) async fn remove(conn: &mut PgConnection, site: SiteId, import: Import
         removed += gone.rows_affected() as i64;
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_are_not_empty_at_the_ends_of_a_path_either() {
+        for name in ["Science", "A/B testing", "and/or", "/etc", "TCP/"] {
+            assert!(is_name(name), "{name:?}");
+        }
+        for name in ["", "/", "x /", "/ x", "x\u{a0}/", "/\u{200b}x"] {
+            assert!(!is_name(name), "{name:?}");
+        }
+        assert!(is_name(&"é".repeat(255)) && !is_name(&"é".repeat(256)));
+    }
 }

@@ -6,17 +6,17 @@ mod sql;
 
 use super::{
     cells::Cells,
-    details::{Existing, Records},
-    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, StagedRow, Turn},
+    details::{Existing, Open, Records},
+    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, Turn},
     reversal,
 };
-use crate::{error::StageError, validate::header::Header};
+use crate::{error::StageError, rows::Rows, validate::header::Header};
 use async_trait::async_trait;
 use categories::Categories;
 use muster_shared::{
     model::{
         ids::{ImportNo, SiteId},
-        issue::Code,
+        issue::{Code, Issue},
         kinds,
         plan::Action,
         recipe::Recipe,
@@ -57,11 +57,20 @@ pub(super) struct Courses {
     site: SiteId,
     recipe: Recipe,
     mode: Mode,
+    open: Open,
 }
 
 impl Courses {
     pub(super) fn new(import: &Import, header: Header, control: PgPool) -> Self {
-        Self { header, control, import_no: import.no, site: import.site_id, recipe: import.recipe, mode: import.settings.mode }
+        Self {
+            header,
+            control,
+            import_no: import.no,
+            site: import.site_id,
+            recipe: import.recipe,
+            mode: import.settings.mode,
+            open: Open::default(),
+        }
     }
 }
 
@@ -72,10 +81,12 @@ impl Importer for Courses {
         Identity { key, claims: Vec::new() }
     }
 
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError> {
-        let mut categories = Categories::load(conn, self.site, self.import_no).await?;
-        let keys = super::keys(rows);
-        let existing = sql::find(conn, self.site, &keys, &categories).await?;
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {
+        let keys = super::keys(&rows.all);
+        let found = sql::find(conn, self.site, &keys).await?;
+        let mut categories = Categories::of_courses(conn, self.site, self.import_no, &found).await?;
+        let mut existing = sql::by_shortname(found, &categories);
+        self.open.resume(rows, &mut existing);
         let ids = super::reserve_ids(conn, "lms.courses", super::missing(&keys, &existing)).await?.into_iter();
         let mut records = Records {
             mode: self.mode,
@@ -90,7 +101,7 @@ impl Importer for Courses {
             ids,
         };
         let mut planned = Planned::default();
-        for row in rows {
+        for row in &rows.all {
             let before = row.key.as_ref().and_then(|key| records.existing.get(key)).map(|course| course.fields.clone());
             let read = row::read(row, &Cells::new(&self.header, &row.cells), before.as_deref());
             let plan = records.plan(row, read);
@@ -101,20 +112,26 @@ impl Importer for Courses {
             }
             planned.plans.push(plan);
         }
-        categories.put_ids(&self.control, &mut planned.plans).await?;
+        categories.put_ids(conn, &self.control, &mut planned.plans).await?;
+        self.open.keep(rows, records.existing);
         Ok(planned)
     }
 
     async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
-        let categories = Categories::load(conn, self.site, self.import_no).await?;
         let done = &categories::with_actual_ids(conn, undone, done).await?;
         let ids = reversal::subjects(done);
-        let present = sql::of_ids(conn, self.site, &ids, &categories).await?;
-        let found = sql::find(conn, self.site, &reversal::returning(done, SHORTNAME), &categories).await?;
+        let found = sql::of_ids(conn, self.site, &ids).await?;
+        let holders = sql::find(conn, self.site, &reversal::returning(done, SHORTNAME)).await?;
+        let mut categories = Categories::of_courses(conn, self.site, self.import_no, &found).await?;
+        categories.look_up(conn, &reversal::returning(done, CATEGORY_ID)).await?;
+        let present = sql::by_id(found, &categories);
         let used = sql::used(conn, &ids).await?.into_iter().collect();
-        let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
+        let holders = holders.into_iter().map(|course| (course.shortname, course.id)).collect();
         let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let (plans, actions) = records.plan(done, |plans| categories.check(plans));
+        let (plans, actions) = records.plan(done, |present, plans| {
+            check_period(present, &plans)?;
+            categories.check(plans)
+        });
         let effects = Effects {
             courses_created: actions.create,
             courses_updated: actions.update,
@@ -134,7 +151,7 @@ impl Importer for Courses {
     }
 
     async fn shaken(&self, conn: &mut PgConnection, piece: Piece, _plans: &[Outline]) -> Result<Shaken, StageError> {
-        Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, changed: Vec::new() })
+        Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, ..Shaken::default() })
     }
 
     async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
@@ -164,5 +181,57 @@ impl Importer for Courses {
     }
 }
 
-/// Existing courses, by key.
-type Found = HashMap<String, Existing>;
+/// A course must not end before it starts, whatever somebody has changed of it since; not even between two of its lines.
+fn check_period(present: Option<&Existing>, plans: &[Plan]) -> Result<(), Issue> {
+    let Some(present) = present else { return Ok(()) };
+    let mut dates = [STARTDATE, ENDDATE].map(|i| present.fields[i].clone());
+    let mut in_turn: Vec<&Plan> = plans.iter().filter(|plan| plan.action == Action::Update).collect();
+    in_turn.sort_by_key(|plan| plan.turn);
+    for plan in in_turn {
+        for (date, i) in dates.iter_mut().zip([STARTDATE, ENDDATE]) {
+            if plan.changes.mask & (1 << i) != 0 {
+                date.clone_from(&plan.changes.after[i]);
+            }
+        }
+        // Dates as they are stored compare like their texts.
+        if dates[0].as_ref().zip(dates[1].as_ref()).is_some_and(|(start, end)| end < start) {
+            let message = "With the dates that it has since it would end before it starts, so nothing of it is taken back.";
+            return Err(Issue::warning(Code::TargetChanged, message).at("enddate", dates[1].as_deref().unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::importer::Changes;
+
+    fn course(start: &str, end: &str) -> Existing {
+        let mut fields = vec![None; FIELDS];
+        (fields[STARTDATE], fields[ENDDATE]) = (Some(start.to_owned()), Some(end.to_owned()));
+        Existing { id: 1, version: Some(1), fields, turns: 0 }
+    }
+
+    fn back(turn: i16, field: usize, to: Option<&str>) -> Plan {
+        let mut changes = Changes::default();
+        changes.write(field, FIELDS, None, to);
+        Plan { turn, changes, ..Plan::idle(2, Action::Update, Vec::new()) }
+    }
+
+    #[test]
+    fn an_undo_leaves_no_course_that_ends_before_it_starts() {
+        let course = course("2024-01-01", "2030-01-01");
+        for (plans, is_fine) in [
+            (vec![back(1, ENDDATE, Some("2025-01-01"))], true),
+            (vec![back(1, ENDDATE, Some("2023-01-01"))], false),
+            (vec![back(1, ENDDATE, None)], true),
+            (vec![back(1, STARTDATE, Some("2030-01-02"))], false),
+            (vec![back(2, ENDDATE, Some("2030-06-01")), back(1, STARTDATE, Some("2030-01-02"))], false),
+            (vec![back(1, ENDDATE, Some("2030-06-01")), back(2, STARTDATE, Some("2030-01-02"))], true),
+        ] {
+            assert_eq!(check_period(Some(&course), &plans).is_ok(), is_fine, "{}", plans.len());
+        }
+        assert!(check_period(None, &[back(1, ENDDATE, Some("2023-01-01"))]).is_ok(), "it is not there");
+    }
+}

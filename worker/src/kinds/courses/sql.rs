@@ -1,6 +1,6 @@
 //! All that courses ask the database; their categories are in the file beside.
 
-use super::{Found, categories::Categories};
+use super::categories::Categories;
 use crate::{
     error::StageError,
     kinds::{
@@ -12,21 +12,21 @@ use muster_shared::model::ids::SiteId;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// A course.
-struct Record {
-    id: i64,
+/// A course as it is stored.
+pub(super) struct Course {
+    pub(super) id: i64,
     version: i64,
-    shortname: String,
+    pub(super) shortname: String,
     fullname: String,
     idnumber: String,
-    category_id: i64,
+    pub(super) category_id: i64,
     summary: String,
     visible: bool,
     startdate: Option<chrono::NaiveDate>,
     enddate: Option<chrono::NaiveDate>,
 }
 
-impl Record {
+impl Course {
     fn existing(self, categories: &Categories) -> Existing {
         let fields = vec![
             Some(self.shortname),
@@ -43,39 +43,42 @@ impl Record {
     }
 }
 
+/// Courses by their short names, in the categories that are known.
+pub(super) fn by_shortname(courses: Vec<Course>, categories: &Categories) -> HashMap<String, Existing> {
+    courses.into_iter().map(|course| (course.shortname.clone(), course.existing(categories))).collect()
+}
+
+/// Courses by their ids, in the categories that are known.
+pub(super) fn by_id(courses: Vec<Course>, categories: &Categories) -> HashMap<i64, Existing> {
+    courses.into_iter().map(|course| (course.id, course.existing(categories))).collect()
+}
+
 statements_of_records!("lms.courses");
 
-/// The courses of these keys.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String], categories: &Categories) -> Result<Found, StageError> {
-    let rows = sqlx::query_as!(
-        Record,
+/// The courses of these short names.
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Vec<Course>, StageError> {
+    Ok(sqlx::query_as!(
+        Course,
         "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
            FROM lms.courses WHERE site_id = $1 AND shortname = ANY ($2)",
         site.0,
         keys,
     )
     .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.shortname.clone(), row.existing(categories))).collect())
+    .await?)
 }
 
 /// The courses of these ids.
-pub(super) async fn of_ids(
-    conn: &mut PgConnection,
-    site: SiteId,
-    ids: &[i64],
-    categories: &Categories,
-) -> Result<HashMap<i64, Existing>, StageError> {
-    let rows = sqlx::query_as!(
-        Record,
+pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<Vec<Course>, StageError> {
+    Ok(sqlx::query_as!(
+        Course,
         "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
            FROM lms.courses WHERE id = ANY ($2) AND site_id = $1",
         site.0,
         ids,
     )
     .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.existing(categories))).collect())
+    .await?)
 }
 
 /// Those of the courses in which somebody is.
@@ -104,10 +107,9 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
                 startdate   = CASE WHEN p.mask & 128 <> 0 THEN p.after[8]::date ELSE c.startdate END,
                 enddate     = CASE WHEN p.mask & 256 <> 0 THEN p.after[9]::date ELSE c.enddate END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $2, $3) p
+           FROM muster.plans_in_turn($1, $2, $3, $4) p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($5) AND c.id = p.target_id AND c.site_id + 0 = $6",
+          WHERE p.action::text = 'u' AND p.mask <> 0 AND c.id = p.target_id AND c.site_id + 0 = $5",
         turn.piece.site.0,
     )
     .execute(conn)
@@ -120,12 +122,12 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_of($1, $2, $3) p
+                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_in_turn($1, $2, $3, $4) p
                   LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
-                 WHERE p.turn = $4 AND p.action::text = 'c' AND p.subject <> ALL ($5)),
+                 WHERE p.action::text = 'c'),
            made AS (
                 INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
-                SELECT target_id, $6, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
+                SELECT target_id, $5, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"

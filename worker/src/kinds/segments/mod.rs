@@ -5,11 +5,11 @@ mod sql;
 
 use super::{
     cells::Cells,
-    details::{Existing, Records},
-    importer::{Executed, Identity, Importer, Piece, Plan, Planned, StagedRow, Turn},
+    details::{Existing, Open, Records},
+    importer::{Executed, Identity, Importer, Piece, Plan, Planned, Turn},
     reversal,
 };
-use crate::{error::StageError, validate::header::Header};
+use crate::{error::StageError, rows::Rows, validate::header::Header};
 use async_trait::async_trait;
 use muster_shared::{
     model::{
@@ -24,7 +24,7 @@ use muster_shared::{
     store::imports::Import,
 };
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Positions in a plan's fields.
 const FIELDS: usize = 4;
@@ -42,11 +42,12 @@ pub(super) struct Segments {
     site: SiteId,
     recipe: Recipe,
     mode: Mode,
+    open: Open,
 }
 
 impl Segments {
     pub(super) fn new(import: &Import, header: Header) -> Self {
-        Self { header, site: import.site_id, recipe: import.recipe, mode: import.settings.mode }
+        Self { header, site: import.site_id, recipe: import.recipe, mode: import.settings.mode, open: Open::default() }
     }
 }
 
@@ -57,9 +58,10 @@ impl Importer for Segments {
         Identity { key, claims: Vec::new() }
     }
 
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError> {
-        let keys = super::keys(rows);
-        let existing = sql::find(conn, self.site, &keys).await?;
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {
+        let keys = super::keys(&rows.all);
+        let mut existing = sql::find(conn, self.site, &keys).await?;
+        self.open.resume(rows, &mut existing);
         let ids = super::reserve_ids(conn, "lms.segments", super::missing(&keys, &existing)).await?.into_iter();
         let mut records = Records {
             mode: self.mode,
@@ -74,7 +76,7 @@ impl Importer for Segments {
             ids,
         };
         let mut planned = Planned::default();
-        for row in rows {
+        for row in &rows.all {
             let plan = records.plan(row, row::read(row, &Cells::new(&self.header, &row.cells)));
             match plan.action {
                 Action::Create => planned.effects.segments_created += 1,
@@ -83,6 +85,7 @@ impl Importer for Segments {
             }
             planned.plans.push(plan);
         }
+        self.open.keep(rows, records.existing);
         Ok(planned)
     }
 
@@ -90,10 +93,11 @@ impl Importer for Segments {
         let ids = reversal::subjects(done);
         let present = sql::of_ids(conn, self.site, &ids).await?;
         let found = sql::find(conn, self.site, &reversal::returning(done, IDNUMBER)).await?;
-        let used = sql::used(conn, &ids).await?.into_iter().collect();
+        let mut used: HashSet<i64> = sql::used(conn, &ids).await?.into_iter().collect();
+        used.extend(sql::managed(conn, &ids).await?);
         let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
         let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let (plans, actions) = records.plan(done, Ok);
+        let (plans, actions) = records.plan(done, |_, plans| Ok(plans));
         let effects = Effects {
             segments_created: actions.create,
             segments_updated: actions.update,
@@ -105,7 +109,9 @@ impl Importer for Segments {
 
     async fn depended_on(&self, conn: &mut PgConnection, _piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
         sql::lock_whole(conn, self.site, subjects).await?;
-        sql::used(conn, subjects).await
+        let mut depended_on = sql::used(conn, subjects).await?;
+        depended_on.extend(sql::managed(conn, subjects).await?);
+        Ok(depended_on)
     }
 
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {

@@ -68,6 +68,11 @@ pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64
     .await?)
 }
 
+/// Those of the segments that a rule fills.
+pub(super) async fn managed(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
+    Ok(sqlx::query_scalar!("SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed", ids).fetch_all(conn).await?)
+}
+
 /// Updates segments; how many.
 pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
     let done = in_turn!(
@@ -77,9 +82,8 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
                 description = CASE WHEN p.mask & 4 <> 0 THEN p.after[3] ELSE s.description END,
                 visible     = CASE WHEN p.mask & 8 <> 0 THEN p.after[4]::boolean ELSE s.visible END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $2, $3) p
-          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($5) AND s.id = p.target_id AND s.site_id + 0 = $6",
+           FROM muster.plans_in_turn($1, $2, $3, $4) p
+          WHERE p.action::text = 'u' AND p.mask <> 0 AND s.id = p.target_id AND s.site_id + 0 = $5",
         turn.piece.site.0,
     )
     .execute(conn)
@@ -92,11 +96,11 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_of($1, $2, $3)
-                 WHERE turn = $4 AND action::text = 'c' AND subject <> ALL ($5)),
+                SELECT target_id, after FROM muster.plans_in_turn($1, $2, $3, $4)
+                 WHERE action::text = 'c'),
            made AS (
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
-                SELECT target_id, $6, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
+                SELECT target_id, $5, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,

@@ -3,8 +3,9 @@
 use super::row::Columns;
 use crate::error::StageError;
 use muster_shared::model::{
+    budget::Budget,
     ids::SiteId,
-    suggest::{MAX_CHARS, nearest},
+    suggest::{Lexicon, nearest},
 };
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -17,17 +18,12 @@ pub(super) struct Directory {
     roles: HashMap<String, i32>,
     /// ID numbers of segments by their names in lower case: people type what they see.
     by_name: HashMap<String, String>,
-    /// What was looked for in vain, and what it was like.
-    segments_like: HashMap<String, Option<String>>,
-    courses_like: HashMap<String, Option<String>>,
-    compared: usize,
+    segments_like: Likes,
+    courses_like: Likes,
+    /// Characters that may still be compared for the rows in hand; then suggestions cease. A file whose every line names something else
+    /// that is unknown needs another look than suggestions.
+    pub(super) comparisons: u64,
 }
-
-/// So many names are compared in a stage by one lane, some 2 s of work; then suggestions cease. A file whose every line names
-/// something else that is unknown needs another look than suggestions.
-const MAX_COMPARED: usize = 1_000_000;
-/// Each name counts for so many at least, so that those that are kept have a bound too.
-const MIN_COMPARED: usize = 100;
 
 /// A segment that lines may name.
 #[derive(Debug)]
@@ -35,6 +31,26 @@ pub(super) struct Segment {
     pub(super) id: i64,
     /// Its members are chosen by a rule.
     pub(super) is_managed: bool,
+}
+
+/// What was looked for in vain among some names, and what it was like.
+#[derive(Debug, Default)]
+struct Likes {
+    /// Made when first needed.
+    lexicon: Option<Lexicon>,
+    found: HashMap<String, Option<String>>,
+}
+
+impl Likes {
+    fn of<T>(&mut self, given: &str, known: &HashMap<String, T>, comparisons: &mut u64) -> Option<String> {
+        if let Some(found) = self.found.get(given) {
+            return found.clone();
+        }
+        let lexicon = self.lexicon.get_or_insert_with(|| Lexicon::of(known.keys().cloned()));
+        let near = lexicon.nearest(given, comparisons).map(str::to_owned);
+        self.found.insert(given.to_owned(), near.clone());
+        near
+    }
 }
 
 impl Directory {
@@ -58,6 +74,13 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Other rows are in hand now.
+    pub(super) fn begin(&mut self) {
+        self.comparisons = Budget::PIECE.comparisons();
+        self.segments_like.found.clear();
+        self.courses_like.found.clear();
+    }
+
     pub(super) fn segment(&self, idnumber: &str) -> Option<&Segment> {
         self.segments.get(idnumber)
     }
@@ -75,12 +98,12 @@ impl Directory {
         if let Some(idnumber) = self.by_name.get(&given.to_lowercase()) {
             return Some(idnumber.clone());
         }
-        like(given, &self.segments, &mut self.segments_like, &mut self.compared)
+        self.segments_like.of(given, &self.segments, &mut self.comparisons)
     }
 
     /// A course that was probably meant.
     pub(super) fn like_course(&mut self, given: &str) -> Option<String> {
-        like(given, &self.courses, &mut self.courses_like, &mut self.compared)
+        self.courses_like.of(given, &self.courses, &mut self.comparisons)
     }
 
     /// The roles there are, for messages, and the one that was probably meant.
@@ -89,19 +112,4 @@ impl Directory {
         roles.sort_unstable();
         (roles.join(", "), nearest(given, roles))
     }
-}
-
-/// The nearest of the known keys, looked for once.
-fn like<T>(given: &str, known: &HashMap<String, T>, found: &mut HashMap<String, Option<String>>, compared: &mut usize) -> Option<String> {
-    if let Some(found) = found.get(given) {
-        return found.clone();
-    }
-    if *compared > MAX_COMPARED || given.chars().count() > MAX_CHARS {
-        return None;
-    }
-    // What is found is kept, even where there is nothing to compare with.
-    *compared += known.len().max(MIN_COMPARED);
-    let near = nearest(given, known.keys().map(String::as_str)).map(str::to_owned);
-    found.insert(given.to_owned(), near.clone());
-    near
 }

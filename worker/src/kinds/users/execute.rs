@@ -8,7 +8,7 @@ use crate::{
 };
 use muster_shared::model::{ids::SiteId, tally::Effects};
 use sqlx::{Connection, PgConnection, Postgres, error::DatabaseError, postgres::PgArguments, query::Query};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The versions of people who are still there, locked in the order of their ids if wanted.
 pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
@@ -33,7 +33,6 @@ pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[
 /// Executes one turn: what people leave, details, people who go, new people, then what they join. Only an undo takes away.
 pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
     let mut executed = Executed::default();
-    let mut held = turn.held.to_vec();
     if turn.piece.undoes.is_some() {
         take::away(conn, turn, &mut executed.effects).await?;
     }
@@ -46,18 +45,19 @@ pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Exec
     if turn.creates() {
         let (created, taken) = create(conn, turn).await?;
         executed.effects.users_created = created;
-        held.extend(&taken);
         executed.held = taken;
     }
-    join(conn, Turn { held: &held, ..turn }, &mut executed.effects).await?;
+    join(conn, turn, &executed.held, &mut executed.effects).await?;
     Ok(executed)
 }
 
-/// Who joins what. What the plans say is in memory already: sent as arrays it costs a fraction of reading the plans once more.
-async fn join(conn: &mut PgConnection, turn: Turn<'_>, effects: &mut Effects) -> Result<(), StageError> {
+/// Who joins what, but for those who could not be created. What the plans say is in memory already: sent as arrays it costs a fraction of
+/// reading the plans once more.
+async fn join(conn: &mut PgConnection, turn: Turn<'_>, held: &[i64], effects: &mut Effects) -> Result<(), StageError> {
     let (mut segments, mut courses, mut roles) = (Pairs::default(), Pairs::default(), Vec::new());
     let mut roles_in = Pairs::default();
-    for plan in turn.not_held() {
+    let held: HashSet<i64> = held.iter().copied().collect();
+    for plan in turn.plans.iter().filter(|plan| !held.contains(&plan.subject)) {
         let memberships = &plan.memberships;
         for &segment in &memberships.segments_joined {
             segments.push(plan.subject, segment);
@@ -121,9 +121,8 @@ async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(), StageErro
                 city        = CASE WHEN p.mask & 256 <> 0 THEN p.after[9] ELSE u.city END,
                 country     = CASE WHEN p.mask & 512 <> 0 THEN p.after[10] ELSE u.country END,
                 updated_at  = now()
-           FROM muster.plans_of($1, $2, $3) p
-          WHERE p.turn = $4 AND p.action::text = 'u' AND p.mask <> 0
-            AND p.subject <> ALL ($5) AND u.id = p.target_id AND u.site_id + 0 = $6",
+           FROM muster.plans_in_turn($1, $2, $3, $4) p
+          WHERE p.action::text = 'u' AND p.mask <> 0 AND u.id = p.target_id AND u.site_id + 0 = $5",
         turn.piece.site.0,
     )
     .execute(conn)
@@ -138,10 +137,10 @@ async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64
         turn,
         "INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
                                 city, country, source)
-         SELECT target_id, $6, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
+         SELECT target_id, $5, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
                 coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $1
-           FROM muster.plans_of($1, $2, $3)
-          WHERE turn = $4 AND action::text = 'c' AND subject <> ALL ($5) ORDER BY after[1]",
+           FROM muster.plans_in_turn($1, $2, $3, $4)
+          WHERE action::text = 'c' ORDER BY after[1]",
         turn.piece.site.0,
     );
     match unless_taken(conn, all).await? {
@@ -154,12 +153,12 @@ async fn create_untaken(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64,
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_of($1, $2, $3)
-                 WHERE turn = $4 AND action::text = 'c' AND subject <> ALL ($5)),
+                SELECT target_id, after FROM muster.plans_in_turn($1, $2, $3, $4)
+                 WHERE action::text = 'c'),
            made AS (
                 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
                                        city, country, source)
-                SELECT target_id, $6, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
+                SELECT target_id, $5, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
                        coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
@@ -198,15 +197,17 @@ async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>, pairs: &Pairs) -
     )
 }
 
-/// Enrols from 00:00 of the day of the preview, in the site's time zone.
+/// Enrols from 00:00 of the day of the preview. An older version, which made that preview, left it to this statement when that was.
 async fn enrol(conn: &mut PgConnection, turn: Turn<'_>, pairs: &Pairs) -> Result<i64, StageError> {
     insert_missing!(
         conn,
-        "WITH site AS (
-            SELECT i.ready_at, coalesce(s.settings ->> 'time_zone', 'UTC') AS zone
-              FROM muster.imports i JOIN muster.sites s ON s.id = i.site_id WHERE i.no = $1)
+        "WITH import AS (
+            SELECT coalesce(i.enrols_from, date_trunc('day', i.ready_at AT TIME ZONE s.zone) AT TIME ZONE s.zone) AS enrols_from
+              FROM muster.imports i
+             CROSS JOIN LATERAL (SELECT coalesce(settings ->> 'time_zone', 'UTC') AS zone FROM muster.sites WHERE id = i.site_id) s
+             WHERE i.no = $1)
          INSERT INTO lms.enrolments (user_id, course_id, starts_at, source)
-         SELECT person, course, (SELECT date_trunc('day', ready_at AT TIME ZONE zone) AT TIME ZONE zone FROM site), $1
+         SELECT person, course, (SELECT enrols_from FROM import), $1
            FROM unnest($2::bigint[], $3::bigint[]) p (person, course)",
         turn.piece.import_no.0,
         &pairs.people,

@@ -4,15 +4,15 @@
 //! read it once, while a join of five thousand keys with the people of a new site took four seconds a batch. `+ 0` keeps the second
 //! array out of the index, which would be searched for each pair of both.
 
-use super::{Rules, field, row::Row};
+use super::{EMAIL_CLAIM, Rules, field, row::Row};
 use crate::{error::StageError, kinds};
 use muster_shared::model::{
-    ids::SiteId,
+    ids::{ImportNo, SiteId},
     settings::{ExistingDetails, Mode},
-    suggest::nearest,
+    suggest::Lexicon,
 };
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// So many unknown people of a batch are looked for under another spelling.
 const MAX_SUGGESTIONS: usize = 100;
@@ -45,13 +45,14 @@ pub(super) struct Site {
     pub(super) suggestions: HashMap<String, String>,
 }
 
-/// Looks all of it up. `repeated`: usernames that several rows have.
+/// Looks all of it up. `repeated`: usernames that several rows have. `comparisons`: characters that may still be compared.
 pub(super) async fn find(
     conn: &mut PgConnection,
     site: SiteId,
     rules: Rules,
     rows: &[Row<'_>],
     repeated: &HashSet<String>,
+    comparisons: &mut u64,
 ) -> Result<Site, StageError> {
     let keys = distinct(rows.iter().filter_map(|row| row.key.clone()));
     let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
@@ -63,13 +64,94 @@ pub(super) async fn find(
         found.emails = holders(conn, site, &emails).await?;
     }
     if rules.mode == Mode::UpdateOnly {
-        found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)]).await?;
+        found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)], comparisons).await?;
     } else {
         found.ids = kinds::reserve_ids(conn, "lms.users", unknown.len()).await?.into_iter();
     }
     memberships(conn, rows, &mut found).await?;
     courses(conn, rows, &mut found).await?;
     Ok(found)
+}
+
+/// Who keeps an address that several people of a file have: the first line that names it and would write it. By the first line that names
+/// it, whoever writes; remembered for the stage.
+#[derive(Debug, Default)]
+pub(super) struct Keepers(HashMap<i32, Option<Keeper>>);
+
+/// A line, and whom it is about.
+#[derive(Debug)]
+struct Keeper {
+    line: i32,
+    key: Option<String>,
+}
+
+/// So many lines that name an address are asked whether they would write it. Past that whoever takes it first has it.
+const MAX_ASKED: i64 = 1_000;
+/// So many are remembered.
+const MAX_KEEPERS: usize = 100_000;
+
+impl Keepers {
+    /// Corrects the lines by which rows are told that their address is somebody else's.
+    pub(super) async fn settle(
+        &mut self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+        site: SiteId,
+        rules: Rules,
+        rows: &mut [Row<'_>],
+    ) -> Result<(), StageError> {
+        let Some(of_existing) = rules.write_details_of_existing() else { return Ok(()) };
+        let asked = distinct(rows.iter().filter_map(|row| row.email_named_on).filter(|line| !self.0.contains_key(line)));
+        if !asked.is_empty() {
+            self.look_up(conn, import, site, of_existing, &asked).await?;
+        }
+        for row in rows {
+            let Some(first) = row.email_named_on else { continue };
+            let keeper = self.0.get(&first).and_then(Option::as_ref).filter(|keeper| keeper.key.is_none() || keeper.key != row.key);
+            row.email_named_on = keeper.map(|keeper| keeper.line).filter(|line| *line < row.line);
+        }
+        Ok(())
+    }
+
+    async fn look_up(
+        &mut self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+        site: SiteId,
+        of_existing: bool,
+        first_lines: &[i32],
+    ) -> Result<(), StageError> {
+        let rows = sqlx::query!(
+            r#"SELECT f.line AS "first_line!", k.line AS "line!", k.key
+                 FROM unnest($3::integer[]) f (line)
+                CROSS JOIN LATERAL (
+                      SELECT r.line, r.key
+                        FROM (SELECT f.line
+                               UNION ALL
+                             (SELECT c.line FROM muster.import_clashes c
+                               WHERE c.import_no = $2 AND c.claim = $4 AND c.first_line = f.line
+                               ORDER BY c.line LIMIT $6)) named (line)
+                        JOIN muster.import_rows r ON r.import_no = $2 AND r.line = named.line
+                       WHERE r.key IS NULL
+                          OR $5 = EXISTS (SELECT FROM lms.users u WHERE u.site_id = $1 AND u.username = r.key AND u.deleted_at IS NULL)
+                       ORDER BY r.line
+                       LIMIT 1) k"#,
+            site.0,
+            import.0,
+            first_lines,
+            EMAIL_CLAIM,
+            of_existing,
+            MAX_ASKED,
+        )
+        .fetch_all(conn)
+        .await?;
+        if self.0.len() > MAX_KEEPERS {
+            self.0.clear();
+        }
+        self.0.extend(first_lines.iter().map(|&line| (line, None)));
+        self.0.extend(rows.into_iter().map(|row| (row.first_line, Some(Keeper { line: row.line, key: row.key }))));
+        Ok(())
+    }
 }
 
 /// Each once and in order, as the indexes have them.
@@ -211,7 +293,12 @@ pub(super) async fn roles(conn: &mut PgConnection, people: &[i64], courses: &[i6
 }
 
 /// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.
-async fn suggestions(conn: &mut PgConnection, site: SiteId, unknown: &[String]) -> Result<HashMap<String, String>, StageError> {
+async fn suggestions(
+    conn: &mut PgConnection,
+    site: SiteId,
+    unknown: &[String],
+    comparisons: &mut u64,
+) -> Result<HashMap<String, String>, StageError> {
     let rows = sqlx::query!(
         r#"SELECT k.key AS "key!", u.username AS "username!", u.email_key = k.key AS "is_address!"
              FROM unnest($2::text[]) k (key)
@@ -229,7 +316,7 @@ async fn suggestions(conn: &mut PgConnection, site: SiteId, unknown: &[String]) 
     )
     .fetch_all(conn)
     .await?;
-    let mut candidates: HashMap<String, Vec<String>> = HashMap::new();
+    let mut candidates: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut suggestions = HashMap::new();
     for row in rows {
         if row.is_address {
@@ -239,7 +326,7 @@ async fn suggestions(conn: &mut PgConnection, site: SiteId, unknown: &[String]) 
         }
     }
     for (key, usernames) in candidates {
-        if let Some(near) = nearest(&key, usernames.iter().map(String::as_str)) {
+        if let Some(near) = Lexicon::of(usernames).nearest(&key, comparisons) {
             suggestions.entry(key).or_insert_with(|| near.to_owned());
         }
     }

@@ -1,11 +1,16 @@
 //! What plans about people rest on besides the people, whose versions do not tell: that the segments and courses which they name are
-//! there, and that the people still have what the plans take for granted.
+//! there, that no rule fills those segments, that addresses are free, that the people still have what the plans take for granted, and
+//! that an enrolment which an undo ends is as it was given. All of it is looked at again, in this one list, under the lock.
 
-use super::find::{self, distinct};
+use super::{
+    field,
+    find::{self, distinct},
+};
 use crate::{
     error::StageError,
-    kinds::importer::{ADDS_ROLE, ENROLS, Memberships, Outline, Piece, Shaken},
+    kinds::importer::{ADDS_ROLE, ENDS_ENROLMENT, ENROLS, Memberships, Outline, Piece, Shaken},
 };
+use muster_shared::model::plan::Action;
 use sqlx::PgConnection;
 use std::collections::HashSet;
 
@@ -20,31 +25,52 @@ struct Present {
     roles: HashSet<(i64, i64, i32)>,
 }
 
-/// Looks after both. The segments and courses that are named are locked against removal, in the order of their ids.
+/// The segments that plans name, and are there.
+#[derive(Default)]
+struct Segments {
+    there: Vec<i64>,
+    managed: HashSet<i64>,
+}
+
+/// Looks after all of it. The segments and courses that are named are locked against removal, in the order of their ids.
 pub(super) async fn shaken(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Shaken, StageError> {
     let is_undo = piece.undoes.is_some();
-    let gone = of_what_is_gone(conn, piece, plans).await?;
+    let segments = Segments::lock(conn, piece, plans).await?;
+    let gone = of_what_is_gone(conn, piece, plans, &segments).await?;
+    let is_managed = |plan: &&Outline| touched_segments(plan).any(|segment| segments.managed.contains(&segment));
+    let managed = distinct(plans.iter().filter(is_managed).map(|plan| plan.subject));
+    let taken = with_taken_addresses(conn, piece, plans).await?;
     let present = Present::look_up(conn, plans).await?;
     let by_person = plans.chunk_by(|one, next| one.subject == next.subject);
     let changed = by_person.filter(|plans| present.lacks_for(plans, is_undo)).map(|plans| plans[0].subject);
-    Ok(Shaken { gone, changed: changed.collect() })
+    let mut changed: Vec<i64> = changed.collect();
+    changed.extend(with_doubtful_enrolments(conn, piece, plans).await?);
+    Ok(Shaken { gone, managed, taken, changed })
+}
+
+impl Segments {
+    async fn lock(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Self, StageError> {
+        let named = distinct(plans.iter().flat_map(touched_segments));
+        if named.is_empty() {
+            return Ok(Self::default());
+        }
+        let rows = sqlx::query!(
+            "SELECT id, is_managed FROM lms.segments WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
+            &named,
+            piece.site.0,
+        )
+        .fetch_all(conn)
+        .await?;
+        let managed = rows.iter().filter(|row| row.is_managed).map(|row| row.id).collect();
+        Ok(Self { there: rows.into_iter().map(|row| row.id).collect(), managed })
+    }
 }
 
 /// People whose plans name a segment or a course that is gone.
-async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Vec<i64>, StageError> {
+async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece, plans: &[Outline], segments: &Segments) -> Result<Vec<i64>, StageError> {
     let is_undo = piece.undoes.is_some();
-    let segments = distinct(plans.iter().flat_map(named_segments));
     let courses = distinct(plans.iter().flat_map(|plan| named_courses(plan, is_undo)));
-    let (mut segments_there, mut courses_there) = (Vec::new(), Vec::new());
-    if !segments.is_empty() {
-        segments_there = sqlx::query_scalar!(
-            "SELECT id FROM lms.segments WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
-            &segments,
-            piece.site.0,
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-    }
+    let mut courses_there = Vec::new();
     if !courses.is_empty() {
         courses_there = sqlx::query_scalar!(
             "SELECT id FROM lms.courses WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
@@ -54,18 +80,70 @@ async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece, plans: &[Outline
         .fetch_all(conn)
         .await?;
     }
-    if segments_there.len() == segments.len() && courses_there.len() == courses.len() {
-        return Ok(Vec::new());
-    }
     let names_what_is_gone = |plan: &&Outline| {
-        named_segments(plan).any(|segment| segments_there.binary_search(&segment).is_err())
+        named_segments(plan).any(|segment| segments.there.binary_search(&segment).is_err())
             || named_courses(plan, is_undo).any(|course| courses_there.binary_search(&course).is_err())
     };
     Ok(distinct(plans.iter().filter(names_what_is_gone).map(|plan| plan.subject)))
 }
 
+/// People whose plans give them an address that somebody else has by now. Asked for all at once: met one by one in the index, each would
+/// cost a batch that is taken apart down to the person.
+async fn with_taken_addresses(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Vec<i64>, StageError> {
+    let writes_address = |plan: &Outline| plan.action == Action::Update && plan.mask & (1 << field::EMAIL_KEY) != 0;
+    if !plans.iter().any(writes_address) {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT p.subject AS "subject!"
+             FROM muster.plans_of($1, $2, $3) p
+             JOIN lms.users u ON u.site_id = $4 AND u.email_key = p.after[5] AND u.deleted_at IS NULL AND u.id <> p.target_id
+            WHERE p.action::text = 'u' AND p.mask & 16 <> 0"#,
+        piece.import_no.0,
+        piece.low,
+        piece.high,
+        piece.site.0,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// People whose enrolments an undo would end, where these are not as an import gives them: somebody may have changed them since. They
+/// are locked until the transaction ends.
+async fn with_doubtful_enrolments(conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Vec<i64>, StageError> {
+    let Some(undone) = piece.undoes else { return Ok(Vec::new()) };
+    let ended = |plan: &Outline| {
+        let courses = plan.memberships.courses.iter().zip(&plan.memberships.course_does);
+        courses.filter(|(_, does)| *does & ENDS_ENROLMENT != 0).map(|(course, _)| (plan.subject, *course)).collect::<Vec<_>>()
+    };
+    let (people, courses): (Vec<i64>, Vec<i64>) = plans.iter().flat_map(ended).unzip();
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query_scalar!(
+        "WITH ended AS (
+            SELECT e.user_id, e.status, e.starts_at, e.ends_at
+              FROM lms.enrolments e
+             WHERE (e.user_id, e.course_id) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+             ORDER BY e.user_id, e.course_id
+               FOR UPDATE)
+         SELECT e.user_id FROM ended e CROSS JOIN muster.imports i
+          WHERE i.no = $1 AND (e.status <> 0 OR e.ends_at IS NOT NULL OR e.starts_at IS DISTINCT FROM i.enrols_from)",
+        undone.0,
+        &people,
+        &courses,
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 fn named_segments(plan: &Outline) -> impl Iterator<Item = i64> {
     plan.memberships.segments_joined.iter().chain(&plan.memberships.segments_there).copied()
+}
+
+/// Those that it names, and those that an undo takes people out of: they may be gone.
+fn touched_segments(plan: &Outline) -> impl Iterator<Item = i64> {
+    named_segments(plan).chain(plan.memberships.segments_left.iter().copied())
 }
 
 /// An undo names courses too in which it gives nothing: those may be gone.
@@ -150,7 +228,7 @@ mod tests {
             course_roles: courses.iter().map(|course| course.1).collect(),
             course_does: courses.iter().map(|course| course.2).collect(),
         };
-        Outline { line: 2, subject: 7, turn: 1, action: Action::Update, target_version: Some(1), writes: false, memberships }
+        Outline { line: 2, subject: 7, turn: 1, action: Action::Update, target_version: Some(1), mask: 0, memberships }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Lines that describe people: their details, segments and courses.
 
 mod directory;
+mod email;
 mod execute;
 mod find;
 mod ground;
@@ -11,11 +12,13 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, StagedRow, Turn},
+    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, Turn},
 };
-use crate::{error::StageError, validate::header::Header};
+use crate::{error::StageError, rows::Rows, validate::header::Header};
 use async_trait::async_trait;
 use directory::Directory;
+use email::Email;
+use find::Keepers;
 use muster_shared::{
     model::{
         ids::{ImportNo, SiteId},
@@ -25,9 +28,11 @@ use muster_shared::{
     },
     store::imports::Import,
 };
+use plan::Open;
 use row::Columns;
 use sqlx::PgConnection;
 use std::collections::HashMap;
+use tokio::task::block_in_place;
 
 /// Positions in a plan's fields.
 mod field {
@@ -62,6 +67,16 @@ impl Rules {
     fn write_details(self) -> bool {
         self.mode != Mode::UpdateOnly || self.details == ExistingDetails::Override
     }
+
+    /// Whose details lines write: those of people who are there, or of people who are not. `None`: of both.
+    fn write_details_of_existing(self) -> Option<bool> {
+        match (self.mode, self.details) {
+            (Mode::CreateAndUpdate, ExistingDetails::Override) => None,
+            (Mode::CreateOnly | Mode::CreateAndUpdate, _) => Some(false),
+            // Whoever is unknown is skipped, or rejected; a line that is rejected keeps what it names.
+            (Mode::UpdateOnly, _) => (!self.recipe.spec().unknown_is_error).then_some(true),
+        }
+    }
 }
 
 /// Imports people.
@@ -69,16 +84,29 @@ pub(super) struct Users {
     columns: Columns,
     header: Header,
     site: SiteId,
+    import_no: ImportNo,
     rules: Rules,
     /// Loaded when first needed, kept for the stage.
     directory: Option<Directory>,
+    /// The person about whom the next rows may go on.
+    open: Option<Open>,
+    keepers: Keepers,
 }
 
 impl Users {
     pub(super) fn new(import: &Import, header: Header) -> Self {
         let rules =
             Rules { recipe: import.recipe, mode: import.settings.mode, details: import.settings.existing_details.unwrap_or_default() };
-        Self { columns: Columns::of(&header), header, site: import.site_id, rules, directory: None }
+        Self {
+            columns: Columns::of(&header),
+            header,
+            site: import.site_id,
+            import_no: import.no,
+            rules,
+            directory: None,
+            open: None,
+            keepers: Keepers::default(),
+        }
     }
 }
 
@@ -88,20 +116,34 @@ impl Importer for Users {
         let text = |position: Option<usize>| position.and_then(|position| cells.at(position)).and_then(|cell| cell.filled());
         let key = text(self.columns.username).map(standard_username).filter(|key| !key.is_empty());
         // Whether it will be written is for preview to say, whose settings may be others.
-        let email = text(self.columns.email).map(str::to_lowercase);
+        let email = text(self.columns.email).map(|text| Email::read(text).map_or_else(|| text.to_lowercase(), |email| email.key));
         Identity { key, claims: if email.is_some() { vec![email] } else { Vec::new() } }
     }
 
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &[StagedRow]) -> Result<Planned, StageError> {
+    fn memberships_of_line(&self) -> u64 {
+        // A course is an enrolment and a role.
+        (self.columns.segments.len() + 2 * self.columns.courses.len()) as u64
+    }
+
+    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {
         let directory = match self.directory.take() {
             Some(directory) => directory,
             None => Directory::load(conn, self.site, &self.columns).await?,
         };
         let directory = self.directory.insert(directory);
-        let read: Vec<_> = rows.iter().map(|row| row::read(row, &Cells::new(&self.header, &row.cells), &self.columns, directory)).collect();
-        let repeated = plan::repeated(&read);
-        let site = find::find(conn, self.site, self.rules, &read, &repeated).await?;
-        Ok(plan::plan(self.rules, read, site, repeated))
+        directory.begin();
+        let (header, columns) = (&self.header, &self.columns);
+        let open = self.open.take().filter(|_| rows.go_on);
+        // Looking for what was meant takes a moment, in which nobody else should have to wait for this thread.
+        let mut read: Vec<_> =
+            block_in_place(|| rows.all.iter().map(|row| row::read(row, &Cells::new(header, &row.cells), columns, directory)).collect());
+        self.keepers.settle(conn, self.import_no, self.site, self.rules, &mut read).await?;
+        let last = rows.all.last().filter(|_| !rows.are_last).and_then(|row| row.key.clone());
+        let repeated = plan::repeated(&read, last.iter().chain(open.as_ref().map(Open::key)));
+        let site = find::find(conn, self.site, self.rules, &read, &repeated, &mut directory.comparisons).await?;
+        let (planned, open) = block_in_place(|| plan::plan(self.rules, read, site, repeated, open, last));
+        self.open = open;
+        Ok(planned)
     }
 
     async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {

@@ -2,7 +2,9 @@
 //! the earlier ones would do.
 
 use super::{
-    Rules, field,
+    Rules,
+    email::Email,
+    field,
     find::{Person, Site},
     row::Row,
 };
@@ -17,22 +19,50 @@ use std::collections::{HashMap, HashSet};
 /// Details without which nobody is created.
 const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
 
-/// Plans rows that are complete by person and in the order of their lines. A row is let go of when it is planned, and so is a person
-/// whom no other row is about: at no time are all rows, people and plans in memory together. `repeated`: usernames that several
-/// rows have.
-pub(super) fn plan(rules: Rules, rows: Vec<Row<'_>>, site: Site, repeated: HashSet<String>) -> Planned {
+/// Plans rows in the order of person and line. A row is let go of when it is planned, and so is a person whom no other row is about: at
+/// no time are all rows, people and plans in memory together. `repeated`: usernames that several rows have. `open`: about whom the rows go
+/// on. `last`: about whom more rows may come, who is given back.
+pub(super) fn plan(
+    rules: Rules,
+    rows: Vec<Row<'_>>,
+    site: Site,
+    repeated: HashSet<String>,
+    open: Option<Open>,
+    last: Option<String>,
+) -> (Planned, Option<Open>) {
     let mut planner = Planner { rules, site, repeated, subjects: HashMap::new(), planned: Planned::default() };
+    if let Some(open) = open {
+        planner.resume(open);
+    }
     for row in rows {
         let plan = planner.plan(row);
         planner.planned.plans.push(plan);
     }
-    planner.planned
+    let open = last.and_then(|key| planner.open(key));
+    (planner.planned, open)
 }
 
-/// Usernames that several rows have.
-pub(super) fn repeated(rows: &[Row<'_>]) -> HashSet<String> {
+/// Usernames that several rows have, and those of whom other pieces have rows.
+pub(super) fn repeated<'a>(rows: &[Row<'_>], elsewhere: impl IntoIterator<Item = &'a String>) -> HashSet<String> {
     let mut seen = HashSet::with_capacity(rows.len());
-    rows.iter().filter_map(|row| row.key.as_ref()).filter(|key| !seen.insert(*key)).cloned().collect()
+    let mut repeated: HashSet<String> = elsewhere.into_iter().cloned().collect();
+    repeated.extend(rows.iter().filter_map(|row| row.key.as_ref()).filter(|key| !seen.insert(*key)).cloned());
+    repeated
+}
+
+/// A person about whom the next rows may go on, with all that the lines so far would leave them.
+pub(super) struct Open {
+    key: String,
+    subject: Subject,
+    segments: Vec<(i64, i64)>,
+    enrolments: Vec<((i64, i64), i16)>,
+    roles: Vec<(i64, i64, i32)>,
+}
+
+impl Open {
+    pub(super) fn key(&self) -> &String {
+        &self.key
+    }
 }
 
 /// A person as the lines so far would leave them.
@@ -55,6 +85,33 @@ struct Planner {
 }
 
 impl Planner {
+    /// Goes on about a person.
+    fn resume(&mut self, open: Open) {
+        self.site.segments.extend(open.segments);
+        self.site.enrolments.extend(open.enrolments);
+        self.site.roles.extend(open.roles);
+        self.subjects.insert(open.key, open.subject);
+    }
+
+    /// The person, if there is one, for whoever goes on.
+    fn open(&mut self, key: String) -> Option<Open> {
+        let subject = self.subjects.remove(&key)?;
+        let id = subject.id;
+        Some(Open {
+            segments: self.site.segments.iter().filter(|(person, _)| *person == id).copied().collect(),
+            enrolments: self
+                .site
+                .enrolments
+                .iter()
+                .filter(|((person, _), _)| *person == id)
+                .map(|(place, status)| (*place, *status))
+                .collect(),
+            roles: self.site.roles.iter().filter(|(person, ..)| *person == id).copied().collect(),
+            key,
+            subject,
+        })
+    }
+
     fn plan(&mut self, mut row: Row<'_>) -> Plan {
         let Some(key) = row.key.take() else {
             return Plan::idle(row.line, Action::Reject, row.issues);
@@ -136,6 +193,12 @@ impl Planner {
             if value.is_some() && *value != subject.fields[i] {
                 changes.write(i, field::COUNT, subject.fields[i].as_deref(), value.as_deref());
             }
+        }
+        // An address that was stored in another spelling, before there was one form, is the same.
+        let stored = || subject.fields[field::EMAIL].as_deref().and_then(Email::read).map(|email| email.address);
+        if changes.mask & (1 << field::EMAIL) != 0 && stored() == row.details[field::EMAIL] {
+            changes.leave(field::EMAIL);
+            changes.leave(field::EMAIL_KEY);
         }
         if changes.mask & (1 << field::EMAIL_KEY) != 0 {
             self.check_email(row, Some(subject.id), issues);

@@ -44,8 +44,8 @@ async fn leave_segments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, 
         turn,
         "WITH gone AS (
             DELETE FROM lms.segment_members m
-             USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.segments_left) s (id)
-             WHERE p.turn = $4 AND p.subject <> ALL ($5) AND m.user_id = p.target_id AND m.segment_id = s.id AND m.source = $6
+             USING muster.plans_in_turn($1, $2, $3, $4) p CROSS JOIN unnest(p.segments_left) s (id)
+             WHERE m.user_id = p.target_id AND m.segment_id = s.id AND m.source = $5
             RETURNING p.line, to_jsonb(m) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'segment', record FROM gone",
         turn.piece.undoes.map(|undone| undone.0),
@@ -60,9 +60,9 @@ async fn take_roles(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, Stag
         turn,
         "WITH gone AS (
             DELETE FROM lms.role_assignments r
-             USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
-             WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 8 <> 0
-               AND r.user_id = p.target_id AND r.course_id = c.id AND r.role_id = c.role AND r.source = $6
+             USING muster.plans_in_turn($1, $2, $3, $4) p CROSS JOIN unnest(p.courses, p.course_roles, p.course_does) c (id, role, does)
+             WHERE c.does & 8 <> 0
+               AND r.user_id = p.target_id AND r.course_id = c.id AND r.role_id = c.role AND r.source = $5
             RETURNING p.line, to_jsonb(r) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'course-role', record FROM gone",
         turn.piece.undoes.map(|undone| undone.0),
@@ -78,11 +78,11 @@ async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, 
         turn,
         "WITH gone AS (
             DELETE FROM lms.enrolments e
-             USING muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
-             WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 4 <> 0
-               AND e.user_id = p.target_id AND e.course_id = c.id AND e.source = $6
+             USING muster.plans_in_turn($1, $2, $3, $4) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
+             WHERE c.does & 4 <> 0
+               AND e.user_id = p.target_id AND e.course_id = c.id AND e.source = $5
                AND NOT EXISTS (SELECT FROM lms.role_assignments r
-                                WHERE r.user_id = e.user_id AND r.course_id = e.course_id AND r.source IS DISTINCT FROM $6)
+                                WHERE r.user_id = e.user_id AND r.course_id = e.course_id AND r.source IS DISTINCT FROM $5)
             RETURNING p.line, to_jsonb(e) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'enrolment', record FROM gone",
         turn.piece.undoes.map(|undone| undone.0),
@@ -97,8 +97,8 @@ pub(super) async fn people(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
     let deleted = in_turn!(
         turn,
         "DELETE FROM lms.users u
-          USING muster.plans_of($1, $2, $3) p
-          WHERE p.turn = $4 AND p.action::text = 'd' AND p.subject <> ALL ($5) AND u.id = p.target_id AND u.site_id + 0 = $6",
+          USING muster.plans_in_turn($1, $2, $3, $4) p
+          WHERE p.action::text = 'd' AND u.id = p.target_id AND u.site_id + 0 = $5",
         turn.piece.site.0,
     )
     .execute(conn)
@@ -113,10 +113,10 @@ pub(super) async fn enrol_again(conn: &mut PgConnection, turn: Turn<'_>) -> Resu
         "INSERT INTO lms.enrolments (user_id, course_id, status, starts_at, ends_at, source)
          SELECT p.target_id, c.id, (r.record ->> 'status')::smallint, (r.record ->> 'starts_at')::timestamptz,
                 (r.record ->> 'ends_at')::timestamptz, $1
-           FROM muster.plans_of($1, $2, $3) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
+           FROM muster.plans_in_turn($1, $2, $3, $4) p CROSS JOIN unnest(p.courses, p.course_does) c (id, does)
            JOIN muster.import_removed r
-             ON r.import_no = $6 AND r.line = p.line AND r.what = 'enrolment' AND (r.record ->> 'course_id')::bigint = c.id
-          WHERE p.turn = $4 AND p.subject <> ALL ($5) AND c.does & 1 <> 0
+             ON r.import_no = $5 AND r.line = p.line AND r.what = 'enrolment' AND (r.record ->> 'course_id')::bigint = c.id
+          WHERE c.does & 1 <> 0
           ORDER BY 1, 2
              ON CONFLICT DO NOTHING",
         turn.piece.undoes.map(|undone| undone.0),

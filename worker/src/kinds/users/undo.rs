@@ -1,6 +1,9 @@
 //! Taking back what an import did to people: their details, then what they joined. A person is taken back whole or not at all.
 
-use super::{field, find::Person};
+use super::{
+    field,
+    find::{Person, distinct},
+};
 use crate::{
     error::StageError,
     kinds::{
@@ -8,6 +11,7 @@ use crate::{
         reversal::{self, Fields, Reversal},
     },
 };
+use chrono::{DateTime, Utc};
 use muster_shared::model::{
     ids::{ImportNo, SiteId},
     issue::{Code, Issue},
@@ -32,12 +36,26 @@ pub(super) struct Now {
     usernames: HashMap<String, i64>,
     emails: HashMap<String, Vec<i64>>,
     segments: HashMap<(i64, i64), bool>,
-    enrolments: HashMap<(i64, i64), bool>,
+    /// Those of the segments whose members a rule chooses.
+    managed: HashSet<i64>,
+    enrolments: HashMap<(i64, i64), (bool, Terms)>,
+    /// On which the undone import enrolled people.
+    terms: Terms,
+    /// On which it enrolled them again, since it was an undo of an undo: by line and course.
+    terms_again: HashMap<(i32, i64), Terms>,
     roles: HashMap<(i64, i64, i32), bool>,
     /// Person and course, where somebody else gave a role.
     others_roles: HashSet<(i64, i64)>,
     /// By line, what it took away: segments, courses, courses with roles.
     taken: HashMap<i32, Taken>,
+}
+
+/// Status, beginning and end of an enrolment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Terms {
+    status: i16,
+    starts_at: Option<DateTime<Utc>>,
+    ends_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Default)]
@@ -74,6 +92,8 @@ impl Now {
         now.look_up_holders(conn, site, done).await?;
         now.look_up_memberships(conn, undone, &ids).await?;
         now.look_up_taken(conn, undone, done).await?;
+        now.look_up_terms(conn, undone, done).await?;
+        now.look_up_managed(conn, done).await?;
         Ok(now)
     }
 
@@ -144,7 +164,8 @@ impl Now {
             self.segments.insert((row.user_id, row.segment_id), row.is_ours);
         }
         let enrolments = sqlx::query!(
-            r#"SELECT user_id, course_id, source IS NOT DISTINCT FROM $2 AS "is_ours!" FROM lms.enrolments WHERE user_id = ANY ($1)"#,
+            r#"SELECT user_id, course_id, status, starts_at, ends_at, source IS NOT DISTINCT FROM $2 AS "is_ours!"
+                 FROM lms.enrolments WHERE user_id = ANY ($1)"#,
             ids,
             undone.0,
         )
@@ -152,7 +173,8 @@ impl Now {
         .await?;
         for row in enrolments {
             self.has(row.user_id, row.is_ours);
-            self.enrolments.insert((row.user_id, row.course_id), row.is_ours);
+            let terms = Terms { status: row.status, starts_at: row.starts_at, ends_at: row.ends_at };
+            self.enrolments.insert((row.user_id, row.course_id), (row.is_ours, terms));
         }
         let roles = sqlx::query!(
             r#"SELECT user_id, course_id, role_id, source IS NOT DISTINCT FROM $2 AS "is_ours!"
@@ -202,6 +224,37 @@ impl Now {
         Ok(())
     }
 
+    /// What an import gives is active, without an end, and begins on one day; what an undo of an undo gave back is as it was taken.
+    async fn look_up_terms(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<(), StageError> {
+        let import =
+            sqlx::query!("SELECT enrols_from, undoes_no FROM muster.imports WHERE no = $1", undone.0).fetch_one(&mut *conn).await?;
+        self.terms.starts_at = import.enrols_from;
+        let Some(taken_by) = import.undoes_no else { return Ok(()) };
+        let lines: Vec<i32> = done.iter().map(|plan| plan.line).collect();
+        let rows = sqlx::query!(
+            r#"SELECT line, (record ->> 'course_id')::bigint AS "course!", (record ->> 'status')::smallint AS "status!",
+                      (record ->> 'starts_at')::timestamptz AS starts_at, (record ->> 'ends_at')::timestamptz AS ends_at
+                 FROM muster.import_removed WHERE import_no = $1 AND line = ANY ($2) AND what = 'enrolment'"#,
+            taken_by,
+            &lines,
+        )
+        .fetch_all(conn)
+        .await?;
+        let terms = rows
+            .into_iter()
+            .map(|row| ((row.line, row.course), Terms { status: row.status, starts_at: row.starts_at, ends_at: row.ends_at }));
+        self.terms_again = terms.collect();
+        Ok(())
+    }
+
+    async fn look_up_managed(&mut self, conn: &mut PgConnection, done: &[Plan]) -> Result<(), StageError> {
+        let joined = done.iter().flat_map(|plan| &plan.memberships.segments_joined);
+        let named = distinct(joined.chain(self.taken.values().flat_map(|taken| &taken.segments)).copied());
+        let managed = sqlx::query_scalar!("SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed", &named);
+        self.managed = managed.fetch_all(conn).await?.into_iter().collect();
+        Ok(())
+    }
+
     /// The plans for the lines of one person, or why the person is left alone.
     fn person(&self, done: &[Plan]) -> Result<Vec<Plan>, Issue> {
         let id = done[0].subject.unwrap_or_default();
@@ -224,10 +277,10 @@ impl Now {
         self.check_names(id, &changes)?;
         let version = person.map(|person| person.version);
         let with_memberships = |(line, changes)| {
-            let (memberships, issues) = self.memberships(id, line);
-            Plan { issues, ..Self::line(line, done, version, changes, memberships) }
+            let (memberships, issues) = self.memberships(id, line)?;
+            Ok(Plan { issues, ..Self::line(line, done, version, changes, memberships) })
         };
-        Ok(done.iter().zip(changes).map(with_memberships).collect())
+        done.iter().zip(changes).map(with_memberships).collect()
     }
 
     fn line(line: &Plan, done: &[Plan], version: Option<i64>, changes: Changes, memberships: Memberships) -> Plan {
@@ -251,7 +304,8 @@ impl Now {
         Ok(())
     }
 
-    fn memberships(&self, person: i64, line: &Plan) -> (Memberships, Vec<Issue>) {
+    /// What a line would take and give back; or, if somebody has changed what it would take, why the person is left alone.
+    fn memberships(&self, person: i64, line: &Plan) -> Result<(Memberships, Vec<Issue>), Issue> {
         let mut memberships = Memberships::default();
         let mut issues = Vec::new();
         let is_ours = |segment: &i64| self.segments.get(&(person, *segment)) == Some(&true);
@@ -259,26 +313,39 @@ impl Now {
         let courses = &line.memberships;
         for ((&course, &role), &does) in courses.courses.iter().zip(&courses.course_roles).zip(&courses.course_does) {
             let takes = if does & ADDS_ROLE != 0 && self.roles.get(&(person, course, role)) == Some(&true) { TAKES_ROLE } else { 0 };
-            let ends = if does & ENROLS != 0 { self.end(person, course, &mut issues) } else { 0 };
+            let ends = if does & ENROLS != 0 { self.end(person, line.line, course, &mut issues)? } else { 0 };
             push(&mut memberships, course, role, takes | ends);
         }
         if let Some(taken) = self.taken.get(&line.line) {
             self.give_back(person, line, taken, &mut memberships);
         }
-        (memberships, issues)
+        let mut touched = memberships.segments_left.iter().chain(&memberships.segments_joined);
+        if touched.any(|segment| self.managed.contains(segment)) {
+            let message = "The members of a segment are chosen by a rule since, so nothing of it is taken back.";
+            return Err(Issue::warning(Code::TargetChanged, message));
+        }
+        Ok((memberships, issues))
     }
 
     /// An enrolment stays while somebody else's role hangs on it.
-    fn end(&self, person: i64, course: i64, issues: &mut Vec<Issue>) -> i16 {
-        if self.enrolments.get(&(person, course)) != Some(&true) {
-            return 0;
+    fn end(&self, person: i64, line: i32, course: i64, issues: &mut Vec<Issue>) -> Result<i16, Issue> {
+        let Some((true, terms)) = self.enrolments.get(&(person, course)) else { return Ok(0) };
+        if *terms != self.given(line, course, *terms) {
+            let message = "The person's enrolment in a course was changed since, so nothing of it is taken back.";
+            return Err(Issue::warning(Code::TargetChanged, message));
         }
         if self.others_roles.contains(&(person, course)) {
             let message = "The person has another role in the course since, so the enrolment stays.";
             issues.push(Issue::warning(Code::EnrolmentKept, message));
-            return 0;
+            return Ok(0);
         }
-        ENDS_ENROLMENT
+        Ok(ENDS_ENROLMENT)
+    }
+
+    /// On which terms the undone import enrolled somebody. When enrolments began is not known of imports that are older than its column.
+    fn given(&self, line: i32, course: i64, present: Terms) -> Terms {
+        let given = self.terms_again.get(&(line, course)).copied().unwrap_or(self.terms);
+        Terms { starts_at: given.starts_at.or(present.starts_at), ..given }
     }
 
     fn give_back(&self, person: i64, line: &Plan, taken: &Taken, memberships: &mut Memberships) {
