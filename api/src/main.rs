@@ -3,6 +3,7 @@
 mod auth;
 mod commands;
 mod config;
+mod connections;
 mod control;
 mod health;
 mod intake;

@@ -1,6 +1,6 @@
 //! The HTTP server: its layers, its beginning and its end.
 
-use crate::{config::Config, problem::Problem, request, routes, state::App};
+use crate::{config::Config, connections, problem::Problem, request, routes, state::App};
 use anyhow::Context;
 use axum::{
     Router,
@@ -37,14 +37,15 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
     // Once somebody listens for it, a file that grows too large fails its upload and does not end the process.
     let _listening = signal(SignalKind::from_raw(SIGXFSZ))?;
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("MUSTER_BIND cannot be used: {}", config.bind))?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let most = connections::most();
+    tracing::info!(address = %listener.local_addr()?, connections = most, "listening");
+    let serving = connections::serve(listener, router(app), most, stop.clone());
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = async { serving.await } => served?,
+        () = serving => {}
         () = overdue => tracing::warn!("some requests were broken off"),
     }
     tracing::info!("stopped");

@@ -2,7 +2,7 @@
 //!
 //! The disk is a small tmpfs where mounting is permitted; else, and in a test of its own everywhere, the api gets a file-size limit.
 
-use super::assert_put_off;
+use super::{assert_put_off, limit};
 use crate::bad_input::uploads::stored;
 use muster_tests::harness::{Muster, Order, eventually};
 use std::{path::PathBuf, process::Command};
@@ -36,7 +36,7 @@ impl Bounds {
     fn file_size(muster: &Muster) -> Self {
         eprintln!("under a file-size limit of {ROOM} bytes");
         let api = muster.api().pid();
-        limit(api, ROOM);
+        limit(api, &format!("fsize={ROOM}"));
         Self::FileSize(api)
     }
 
@@ -44,7 +44,7 @@ impl Bounds {
     fn lift(&self) {
         match self {
             Self::Disk(folder) => std::fs::remove_file(folder.join("filler")).expect("the test's own file"),
-            Self::FileSize(api) => limit(*api, "unlimited"),
+            Self::FileSize(api) => limit(*api, "fsize=unlimited"),
         }
     }
 }
@@ -56,12 +56,6 @@ impl Drop for Bounds {
             let _ = Command::new("umount").arg("-l").arg(folder).status();
         }
     }
-}
-
-fn limit(process: u32, bytes: &str) {
-    let limited = Command::new("prlimit").args(["--pid", &process.to_string(), &format!("--fsize={bytes}:unlimited")]).output();
-    let limited = limited.expect("prlimit, of util-linux, is needed where no disk can be mounted");
-    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
 }
 
 fn segments(count: usize) -> String {

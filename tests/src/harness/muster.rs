@@ -5,7 +5,7 @@ use super::{
     binaries, database,
     patience::{eventually, within},
     ports,
-    process::Process,
+    process::{Process, limited},
     redis::Redis,
     site::Site,
     story,
@@ -49,6 +49,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     site: Value,
     has_own_postgres: bool,
+    descriptors: Option<u32>,
 }
 
 /// One worker; the first that was started has number 0.
@@ -83,6 +84,12 @@ impl Builder {
         self
     }
 
+    /// With an api that may have so many files and connections open.
+    pub fn descriptors(mut self, descriptors: u32) -> Self {
+        self.descriptors = Some(descriptors);
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     pub async fn start(self) -> Muster {
         let folder = TempDir::with_prefix("muster-test-").expect("a temporary folder");
@@ -96,7 +103,7 @@ impl Builder {
         ];
         settings.extend(self.settings);
         let system_admin = create_token(&settings, &["--account", "root@example.com", "--system-admin"]);
-        let (api, address) = start_api(&settings, folder.path()).await;
+        let (api, address) = start_api(&settings, self.descriptors, folder.path()).await;
         let pool = database::pool(&base.url()).await;
         let client = Client::new(&address, Some(&system_admin));
         let (workers, api, redis) = (Mutex::new(Vec::new()), Mutex::new(api), Mutex::new(redis));
@@ -116,7 +123,7 @@ impl Muster {
 
     /// To be described.
     pub fn with() -> Builder {
-        Builder { workers: 1, settings: Vec::new(), site: json!({}), has_own_postgres: false }
+        Builder { workers: 1, settings: Vec::new(), site: json!({}), has_own_postgres: false, descriptors: None }
     }
 
     /// Makes another site, with every default; the handle speaks as its administrator.
@@ -329,10 +336,13 @@ pub(super) fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn start_api(settings: &[(String, String)], folder: &Path) -> (Process, String) {
+async fn start_api(settings: &[(String, String)], descriptors: Option<u32>, folder: &Path) -> (Process, String) {
     for _ in 0..5 {
         let bind = ports::free();
         let mut command = program("muster-api", settings);
+        if let Some(descriptors) = descriptors {
+            command = limited(&command, descriptors);
+        }
         command.arg("serve").env("MUSTER_BIND", bind.to_string());
         let mut api = Process::start("api", command, folder);
         let base = format!("http://{bind}");

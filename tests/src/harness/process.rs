@@ -110,3 +110,16 @@ impl Drop for Process {
         self.kill9();
     }
 }
+
+/// The same command, begun by a shell that lets it have so many descriptors and no more.
+pub(super) fn limited(command: &Command, descriptors: u32) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]).arg(command.get_program());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
