@@ -38,7 +38,7 @@ async fn database(app: &App) -> &'static str {
     let newest = crate::commands::MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
     // Not `query!`: the table is sqlx's own, and is not there where the statements of this crate are checked.
     let applied = sqlx::query_scalar::<_, i64>("SELECT coalesce(max(version), 0) FROM public._sqlx_migrations WHERE success");
-    match timeout(PATIENCE, applied.fetch_one(&app.pool)).await {
+    match timeout(PATIENCE, applied.fetch_one(&app.health)).await {
         Ok(Ok(applied)) if applied >= newest => "ok",
         Ok(Ok(_)) => "behind: run `muster-api migrate`",
         Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some("42P01") => "empty: run `muster-api migrate`",

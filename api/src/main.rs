@@ -9,6 +9,7 @@ mod health;
 mod intake;
 mod live;
 mod problem;
+mod readers;
 mod request;
 mod routes;
 mod server;

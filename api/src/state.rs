@@ -1,10 +1,15 @@
 //! What every handler may use.
 
-use crate::{config::Config, intake::Places, live::Live};
+use crate::{
+    config::Config,
+    intake::Places,
+    live::Live,
+    readers::{Reader, Readers},
+};
 use anyhow::Context;
 use muster_shared::{
     files::Files,
-    model::ids::ImportId,
+    model::ids::{ImportId, SiteId},
     queue::{Bell, Lane, Notices, Rung, Wake},
     store::{StoreError, pool},
 };
@@ -13,8 +18,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Connections to Postgres of one process. An upload holds none while it arrives.
-const CONNECTIONS: u32 = 20;
+/// Connections to Postgres for what is asked at once: who somebody is, requests for change, uploads, where an import stands. An upload
+/// holds none while it arrives.
+const CONNECTIONS: u32 = 11;
+
+/// Connections for reads that may be dear. With the one for health they are 20 of a process.
+const READERS: u32 = 8;
 
 /// Over the server's settings: no request waits for ever, and statements with optional filters are planned for what is given.
 const SESSION: &[(&str, &str)] = &[
@@ -30,6 +39,9 @@ const SESSION: &[(&str, &str)] = &[
 pub(crate) struct App {
     /// What Postgres remembers.
     pub(crate) pool: PgPool,
+    /// One connection, so that whether Postgres answers can be told however much is asked.
+    pub(crate) health: PgPool,
+    readers: Arc<Readers>,
     /// Where uploads lie.
     pub(crate) files: Files,
     /// Who waits for an import to come to rest.
@@ -45,8 +57,11 @@ impl App {
     /// Connects to nothing yet: a process starts while Postgres and Redis are away. Needs a tokio runtime.
     pub(crate) fn new(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let notices = Notices::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?;
+        let pool = |size| pool::connect(&config.database_url, "muster-api", size, SESSION).context("MUSTER_DATABASE_URL cannot be used");
         Ok(Self {
-            pool: pool::connect(&config.database_url, "muster-api", CONNECTIONS, SESSION).context("MUSTER_DATABASE_URL cannot be used")?,
+            pool: pool(CONNECTIONS)?,
+            health: pool(1)?,
+            readers: Arc::new(Readers::new(pool(READERS)?)),
             files: Files::open(&config.files_url)?,
             live: Arc::new(Live::new(notices, stop.clone())),
             uploads: Arc::default(),
@@ -58,6 +73,11 @@ impl App {
     /// A connection to Postgres.
     pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
         Ok(self.pool.acquire().await?)
+    }
+
+    /// A connection for a read of a site that may be dear.
+    pub(crate) async fn reader(&self, site: SiteId) -> Result<Reader, StoreError> {
+        self.readers.of_site(site).await
     }
 
     /// Whether Redis answers.

@@ -27,6 +27,7 @@ struct CourseView {
 
 /// A page of courses. People are counted for the page, never stored: a stored count would turn enrolling into one queue.
 pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<(), String>) -> Result<Response, Problem> {
+    let mut connection = app.reader(access.site.id).await?;
     let mut courses = sqlx::query_as!(
         CourseView,
         r#"SELECT c.id, c.shortname, c.fullname, c.idnumber, path.path AS "category_path!", c.summary, c.visible, c.startdate, c.enddate,
@@ -50,7 +51,7 @@ pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: P
         page.after,
         page.look_for(),
     )
-    .fetch_all(&app.pool)
+    .fetch_all(&mut *connection)
     .await?;
     let next = page.cut(&mut courses, |last| last.shortname.clone());
     Ok(page.answer("courses", &courses, next.as_ref()))

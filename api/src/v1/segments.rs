@@ -23,6 +23,7 @@ struct SegmentView {
 
 /// A page of segments. Members are counted for the page, never stored: a stored count would turn joining into one queue.
 pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<(), String>) -> Result<Response, Problem> {
+    let mut connection = app.reader(access.site.id).await?;
     let mut segments = sqlx::query_as!(
         SegmentView,
         r#"SELECT s.id, s.idnumber, s.name, s.description, s.visible, s.is_managed AS managed, counted.members AS "members!"
@@ -37,7 +38,7 @@ pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: P
         page.after,
         page.look_for(),
     )
-    .fetch_all(&app.pool)
+    .fetch_all(&mut *connection)
     .await?;
     let next = page.cut(&mut segments, |last| last.idnumber.clone());
     Ok(page.answer("segments", &segments, next.as_ref()))

@@ -7,6 +7,7 @@ mod half;
 mod half_requests;
 mod open_imports;
 mod postgres;
+mod reads;
 mod redis;
 mod same_file;
 mod uploads;

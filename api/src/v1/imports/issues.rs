@@ -44,7 +44,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     page: Page<(), i32>,
 ) -> Result<Response, Problem> {
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let import = kept_of_site(&mut connection, access.site.id, id).await?;
     let after = page.after.unwrap_or(0);
     let mut groups = match import.status {

@@ -34,7 +34,7 @@ impl Parameters for Filters {
 /// A page of imports.
 pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<Filters, ImportId>) -> Result<Response, Problem> {
     let Filters { statuses, recipes } = &page.filters;
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let (mut found, is_cut_short) =
         imports::page(&mut connection, access.site.id, page.after, statuses.as_deref(), recipes.as_deref(), page.look_for()).await?;
     let last = found.last().map(|last| last.id).filter(|_| is_cut_short);

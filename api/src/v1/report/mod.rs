@@ -126,7 +126,7 @@ impl Pages {
     /// The next lines, over a connection that is given back at once.
     async fn lines(&mut self) -> Result<Vec<Line>, Broken> {
         let Some(after) = self.after else { return Ok(Vec::new()) };
-        let mut connection = self.app.connection().await?;
+        let mut connection = self.app.reader(self.import.site_id).await?;
         let Found { lines: found, searched_to } = lines(&mut connection, &self.import, &self.filters, after, self.at_once).await?;
         let fitting = fitting(&mut connection, &self.import, &found, Beside::Nothing, Budget::REPORT).await?;
         let lines = read(&mut connection, &self.import, &fitting).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     page: Page<Filters, i32>,
 ) -> Result<Response, Problem> {
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let import = kept_of_site(&mut connection, access.site.id, id).await?;
     let Found { mut lines, searched_to } = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
     let mut next = page.cut(&mut lines, |last| *last).or(searched_to);

@@ -57,7 +57,7 @@ type Found = (Place, UserView);
 
 /// A page of people who are not deleted.
 pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<Filters, Place>) -> Result<Response, Problem> {
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let mut found = Vec::new();
     // A segment or course that is not there has nobody.
     if let Some(search) = Search::new(&mut connection, access.site.id, &page.filters).await? {

@@ -45,7 +45,7 @@ pub(crate) async fn show(
     _: Query<()>,
     State(app): State<App>,
 ) -> Result<Json<WholeUserView>, Problem> {
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let user = user(&mut connection, access.site.id, &username).await?.ok_or(Problem::NotFound(Username::ABSENT))?;
     let segments = sqlx::query_scalar!(
         "SELECT s.idnumber

@@ -46,7 +46,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     page: Page<(), Place>,
 ) -> Result<Response, Problem> {
-    let mut connection = app.connection().await?;
+    let mut connection = app.reader(access.site.id).await?;
     let site = access.site.id;
     let people = People::of_name(&mut connection, site, &username).await?.ok_or(Problem::NotFound(ABSENT))?;
     let mut entries = people.entries(&mut connection, page.after, page.look_for()).await?;
