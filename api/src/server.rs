@@ -56,6 +56,7 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
 pub(crate) fn router(app: App) -> Router {
     routes::all()
         .layer(from_fn(request::accept::layer))
+        .layer(from_fn(request::idempotency::layer))
         .layer(from_fn(request::linger::layer))
         .layer(from_fn(private))
         .layer(CatchPanicLayer::custom(panicked))
@@ -182,6 +183,20 @@ mod tests {
         assert_eq!(status, StatusCode::NOT_ACCEPTABLE);
         let (status, ..) = ask("GET", "/api/v1/sites/a/imports/x/report.csv", &[("accept", "text/csv")]).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "the report is CSV");
+    }
+
+    #[tokio::test]
+    async fn an_idempotency_key_is_refused_unless_nothing_is_done() {
+        let key = [("idempotency-key", "\"abc\"")];
+        for (method, path, status) in [
+            ("POST", "/api/v1/sites/a/imports", 501),
+            ("PATCH", "/api/v1/sites/a", 501),
+            ("DELETE", "/api/v1/sites/a/imports/x", 501),
+            ("GET", "/livez", 200),
+            ("HEAD", "/livez", 200),
+        ] {
+            assert_eq!(ask(method, path, &key).await.0.as_u16(), status, "{method} {path}");
+        }
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The client does not take what would be answered.
     NotAcceptable(&'static str),
+    /// The client relies on a key by which repeated requests would be known.
+    IdempotencyNotSupported,
     /// The client sent nothing for too long.
     Timeout,
     /// Parameters, form fields or JSON that cannot be used; all faults at once.
@@ -148,6 +150,13 @@ impl Problem {
                 "not-acceptable",
                 "The answer would be of a type that is not accepted".to_owned(),
                 Some(format!("This address answers {produced}; `Accept` must allow it.")),
+            ),
+            Self::IdempotencyNotSupported => with(
+                StatusCode::NOT_IMPLEMENTED,
+                "idempotency-not-supported",
+                "`Idempotency-Key` is not supported",
+                "Nothing was done. Leave the header out, and look at the list of imports before you send a request again; `same_file_as` \
+                 of an import shows that its file was uploaded before.",
             ),
             Self::Timeout => with(
                 StatusCode::REQUEST_TIMEOUT,

@@ -84,6 +84,30 @@ async fn orders_that_cannot_be_understood_name_every_wrong_parameter() {
 }
 
 #[tokio::test]
+async fn a_key_that_would_make_it_once_only() {
+    let muster = Muster::with().workers(0).start().await;
+    // A client that sends nothing before it is told to go on, and never is.
+    let upload = muster
+        .client()
+        .request(reqwest::Method::POST, &muster.path("/imports?recipe=create-users"))
+        .header("content-type", "text/csv")
+        .header("content-length", PEOPLE.len())
+        .header("expect", "100-continue")
+        .header("idempotency-key", "\"abc\"")
+        .body(reqwest::Body::wrap_stream(futures::stream::pending::<std::io::Result<bytes::Bytes>>()));
+    let problem = muster.client().send(upload).await.expect("the api is up").expect(501).json();
+    assert_eq!(problem["code"], "idempotency-not-supported");
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("list of imports") && detail.contains("same_file_as")),
+        "{problem}"
+    );
+    let list = muster.client().request(reqwest::Method::GET, &muster.path("/imports")).header("idempotency-key", "\"abc\"");
+    let list = muster.client().send(list).await.expect("the api is up").expect(200).json();
+    assert_eq!(list["imports"], json!([]), "nothing came of it, and to look is no harm");
+    let _ = muster.send(Order::new("create-users", PEOPLE)).await.expect(202);
+}
+
+#[tokio::test]
 async fn no_recipe_at_all() {
     let muster = Muster::with().workers(0).start().await;
     let request = muster.client().request(reqwest::Method::POST, &muster.path("/imports")).header("content-type", "text/csv").body(PEOPLE);
