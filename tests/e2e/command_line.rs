@@ -122,8 +122,8 @@ async fn a_file_that_is_refused_or_rejected_ends_with_3() {
     assert_eq!(code, 3, "{err}");
     assert_told(&err, &["PDF", "CSV"]);
     let change = serde_json::json!({"settings": {"limits": {"file_bytes": 1000}}});
-    let request = muster.client().request(reqwest::Method::PATCH, &muster.path("")).json(&change);
-    let _ = muster.client().send(request).await.expect("the api is up").expect(200);
+    let request = muster.system_admin().request(reqwest::Method::PATCH, &muster.path("")).json(&change);
+    let _ = muster.system_admin().send(request).await.expect("the api is up").expect(200);
     let (code, _, err) = shell.import("large.csv", &large, &["--recipe", "create-users"]).await;
     assert_eq!(code, 3, "{err}");
     assert_told(&err, &["file_bytes"]);

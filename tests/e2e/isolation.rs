@@ -2,7 +2,10 @@
 
 use crate::counts::{counts, lines};
 use muster_shared::model::access::Role;
-use muster_tests::harness::{Muster, Order};
+use muster_tests::{
+    client::{Answer, Client},
+    harness::{Muster, Order},
+};
 use serde_json::{Value, json};
 
 const PEOPLE: &str = "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\n";
@@ -90,6 +93,37 @@ async fn each_role_may_do_what_it_says() {
     assert_eq!(muster.with_token(Some(&operator)).get("/imports").await.status, 404, "managing sites is no role in one");
     let made = muster.client().post("/api/v1/sites", Some(&json!({"slug": "mine", "name": "Mine"}))).await.expect("the api is up");
     assert_eq!(made.status, 403, "a site's administrator makes no sites");
+}
+
+async fn change(who: &Client, change: &Value) -> Answer {
+    who.send(who.request(reqwest::Method::PATCH, "/api/v1/sites/acme").json(change)).await.expect("the api is up")
+}
+
+#[tokio::test]
+async fn the_limits_of_a_site_are_the_system_administrators() {
+    let muster = Muster::with().workers(0).start().await;
+    let shown = async || muster.get("").await.expect(200).json();
+    let (admin, system_admin, before) = (muster.client(), muster.system_admin(), shown().await);
+    assert_eq!(before["settings"]["limits"]["lines_of_one_subject"], 1_000, "a site's admin sees them");
+    for limits in [json!({"record_bytes": 16 << 20}), json!({"lines": 1}), json!({"lines_of_one_subject": 10_000, "columns": null})] {
+        let problem = change(admin, &json!({"name": "Other", "settings": {"limits": limits}})).await.expect(403).json();
+        assert_eq!((&problem["code"], &problem["detail"]), (&json!("forbidden"), &json!("It takes a system administrator.")), "{limits}");
+    }
+    assert_eq!(shown().await, before, "nothing of it was changed");
+
+    let mut settings = before["settings"].clone();
+    settings["keeping"]["undo_days"] = json!(7);
+    let changed = change(admin, &json!({"name": "Other", "settings": settings})).await.expect(200).json();
+    assert_eq!((&changed["name"], &changed["settings"]), (&json!("Other"), &settings), "limits may be sent back as they are");
+    let _ = change(admin, &json!({"settings": {"limits": null}})).await.expect(200);
+
+    let stranger = muster.command(&["create-token", "--account", "ops@example.com", "--system-admin"]);
+    let lines = json!({"settings": {"limits": {"lines": 5}}});
+    assert_eq!(change(&admin.with_token(Some(&stranger)), &lines).await.status, 404, "managing sites is no role in one");
+    let changed = change(system_admin, &lines).await.expect(200).json();
+    assert_eq!(changed["settings"]["limits"]["lines"], 5);
+    assert_eq!(change(admin, &json!({"settings": {"limits": null}})).await.status, 403, "to take it back is a change too");
+    assert_eq!(shown().await["settings"]["limits"]["lines"], 5);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! `PATCH /api/v1/sites/{site}`: another name, other settings; what is not said stays, `null` takes a setting back to its default.
+//! `PATCH /api/v1/sites/{site}`: another name, other settings; what is not said stays, `null` takes a setting back to its default. The
+//! limits protect whoever runs Muster from what a site may do, so a system administrator changes them.
 
 use crate::{
     auth::{Access, Admin},
-    problem::Problem,
+    problem::{Needs, Problem},
     request::{Body, Query, body::unknown_members},
     state::App,
     v1::sites::{View, merged, name_fault, of_id, stored, text},
@@ -26,6 +27,10 @@ pub(crate) async fn change(access: Access<Admin>, State(app): State<App>, _: Que
             return Err(Problem::InvalidRequest(wrong));
         }
     };
+    // Who sends back what was shown changes nothing.
+    if settings.limits != site.settings.limits && !access.account.is_system_admin {
+        return Err(Problem::Forbidden(Needs::SystemAdmin));
+    }
     sqlx::query!(
         "UPDATE muster.sites SET name = $2, settings = $3 WHERE id = $1",
         site.id.0,
