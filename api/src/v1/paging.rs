@@ -128,6 +128,8 @@ fn decode<K: DeserializeOwned>(cursor: &str) -> Option<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::v1::moment::Moment;
+    use serde_json::json;
 
     struct Filters(Option<String>);
 
@@ -148,6 +150,26 @@ mod tests {
         assert_eq!(asked(&encode(&(7_i64, "é"))).unwrap().after, Some((7, "é".to_owned())));
         for cursor in ["x", "00", &encode(&7), &encode(&(7, "a\0b"))] {
             assert!(asked(cursor).is_err(), "{cursor}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_has_the_range_of_its_key() {
+        let at = json!("2026-01-02T03:04:05Z");
+        for (key, fits) in [
+            (json!([at, i64::MAX, i16::MAX, i64::MIN]), true),
+            (json!([at, i128::from(i64::MAX) + 1, 0, 0]), false),
+            (json!([at, 0, 32_768, 0]), false),
+            (json!([at, 0, -32_769, 0]), false),
+            (json!([at, 0, 0.5, 0]), false),
+            (json!([at, 0, 0]), false),
+            (json!([at, 0, 0, 0, 0]), false),
+            (json!(["-5000-01-01T00:00:00Z", 0, 0, 0]), false),
+        ] {
+            assert_eq!(decode::<(Moment, i64, i16, i64)>(&encode(&key)).is_some(), fits, "{key}");
+        }
+        for (key, fits) in [(json!(i32::MAX), true), (json!(i32::MIN), true), (json!(2_147_483_648_i64), false), (json!("1"), false)] {
+            assert_eq!(decode::<i32>(&encode(&key)).is_some(), fits, "{key}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod continued;
 mod control;
 mod door;
+mod extremes;
 mod header;
 mod lines;
 mod statuses;

@@ -1,5 +1,6 @@
 //! Who has or had a name, and what was done to them.
 
+use crate::v1::moment::Moment;
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
@@ -17,7 +18,7 @@ const PERSON: &str = "user";
 
 /// Where a page ended: when, in which import, in which turn, whom; of what was done by hand import and turn are 0. Not the line: an
 /// undo does the last line of a person first.
-pub(super) type Place = (DateTime<Utc>, i64, i16, i64);
+pub(super) type Place = (Moment, i64, i16, i64);
 
 /// Everyone in a site who has or had a name.
 pub(super) struct People {
@@ -79,7 +80,7 @@ impl People {
     pub(super) async fn entries(&self, conn: &mut PgConnection, after: Option<Place>, limit: i64) -> Result<Vec<Entry>, StoreError> {
         let kinds = Kind::VARIANTS.iter().filter(|kind| kind.spec().subject == PERSON);
         let kinds: Vec<_> = kinds.map(|kind| kind.name().to_owned()).collect();
-        let (at, no, turn, user) = after.map_or((None, 0, 0, 0), |(at, no, turn, user)| (Some(at), no, turn, user));
+        let (at, no, turn, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, turn, user)| (Some(at), no, turn, user));
         // OFFSET 0 keeps the planner from going the other way round: it would look for these people in all plans that there are.
         let rows = sqlx::query!(
             r#"SELECT no AS "no!", turn AS "turn!", line AS "line!", user_id AS "user_id!", import, kind, fields, action, outcome AS "outcome!", at AS "at!",

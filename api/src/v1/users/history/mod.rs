@@ -11,6 +11,7 @@ use crate::{
     request::{Named, path::Username},
     state::App,
     v1::{
+        moment::Moment,
         paging::Page,
         rows::{Change, Membership, Names, Plan, changes, memberships, of_targets},
     },
@@ -50,7 +51,7 @@ pub(crate) async fn list(
     let site = access.site.id;
     let people = People::of_name(&mut connection, site, &username).await?.ok_or(Problem::NotFound(ABSENT))?;
     let mut entries = people.entries(&mut connection, page.after, page.look_for()).await?;
-    let next = page.cut(&mut entries, |last| (last.at, last.no, last.turn, last.user_id));
+    let next = page.cut(&mut entries, |last| (Moment(last.at), last.no, last.turn, last.user_id));
     let mut imports: Vec<_> = entries.iter().map(|entry| entry.no).collect();
     imports.sort_unstable();
     imports.dedup();
