@@ -2,9 +2,14 @@
 
 use muster_shared::model::access::Role;
 use muster_tests::harness::{Muster, gzip};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    sync::Notify,
+};
 
 const PEOPLE: &str = "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\nbo,Bo,Birch,bo@example.com\n";
 
@@ -57,7 +62,7 @@ async fn a_clean_file_ends_with_0() {
     let shell = Shell::of(&muster);
     let (code, out, err) = shell.import("staff.csv", PEOPLE, &["--recipe", "create-users"]).await;
     assert_eq!(code, 0, "{out}{err}");
-    assert_told(&out, &["staff.csv · 2 rows · UTF-8", "2  create", "2  people created", "Nothing is wrong", "/apply"]);
+    assert_told(&out, &["staff.csv · 2 rows · UTF-8", "2  create", "2  people created", "Nothing is wrong", "If-Match: \"", "/apply"]);
     assert_eq!(muster.lms().await, "", "nobody asked to apply it");
     let (code, out, err) = shell.import("staff.csv.gz", gzip(PEOPLE.as_bytes()), &["--recipe", "create-users", "--apply"]).await;
     assert_eq!(code, 0, "{out}{err}");
@@ -66,6 +71,54 @@ async fn a_clean_file_ends_with_0() {
     let (code, out, _) = shell.import("staff.csv", PEOPLE, &["--recipe", "create-users", "--apply"]).await;
     assert_eq!(code, 0, "who exists is skipped, as was asked\n{out}");
     assert_told(&out, &["2  were skipped", "nothing", "user-exists"]);
+}
+
+/// Stands before a Muster, and tells when somebody asks to apply; that request goes on when the second is notified.
+async fn doorkeeper(muster: &Muster) -> (String, Arc<Notify>, Arc<Notify>) {
+    let (asked, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", door.local_addr().expect("an address"));
+    let behind = muster.client().base().trim_start_matches("http://").to_owned();
+    let (told, waits) = (asked.clone(), goes_on.clone());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = door.accept().await {
+            let muster = TcpStream::connect(&behind).await.expect("the api is up");
+            let ((mut from_client, mut to_client), (mut from_muster, mut to_muster)) = (client.into_split(), muster.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut from_muster, &mut to_client).await });
+            let (told, waits) = (told.clone(), waits.clone());
+            tokio::spawn(async move {
+                let mut piece = vec![0; 1 << 16];
+                while let Ok(bytes @ 1..) = from_client.read(&mut piece).await {
+                    if String::from_utf8_lossy(&piece[..bytes]).contains("/apply HTTP/1.1") {
+                        told.notify_one();
+                        waits.notified().await;
+                    }
+                    to_muster.write_all(&piece[..bytes]).await.expect("the api is up");
+                }
+            });
+        }
+    });
+    (url, asked, goes_on)
+}
+
+#[tokio::test]
+async fn what_is_previewed_again_meanwhile_is_not_applied() {
+    let muster = Muster::start().await;
+    let (url, asked, goes_on) = doorkeeper(&muster).await;
+    let shell = Shell { url, ..Shell::of(&muster) };
+    let change = async {
+        asked.notified().await;
+        let imports = muster.list("/imports", "imports").await;
+        let id = imports[0]["id"].as_str().expect("an id");
+        muster.preview(id, &serde_json::json!({})).await;
+        muster.wait_for(id, "ready").await;
+        goes_on.notify_one();
+    };
+    let ((code, out, err), ()) = tokio::join!(shell.import("staff.csv", PEOPLE, &["--recipe", "create-users", "--apply"]), change);
+    assert_eq!(code, 3, "{out}{err}");
+    assert_told(&out, &["2  people created"]);
+    assert_told(&err, &["Somebody has changed the import", "nothing was applied", "curl"]);
+    assert_eq!(muster.lms().await, "");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::counts::{counts, lines};
 use muster_shared::model::access::Role;
 use muster_tests::{
     client::{Answer, Client},
-    harness::{Muster, Order},
+    harness::{Muster, Order, Site},
 };
 use serde_json::{Value, json};
 
@@ -89,10 +89,35 @@ async fn each_role_may_do_what_it_says() {
     muster.wait_for(id(&import), "applied").await;
     let second = uploader.ready("create-users", PEOPLE).await;
     uploader.cancel(id(&second)).await;
+    uploader.wait_for(id(&second), "cancelled").await;
     let operator = muster.command(&["create-token", "--account", "ops@example.com", "--system-admin"]);
     assert_eq!(muster.with_token(Some(&operator)).get("/imports").await.status, 404, "managing sites is no role in one");
     let made = muster.client().post("/api/v1/sites", Some(&json!({"slug": "mine", "name": "Mine"}))).await.expect("the api is up");
     assert_eq!(made.status, 403, "a site's administrator makes no sites");
+}
+
+#[tokio::test]
+async fn who_may_not_apply_may_not_stop_what_is_applied() {
+    let muster = Muster::start().await;
+    let uploader = muster.seen_by(Role::Uploader);
+    let import = uploader.ready("create-users", PEOPLE).await;
+    let ask = async |site: &Site, request: &str| site.post(&format!("/imports/{}/{request}", id(&import)), None).await;
+    let assert_refused = async |request: &str, status: &str| {
+        let problem = ask(&uploader, request).await.expect(403).json();
+        assert_eq!((&problem["code"], &problem["detail"]), (&json!("forbidden"), &json!("It takes the role `admin` in this site.")));
+        assert_eq!(muster.import(id(&import)).await["status"], status, "{request}");
+    };
+    // Without a worker it stays where it is.
+    muster.worker(0).kill9();
+    assert_refused("pause", "ready").await;
+    let _ = ask(&muster, "apply").await.expect(202);
+    assert_refused("pause", "applying").await;
+    assert_refused("cancel", "applying").await;
+    let _ = ask(&muster, "pause").await.expect(202);
+    assert_refused("cancel", "pausing").await;
+    assert_refused("resume", "pausing").await;
+    let _ = ask(&muster, "cancel").await.expect(202);
+    assert_refused("cancel", "cancelling").await;
 }
 
 async fn change(who: &Client, change: &Value) -> Answer {

@@ -59,9 +59,9 @@ pub(crate) trait Permission {
 
 /// Reads.
 pub(crate) struct Viewer;
-/// Uploads, previews and cancels.
+/// Uploads, previews, and cancels what is not applied.
 pub(crate) struct Uploader;
-/// Applies and manages.
+/// Applies, stops what is applied, and manages.
 pub(crate) struct Admin;
 
 impl Permission for Viewer {

@@ -7,13 +7,14 @@ mod undo;
 use crate::{
     auth::Account,
     intake::{read_mapping, take_room},
-    problem::{Asked, Fault, Problem},
+    problem::{Asked, Fault, Needs, Problem},
     request::{body::unknown_members, if_match::IfMatch, path::PathName},
     state::App,
 };
 use muster_shared::{
     files::FilesError,
     model::{
+        access::Role,
         ids::{ImportId, SiteId},
         settings::Settings,
         status::{Request, Status},
@@ -38,6 +39,8 @@ pub(crate) struct Target {
     pub(crate) import: ImportId,
     /// Who asks.
     pub(crate) by: Account,
+    /// What they are in the site.
+    pub(crate) role: Role,
 }
 
 /// Asks that the plans be executed.
@@ -67,11 +70,16 @@ fn says_deletes(body: &Map<String, Value>, planned: i64) -> Result<(), Problem> 
     Err(Fault::new("body", "unconfirmed-deletes", detail).at("/deletes").into())
 }
 
-/// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case.
+/// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case. Once apply was
+/// asked for it takes an admin.
 pub(crate) async fn ask(app: &App, target: Target, request: Request, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
+    // Who may not have lines executed may not stop those who may.
+    if import.applied_at.is_some() && target.role < Role::Admin {
+        return Err(Problem::Forbidden(Needs::Role(Role::Admin)));
+    }
     if import.status.is_what(request) {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! `POST …/imports/{id}/pause`, `/resume`, `/retry`, `/cancel`: what needs no more than a word. Whoever may upload may stop; going on
-//! with what is executed takes an admin.
+//! `POST …/imports/{id}/pause`, `/resume`, `/retry`, `/cancel`: what needs no more than a word. Whoever may upload may
+//! cancel what is not applied; to stop what is executed, or to go on with it, takes an admin.
 
 use super::asking::Asking;
 use crate::{
@@ -11,7 +11,7 @@ use axum::response::Response;
 use muster_shared::model::status::Request;
 
 /// Asks that nothing more be executed for now.
-pub(crate) async fn pause(asking: Asking<Uploader>) -> Result<Response, Problem> {
+pub(crate) async fn pause(asking: Asking<Admin>) -> Result<Response, Problem> {
     ask(asking, Request::Pause).await
 }
 
@@ -25,7 +25,7 @@ pub(crate) async fn retry(asking: Asking<Admin>) -> Result<Response, Problem> {
     ask(asking, Request::Retry).await
 }
 
-/// Asks that it end here. What was applied before stays.
+/// Asks that it end here. What was applied before stays; once apply was asked for it takes an admin.
 pub(crate) async fn cancel(asking: Asking<Uploader>) -> Result<Response, Problem> {
     ask(asking, Request::Cancel).await
 }

@@ -37,7 +37,7 @@ impl<R: Permission + Send> FromRequest<App> for Asking<R> {
         Query::<()>::from_request_parts(&mut parts, app).await?;
         let if_match = IfMatch::from_request_parts(&mut parts, app).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), app).await?;
-        let target = Target { site: access.site.id, import, by: access.account };
+        let target = Target { site: access.site.id, import, by: access.account, role: access.role };
         Ok(Self { app: app.clone(), site: access.site, target, if_match, body, permission: PhantomData })
     }
 }

@@ -53,7 +53,8 @@ pub(crate) async fn run(client: &Client, arguments: Arguments) -> Result<ExitCod
         return Err(Trouble::Refused(format!("The import is {}.", import.status)));
     }
     if !apply {
-        println!("To apply it:\n  curl -X POST -H \"Authorization: Bearer $MUSTER_TOKEN\" {address}/apply");
+        let tag = &import.tag;
+        println!("To apply it:\n  curl -X POST -H \"Authorization: Bearer $MUSTER_TOKEN\" -H 'If-Match: {tag}' {address}/apply");
         return Ok(exit_code(&import, &issues));
     }
     let import = journey.apply(&import).await?;

@@ -10,7 +10,8 @@ use muster_tests::client::{
     Answer, Client, Upload,
     view::{Import, IssuePage, Progress},
 };
-use std::{path::Path, time::Duration};
+use reqwest::{Method, header};
+use std::{ops::Deref, path::Path, time::Duration};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
@@ -27,6 +28,20 @@ pub(crate) struct Order {
     pub(crate) settings: Option<String>,
 }
 
+/// An import as it was looked at.
+pub(crate) struct Seen {
+    pub(crate) import: Import,
+    /// Its `ETag`, by which Muster knows whether it is still so.
+    pub(crate) tag: String,
+}
+
+impl Deref for Seen {
+    type Target = Import;
+    fn deref(&self) -> &Import {
+        &self.import
+    }
+}
+
 /// The imports of one site, as the command line leads them.
 pub(crate) struct Journey<'a> {
     pub(crate) client: &'a Client,
@@ -35,16 +50,20 @@ pub(crate) struct Journey<'a> {
 
 impl Journey<'_> {
     /// Uploads the file and waits until its preview is there, or the file is rejected.
-    pub(crate) async fn preview(&self, path: &Path, order: &Order) -> Result<Import, Trouble> {
+    pub(crate) async fn preview(&self, path: &Path, order: &Order) -> Result<Seen, Trouble> {
         let import = self.upload(path, order).await?;
         self.watch(import).await
     }
 
-    /// Applies an import that is ready, and waits for its end.
-    pub(crate) async fn apply(&self, import: &Import) -> Result<Import, Trouble> {
-        let answer = self.client.post(&format!("{}/apply", self.path(&import.id)), None).await;
+    /// Applies an import that is ready, if it is as it was seen, and waits for its end.
+    pub(crate) async fn apply(&self, ready: &Seen) -> Result<Import, Trouble> {
+        let request = self.client.request(Method::POST, &format!("{}/apply", self.path(&ready.id)));
+        let answer = self.client.send(request.header(header::IF_MATCH, &ready.tag)).await;
+        if answer.as_ref().is_ok_and(|answer| answer.status == 412) {
+            return Err(self.overtaken(ready));
+        }
         let import = self.import_of(answer)?;
-        self.watch(import).await
+        Ok(self.watch(import).await?.import)
     }
 
     /// The first page of its issues, grouped.
@@ -62,7 +81,7 @@ impl Journey<'_> {
         format!("/api/v1/sites/{}/imports/{import}", self.site)
     }
 
-    async fn upload(&self, path: &Path, order: &Order) -> Result<Import, Trouble> {
+    async fn upload(&self, path: &Path, order: &Order) -> Result<Seen, Trouble> {
         let (file, bytes, content_type) = open(path).await.map_err(|error| Trouble::Usage(format!("{error:#}")))?;
         let bar = Bar::begin("upload", Unit::Bytes, 0, bytes);
         let count = bar.counter();
@@ -101,7 +120,7 @@ impl Journey<'_> {
     }
 
     /// Shows the stages of an import until it is at rest.
-    async fn watch(&self, mut import: Import) -> Result<Import, Trouble> {
+    async fn watch(&self, mut import: Seen) -> Result<Seen, Trouble> {
         let mut stages = Stages::default();
         loop {
             stages.see(import.progress.as_ref());
@@ -126,8 +145,17 @@ impl Journey<'_> {
         ))
     }
 
-    fn import_of(&self, answer: reqwest::Result<Answer>) -> Result<Import, Trouble> {
-        self.read(&self.success(answer)?)
+    fn overtaken(&self, import: &Import) -> Trouble {
+        let address = self.address(&import.id);
+        Trouble::Refused(format!(
+            "Somebody has changed the import since it was looked at, so nothing was applied. To look at it as it is now:\n  \
+             curl -i -H \"Authorization: Bearer $MUSTER_TOKEN\" {address}"
+        ))
+    }
+
+    fn import_of(&self, answer: reqwest::Result<Answer>) -> Result<Seen, Trouble> {
+        let answer = self.success(answer)?;
+        Ok(Seen { import: self.read(&answer)?, tag: answer.header("etag").unwrap_or("*").to_owned() })
     }
 
     /// The answer, if it is a success.
