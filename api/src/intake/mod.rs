@@ -36,7 +36,7 @@ pub(crate) use places::Places;
 pub(crate) use room::take as take_room;
 pub(crate) use wanted::read_mapping;
 
-/// The most bytes, once expanded, of an upload that goes over the express queue.
+/// The most bytes of an upload that goes over the express queue, as it came and expanded: reading it costs both.
 const SMALL_BYTES: u64 = 1_000_000;
 
 /// When an import that is made now for a site goes if nobody does anything.
@@ -75,7 +75,7 @@ pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Opti
 
 /// Makes an import of a stored file.
 async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportId, Problem> {
-    let is_small = stored.content.expanded_bytes <= SMALL_BYTES;
+    let is_small = stored.content.bytes.max(stored.content.expanded_bytes) <= SMALL_BYTES;
     let mut new = new_import(target, wanted, stored, is_small);
     match insert(target, &mut new).await {
         Ok(()) => {}

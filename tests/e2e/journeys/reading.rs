@@ -1,6 +1,7 @@
 //! Files in other encodings, with other delimiters, compressed, or as part of a form.
 
 use super::{id, summary, with_a_small_lms};
+use flate2::{Compression, GzBuilder};
 use muster_tests::harness::{Muster, Order, gzip, windows_1252};
 use reqwest::{
     Method,
@@ -71,6 +72,21 @@ async fn a_file_is_as_large_as_it_expands() {
     assert!(import["file"]["bytes"].as_i64().is_some_and(|bytes| bytes < 1_000_000), "{import}");
     let is_small: bool = sqlx::query_scalar("SELECT is_small FROM muster.imports").fetch_one(muster.sql()).await.expect("the import");
     assert!(!is_small, "it does not hold the lanes for small imports up");
+}
+
+#[tokio::test]
+async fn a_file_is_as_large_as_it_came() {
+    let muster = Muster::with().workers(0).start().await;
+    let text = "idnumber,name\nx,X\n";
+    // Comments that nobody reads, longer than all that is in it.
+    let nothing = GzBuilder::new().comment("x".repeat(60_000)).write(Vec::new(), Compression::default()).finish().expect("memory");
+    let large = [gzip(text.as_bytes()), nothing.repeat(20)].concat();
+    for (file, expected) in [(gzip(text.as_bytes()), true), (large, false)] {
+        let id = muster.order(Order::new("create-segments", file).content_type("application/gzip")).await;
+        let is_small =
+            sqlx::query_scalar("SELECT is_small FROM muster.imports WHERE id = $1::uuid").bind(&id).fetch_one(muster.sql()).await;
+        assert_eq!(is_small.ok(), Some(expected), "{id}");
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub(crate) enum UploadError {
     /// It is no text.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// It begins like gzip and does not go on like it.
+    /// It begins like gzip and does not go on like it, or in far too many parts.
     #[error(transparent)]
     BadGzip(#[from] BadGzip),
     /// The body ended too early, or could not be read.

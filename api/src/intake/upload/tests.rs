@@ -123,6 +123,19 @@ async fn what_is_not_to_be_stored_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn ever_more_members_of_nothing_are_refused_whatever_the_pieces() {
+    let empty = gzip(b"").repeat(5_000);
+    for size in [1, 7, usize::MAX] {
+        let error = refused(pieces(&empty, size), &Limits::default()).await;
+        assert!(matches!(error, UploadError::BadGzip(BadGzip::TooManyMembers)), "{error}");
+    }
+    // As programs write that compress in blocks.
+    let text = b"anna,anna@example.com\n".repeat(100_000);
+    let blocks: Vec<u8> = text.chunks(1 << 16).flat_map(gzip).chain(gzip(b"")).collect();
+    assert_eq!(stored(&blocks, 1_000).await.content.expanded_bytes, text.len() as u64);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_leaves_nothing() {
     // Once before a part is written, once after.
     for lines in [10, 500_000] {
