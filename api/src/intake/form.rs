@@ -40,9 +40,9 @@ const HINT: &str = "Send the file as it is (curl -H 'Content-Type: text/csv' --d
 /// An upload of which nothing is read yet.
 pub(super) enum Form {
     /// The body is the file.
-    Raw { wanted: Box<Wanted>, body: Body },
-    /// The file is a part of the body.
-    Parts { form: Box<Multipart>, allowance: Allowance, parent: Option<Box<Import>> },
+    Raw { wanted: Box<Wanted>, body: Body, length: Option<u64> },
+    /// The file is a part of the body, which has that length.
+    Parts { form: Box<Multipart>, length: Option<u64>, allowance: Allowance, parent: Option<Box<Import>> },
 }
 
 /// Refuses what can be refused without the body. With a parent it is the one that says what is wanted.
@@ -50,34 +50,35 @@ pub(super) async fn open(request: Request, limits: &Limits, parent: Option<Impor
     let (parts, body) = request.into_parts();
     let given = pairs(&parts);
     let (media_type, charset) = media_type(&parts.headers);
+    let length = length(&parts.headers);
     if media_type == "multipart/form-data" {
-        check_length(&parts.headers, limits.file_bytes.saturating_add(FORM_BYTES), limits.file_bytes)?;
+        check_length(length, limits.file_bytes.saturating_add(FORM_BYTES), limits.file_bytes)?;
         Given::new(&[], given).finish()?;
         let (body, allowance) = paced(body, FORM_BYTES);
         let form = Multipart::from_request(Request::from_parts(parts, body), &()).await;
         let form = form.map_err(|_| Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}")))?;
-        return Ok(Form::Parts { form: Box::new(form), allowance, parent: parent.map(Box::new) });
+        return Ok(Form::Parts { form: Box::new(form), length, allowance, parent: parent.map(Box::new) });
     }
     if !TYPES.contains(&media_type.as_str()) {
         return Err(Problem::UnsupportedMediaType(HINT.to_owned()));
     }
     check_encoding(&parts.headers)?;
-    check_length(&parts.headers, limits.file_bytes, limits.file_bytes)?;
+    check_length(length, limits.file_bytes, limits.file_bytes)?;
     let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
     let wanted = Wanted::read(Given::new(&known, given), charset.as_deref(), None, parent.as_ref())?;
-    Ok(Form::Raw { wanted: Box::new(wanted), body })
+    Ok(Form::Raw { wanted: Box::new(wanted), body, length })
 }
 
 impl Form {
     /// Reads it to its end and stores the file. When this fails nothing is stored.
     pub(super) async fn take(self, target: &Target) -> Result<(Wanted, Stored), Problem> {
         match self {
-            Self::Raw { wanted, body } => {
-                let stored = store(target, body.into_data_stream(), &wanted).await?;
+            Self::Raw { wanted, body, length } => {
+                let stored = store(target, body.into_data_stream(), length, &wanted).await?;
                 Ok((*wanted, stored))
             }
-            Self::Parts { form, allowance, parent } => {
-                let taken = take_parts(target, *form, &allowance, parent.as_deref()).await;
+            Self::Parts { form, length, allowance, parent } => {
+                let taken = take_parts(target, *form, length, &allowance, parent.as_deref()).await;
                 if allowance.is_used_up() { Err(too_much_around()) } else { taken }
             }
         }
@@ -87,6 +88,7 @@ impl Form {
 async fn take_parts(
     target: &Target,
     mut form: Multipart,
+    length: Option<u64>,
     allowance: &Allowance,
     parent: Option<&Import>,
 ) -> Result<(Wanted, Stored), Problem> {
@@ -99,7 +101,7 @@ async fn take_parts(
             let charset = field.content_type().and_then(charset);
             let wanted = Wanted::read(Given::new(FIELDS, pairs), charset.as_deref(), field.file_name(), parent)?;
             allowance.lift();
-            let stored = store(target, field, &wanted).await?;
+            let stored = store(target, field, length, &wanted).await?;
             allowance.set(FORM_BYTES);
             break (wanted, stored);
         }
@@ -153,7 +155,7 @@ enum Interrupted {
     Broken,
 }
 
-async fn store<S, E>(target: &Target, body: S, wanted: &Wanted) -> Result<Stored, Problem>
+async fn store<S, E>(target: &Target, body: S, declared: Option<u64>, wanted: &Wanted) -> Result<Stored, Problem>
 where
     S: Stream<Item = Result<Bytes, E>> + Send,
     E: Error,
@@ -168,7 +170,7 @@ where
         }
     });
     let limits = &target.site.settings.limits;
-    upload::store(&target.app.files, &target.file_key, Box::pin(patient), limits, &wanted.settings).await.map_err(Problem::from)
+    upload::store(&target.app.files, &target.file_key, Box::pin(patient), declared, limits, &wanted.settings).await.map_err(Problem::from)
 }
 
 impl From<UploadError> for Problem {
@@ -194,9 +196,13 @@ fn too_large(limit: &str, most: u64) -> Problem {
     })
 }
 
-/// Refuses by `Content-Length` what would be refused in the end. `most` is for the whole body.
-fn check_length(headers: &HeaderMap, most: u64, limit: u64) -> Result<(), Problem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+/// How long the body says that it is.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Refuses by its length what would be refused in the end. `most` is for the whole body.
+fn check_length(length: Option<u64>, most: u64, limit: u64) -> Result<(), Problem> {
     if length.is_some_and(|length| length > most) { Err(too_large("file_bytes", limit)) } else { Ok(()) }
 }
 

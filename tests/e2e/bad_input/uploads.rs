@@ -1,8 +1,13 @@
 //! Uploads that are no file of text, too much of it, or too little.
 
-use muster_tests::harness::{Muster, Order, eventually, gzip};
+use bytes::Bytes;
+use muster_tests::{
+    client::{Answer, Upload},
+    harness::{Muster, Order, eventually, gzip},
+};
 use serde_json::json;
 use std::{
+    convert::Infallible,
     io::{Read, Write},
     net::{Shutdown, TcpStream},
     path::Path,
@@ -61,6 +66,47 @@ async fn gzip_bomb() {
     assert_eq!(problem["code"], "too-large");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("expansion_ratio")), "{problem}");
     assert_nothing_is_kept(&muster).await;
+}
+
+/// The answer to an upload in pieces of that size, which does not say how long it is.
+async fn send_in_pieces(muster: &Muster, bytes: &[u8], size: usize) -> Answer {
+    let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+    let body = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+    let query = vec![("recipe", "custom".to_owned()), ("kind", "users".to_owned())];
+    let upload = Upload { query, content_type: "application/gzip", body, length: None };
+    muster.client().upload(muster.slug(), upload).await.expect("the api is up")
+}
+
+#[tokio::test]
+async fn gzip_bomb_of_unknown_length() {
+    let muster = Muster::with().workers(0).start().await;
+    let bomb = gzip(&PEOPLE.as_bytes().repeat(300_000));
+    for size in [1_000, bomb.len()] {
+        let problem = send_in_pieces(&muster, &bomb, size).await.expect(413).json();
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("expansion_ratio")), "{problem}");
+    }
+    assert_nothing_is_kept(&muster).await;
+}
+
+#[tokio::test]
+async fn a_file_whose_beginning_alone_expands_too_far() {
+    let muster = Muster::with().workers(0).start().await;
+    let mut chance = 1_u64;
+    let rest = std::iter::repeat_with(|| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{chance:016x},{:x}\n", chance.rotate_left(32))
+    });
+    let text = ["username,city\n".to_owned(), "anna,Oslo\n".repeat(1_100_000), rest.take(30_000).collect()].concat();
+    let file = gzip(text.as_bytes());
+    let order = || Order::new("custom", &file[..]).with("kind", "users").content_type("application/gzip");
+    let _ = muster.send(order()).await.expect(202);
+    for size in [1_000, file.len()] {
+        let _ = send_in_pieces(&muster, &file, size).await.expect(202);
+    }
+    let part = reqwest::multipart::Part::bytes(file.clone()).file_name("x.csv.gz");
+    let form = reqwest::multipart::Form::new().text("recipe", "custom").text("kind", "users").part("file", part);
+    let request = muster.client().request(reqwest::Method::POST, &muster.path("/imports")).multipart(form);
+    let _ = muster.client().send(request).await.expect("the api is up").expect(202);
 }
 
 #[tokio::test]

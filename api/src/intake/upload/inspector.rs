@@ -1,4 +1,5 @@
-//! Counts, expands and sniffs the bytes of one upload as they come by.
+//! Counts, expands and sniffs the bytes of one upload as they come by. Whether it is refused must not depend on the pieces in which it
+//! comes.
 
 use super::{Content, UploadError};
 use crate::intake::sniff::Sniffer;
@@ -34,9 +35,9 @@ pub(super) struct Inspector<'a> {
 }
 
 impl<'a> Inspector<'a> {
-    /// Begins.
-    pub(super) fn new(limits: &'a Limits, settings: &Settings) -> Self {
-        let text = Text { limits, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
+    /// Begins an upload that will have at most `declared` bytes, if that is known.
+    pub(super) fn new(limits: &'a Limits, settings: &Settings, declared: Option<u64>) -> Self {
+        let text = Text { limits, declared, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
         Self { form: Form::Unknown(Vec::new()), bytes: 0, text }
     }
 
@@ -56,11 +57,11 @@ impl<'a> Inspector<'a> {
     }
 
     async fn look_inside(&mut self, mut slice: &[u8]) -> Result<(), UploadError> {
-        let Form::Gzip(expander) = &mut self.form else { return self.text.add(slice, self.bytes) };
+        let Form::Gzip(expander) = &mut self.form else { return self.text.add(slice) };
         let mut rest = EXPANDED_AT_ONCE;
         while !slice.is_empty() {
             let text = expander.step(&mut slice)?;
-            self.text.add(text, self.bytes)?;
+            self.text.add(text)?;
             // A step costs something even if nothing comes out of it.
             let cost = text.len() as u64 + 4096;
             rest = rest.saturating_sub(cost);
@@ -76,10 +77,11 @@ impl<'a> Inspector<'a> {
     pub(super) fn finish(mut self) -> Result<Content, UploadError> {
         let is_gzip = matches!(self.form, Form::Gzip(_));
         match self.form {
-            Form::Gzip(expander) => self.text.add(&expander.finish()?, self.bytes)?,
-            Form::Unknown(first) => self.text.add(&first, self.bytes)?,
+            Form::Gzip(expander) => self.text.add(&expander.finish()?)?,
+            Form::Unknown(first) => self.text.add(&first)?,
             Form::Plain => {}
         }
+        self.text.within_ratio(self.bytes)?;
         Ok(Content {
             bytes: self.bytes,
             expanded_bytes: self.text.bytes,
@@ -92,20 +94,28 @@ impl<'a> Inspector<'a> {
 /// The expanded bytes.
 struct Text<'a> {
     limits: &'a Limits,
+    declared: Option<u64>,
     bytes: u64,
     sniffer: Sniffer,
 }
 
 impl Text<'_> {
-    /// More of them, of `uploaded` bytes so far.
-    fn add(&mut self, slice: &[u8], uploaded: u64) -> Result<(), UploadError> {
+    /// More of them.
+    fn add(&mut self, slice: &[u8]) -> Result<(), UploadError> {
         self.bytes += slice.len() as u64;
         within("expanded_bytes", self.limits.expanded_bytes, self.bytes)?;
-        let ratio = self.limits.expansion_ratio;
-        if self.bytes > RATIO_FROM_BYTES {
-            within("expansion_ratio", ratio, self.bytes.div_ceil(uploaded.max(1)))?;
+        // The ratio is that of the whole: before its end it is certain only against all that may come.
+        if let Some(declared) = self.declared {
+            self.within_ratio(declared)?;
         }
         Ok(self.sniffer.feed(slice)?)
+    }
+
+    /// Are they not too many for so many uploaded bytes?
+    fn within_ratio(&self, uploaded: u64) -> Result<(), UploadError> {
+        let most = self.limits.expansion_ratio;
+        let is_beyond = self.bytes > RATIO_FROM_BYTES.max(uploaded.saturating_mul(most));
+        if is_beyond { Err(UploadError::TooLarge { limit: "expansion_ratio", most }) } else { Ok(()) }
     }
 }
 

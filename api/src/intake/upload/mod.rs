@@ -67,14 +67,22 @@ pub(crate) enum UploadError {
     Files(#[from] FilesError),
 }
 
-/// Stores a body under `key` as it comes. When this returns an error nothing is left of it; when it is dropped, soon.
-pub(crate) async fn store<S, E>(files: &Files, key: &str, body: S, limits: &Limits, settings: &Settings) -> Result<Stored, UploadError>
+/// Stores a body of at most `declared` bytes, if that is known, under `key` as it comes. When this returns an error nothing is left of it;
+/// when it is dropped, soon.
+pub(crate) async fn store<S, E>(
+    files: &Files,
+    key: &str,
+    body: S,
+    declared: Option<u64>,
+    limits: &Limits,
+    settings: &Settings,
+) -> Result<Stored, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut sink = Sink::open(files.clone(), key.to_owned());
-    let taken = take(&mut sink, body, Inspector::new(limits, settings)).await;
+    let taken = take(&mut sink, body, Inspector::new(limits, settings, declared)).await;
     match taken {
         Ok(content) => Ok(Stored { sha256: sink.finish().await?, content }),
         Err(error) => {

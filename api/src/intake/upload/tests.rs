@@ -46,7 +46,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 async fn stored(bytes: &[u8], size: usize) -> Stored {
     let folder = tempfile::tempdir().expect("a folder");
-    let stored = store(&store_in(&folder), KEY, pieces(bytes, size), &Limits::default(), &settings()).await.expect("stored");
+    let stored = store(&store_in(&folder), KEY, pieces(bytes, size), None, &Limits::default(), &settings()).await.expect("stored");
     assert!(std::fs::read(folder.path().join(KEY)).expect("a file") == bytes, "stored as it came");
     assert_eq!(names(folder.path()).len(), 1);
     stored
@@ -54,8 +54,17 @@ async fn stored(bytes: &[u8], size: usize) -> Stored {
 
 /// The error of an upload that is refused, after which nothing is left.
 async fn refused(body: impl Stream<Item = Result<Bytes, impl Into<Box<dyn Error + Send + Sync>>>> + Unpin, limits: &Limits) -> UploadError {
+    refused_of(None, body, limits).await
+}
+
+/// The same, of an upload that says how long it is.
+async fn refused_of(
+    length: Option<u64>,
+    body: impl Stream<Item = Result<Bytes, impl Into<Box<dyn Error + Send + Sync>>>> + Unpin,
+    limits: &Limits,
+) -> UploadError {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = store(&store_in(&folder), KEY, body, limits, &settings()).await.expect_err("refused");
+    let error = store(&store_in(&folder), KEY, body, length, limits, &settings()).await.expect_err("refused");
     assert_eq!(names(folder.path()), Vec::<String>::new());
     error
 }
@@ -145,20 +154,64 @@ async fn a_body_that_breaks_off_leaves_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_bomb_is_refused_early() {
-    // A hundred megabytes of one letter, eight times: about 800 kB.
-    let member = gzip(&vec![b'a'; 100_000_000]);
-    let bomb = member.repeat(8);
+/// The body, and how much of it was read.
+fn counted(bytes: &[u8]) -> (impl Stream<Item = Result<Bytes, Infallible>> + Unpin + use<>, Arc<AtomicUsize>) {
     let read = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&read);
-    let body = pieces(&bomb, 8192).inspect(move |piece| {
+    let body = pieces(bytes, 8192).inspect(move |piece| {
         count.fetch_add(piece.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
     });
-    let error = refused(body, &Limits::default()).await;
+    (body, read)
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_early() {
+    // A hundred megabytes of one letter, eight times: about 800 kB, of which 156 MB may come.
+    let bomb = gzip(&vec![b'a'; 100_000_000]).repeat(8);
+    let (body, read) = counted(&bomb);
+    let error = refused_of(Some(bomb.len() as u64), body, &Limits::default()).await;
     assert!(matches!(error, UploadError::TooLarge { limit: "expansion_ratio", most: 200 }), "{error}");
     let read = read.load(Ordering::Relaxed);
-    assert!(read <= 24 << 10, "{read} of {} bytes were read", bomb.len());
+    assert!(read <= bomb.len() / 4, "{read} of {} bytes were read", bomb.len());
+}
+
+#[tokio::test]
+async fn a_bomb_that_does_not_say_how_long_it_is_goes_off_at_its_end() {
+    let bomb = gzip(&vec![b'a'; 30_000_000]);
+    let (body, read) = counted(&bomb);
+    let error = refused(body, &Limits::default()).await;
+    assert!(matches!(error, UploadError::TooLarge { limit: "expansion_ratio", most: 200 }), "{error}");
+    assert_eq!(read.load(Ordering::Relaxed), bomb.len());
+    // One that would be larger than any file may be does not come so far.
+    let (body, read) = counted(&bomb);
+    let narrow = Limits { expanded_bytes: 1_000_000, ..Limits::default() };
+    assert!(matches!(refused(body, &narrow).await, UploadError::TooLarge { limit: "expanded_bytes", .. }));
+    assert!(read.load(Ordering::Relaxed) < bomb.len());
+}
+
+#[tokio::test]
+async fn the_ratio_is_that_of_the_whole_whatever_the_pieces() {
+    // The first 11 MB compress to next to nothing; what comes then does not.
+    let mut number = 1_u64;
+    let rest = std::iter::repeat_with(|| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{number:x}\n")
+    });
+    let text = [b"anna,Oslo\n".repeat(1_100_000), rest.take(30_000).collect::<String>().into_bytes()].concat();
+    let bytes = gzip(&text);
+    assert!(text.len() / bytes.len() < 200);
+    for size in [1_000, usize::MAX] {
+        assert_eq!(stored(&bytes, size).await.content.expanded_bytes, text.len() as u64);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let length = Some(bytes.len() as u64);
+    let taken = store(&store_in(&folder), KEY, pieces(&bytes, 1_000), length, &Limits::default(), &settings()).await;
+    assert!(taken.is_ok(), "nor whether it says how long it is: {taken:?}");
+    let strict = Limits { expansion_ratio: 5, ..Limits::default() };
+    for (size, length) in [(1_000, None), (usize::MAX, None), (1_000, length), (usize::MAX, length)] {
+        let error = refused_of(length, pieces(&bytes, size), &strict).await;
+        assert!(matches!(error, UploadError::TooLarge { limit: "expansion_ratio", most: 5 }), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -183,7 +236,7 @@ async fn a_dropped_upload_leaves_nothing() {
     let (files, limits, settings) = (store_in(&folder), Limits::default(), settings());
     let text = b"anna,anna@example.com\n".repeat(500_000);
     let body = pieces(&text, 60_000).chain(stream::pending());
-    let upload = store(&files, KEY, body, &limits, &settings);
+    let upload = store(&files, KEY, body, None, &limits, &settings);
     tokio::time::timeout(Duration::from_millis(300), upload).await.expect_err("it never ends");
     assert!(emptied(folder.path()).await, "{:?}", names(folder.path()));
 }
@@ -195,7 +248,7 @@ async fn an_upload_dropped_at_whatever_moment_leaves_nothing_or_is_told() {
     for steps in 0..60 {
         let folder = tempfile::tempdir().expect("a folder");
         let (files, limits, settings) = (store_in(&folder), Limits::default(), settings());
-        let mut upload = Box::pin(store(&files, KEY, pieces(&text, 9000), &limits, &settings));
+        let mut upload = Box::pin(store(&files, KEY, pieces(&text, 9000), None, &limits, &settings));
         let mut is_done = false;
         for _ in 0..steps {
             is_done = is_done || futures::poll!(upload.as_mut()).is_ready();
@@ -215,6 +268,6 @@ async fn a_store_that_fails_is_told() {
     let files = store_in(&folder);
     std::fs::write(folder.path().join("site"), "in the way").expect("a file");
     let text = b"anna,anna@example.com\n".repeat(500_000);
-    let error = store(&files, KEY, pieces(&text, 60_000), &Limits::default(), &settings()).await.expect_err("no folder");
+    let error = store(&files, KEY, pieces(&text, 60_000), None, &Limits::default(), &settings()).await.expect_err("no folder");
     assert!(matches!(error, UploadError::Files(_)), "{error}");
 }
