@@ -12,6 +12,7 @@ mod keeping;
 mod lanes;
 mod lost;
 mod moodle;
+mod postgres_log;
 mod pressure;
 mod together;
 mod undo;

@@ -31,6 +31,12 @@ impl Muster {
         eventually("Postgres answers", async || sqlx::query("SELECT").execute(self.sql()).await.ok()).await;
     }
 
+    /// Everything that its own Postgres logged.
+    #[must_use]
+    pub fn postgres_log(&self) -> String {
+        self.with_postgres(|postgres| postgres.process().log())
+    }
+
     fn with_postgres<T>(&self, what: impl FnOnce(&mut Postgres) -> T) -> T {
         what(&mut held(self.parts().base.own()))
     }

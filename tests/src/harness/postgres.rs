@@ -18,6 +18,18 @@ use std::{
 /// Connections that it takes in a test that uses them up.
 pub(super) const FEW: u16 = 60;
 
+/// As the clusters of `deploy/local/postgres.sh` where it matters to what Postgres does, and quick where it does not. What it logs of an
+/// error is its first line: those behind it hold keys, rows and cells.
+const SETTINGS: [&str; 7] = [
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=64MB",
+    "dynamic_shared_memory_type=mmap",
+    "jit=off",
+    "timezone=UTC",
+    "log_error_verbosity=terse",
+];
+
 /// A Postgres of its own, with a database that has all migrations.
 #[derive(Debug)]
 pub(super) struct Postgres {
@@ -105,9 +117,7 @@ fn run(programs: &Path, folder: &Path, address: SocketAddr, connections: u16) ->
     let mut command = as_owner(programs.join("postgres"), &folder.join("postgres"));
     let (port, connections) = (address.port().to_string(), connections.to_string());
     command.arg("-D").arg(data(folder)).args(["-h", "127.0.0.1", "-p", &port, "-k", "", "-N", &connections]);
-    for setting in
-        ["fsync=off", "full_page_writes=off", "shared_buffers=64MB", "dynamic_shared_memory_type=mmap", "jit=off", "timezone=UTC"]
-    {
+    for setting in SETTINGS {
         command.args(["-c", setting]);
     }
     Process::start("postgres", command, folder)
