@@ -1,5 +1,6 @@
 //! Bad input through the door, one test for each sort.
 
+mod categories;
 mod continued;
 mod control;
 mod door;
