@@ -2,7 +2,7 @@
 
 use crate::counts::reasons;
 use muster_tests::harness::{Muster, Order};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn rejected(muster: &Muster, recipe: &str, file: impl Into<Vec<u8>>) -> Vec<String> {
     let id = muster.upload(recipe, file).await;
@@ -101,4 +101,84 @@ async fn a_rejected_file_is_read_again_with_another_delimiter() {
     muster.preview(&id, &json!({"settings": {"delimiter": null}})).await;
     let import = muster.wait_for(&id, "ready").await;
     assert_eq!((&import["file"]["delimiter"]["value"], &import["actions"]["create"]), (&json!(";"), &json!(1)));
+}
+
+/// The reasons are bounded, and the last of them says how many more there are.
+fn assert_bounded(told: &[Value], more: usize) {
+    assert_eq!(told.len(), 101, "{told:#?}");
+    let last = told[100]["message"].as_str().expect("a message");
+    assert!(last.contains(&format!("{more} more")), "{last}");
+}
+
+#[tokio::test]
+async fn faults_that_only_the_whole_header_shows_are_bounded() {
+    let muster = Muster::start().await;
+    let roles: Vec<_> = (0..499).map(|number| format!("role{number}")).collect();
+    let file = format!("username,{}\nanna{}\n", roles.join(","), ",".repeat(roles.len()));
+    let id = muster.order(Order::new("custom", file).with("kind", "users")).await;
+    let import = muster.wait_for(&id, "rejected").await;
+    // Each without its course, and more of one name than are allowed.
+    assert_bounded(import["rejected"].as_array().expect("reasons"), 400);
+}
+
+#[tokio::test]
+async fn columns_that_are_missing_are_told_among_any_number_of_others() {
+    let muster = Muster::start().await;
+    let headings: Vec<_> = (0..300).map(|number| format!("x{number}x")).collect();
+    let file = format!("{}\nanna{}\n", headings.join(","), ",".repeat(headings.len() - 1));
+    let id = muster.upload("create-users", file).await;
+    let import = muster.wait_for(&id, "rejected").await;
+    let told = reasons(&import);
+    for needed in ["username", "firstname", "lastname", "email"] {
+        assert!(told.contains(&format!("1 missing-column {needed}")), "{needed}: {told:#?}");
+    }
+    assert_bounded(import["rejected"].as_array().expect("reasons"), 204);
+}
+
+#[tokio::test]
+async fn warnings_of_columns_that_are_passed_over_are_bounded_in_the_same_way() {
+    let muster = Muster::start().await;
+    let courses: Vec<_> = (0..300).map(|number| format!("course{number}")).collect();
+    let file = format!("username,cohort1,{}\nnobody,nowhere{}\n", courses.join(","), ",".repeat(courses.len()));
+    let import = muster.ready("add-to-segments", file).await;
+    let issues = muster.issues(import["id"].as_str().expect("an id")).await;
+    let ignored: Vec<_> = issues.into_iter().filter(|issue| issue["code"] == "ignored-column").collect();
+    assert_eq!(ignored.len(), 101, "{ignored:#?}");
+    let says_how_many = |issue: &&Value| issue["message"].as_str().is_some_and(|message| message.contains("200 more"));
+    assert_eq!(ignored.iter().filter(says_how_many).count(), 1, "{ignored:#?}");
+}
+
+#[tokio::test]
+async fn a_number_that_no_column_has_is_not_suggested() {
+    let muster = Muster::start().await;
+    for heading in ["cohort4294967296", "Cohort99999999999999999999"] {
+        let id = muster.upload("add-to-segments", format!("username,cohort1,{heading}\nanna,sales,hr\n")).await;
+        let import = muster.wait_for(&id, "rejected").await;
+        let told = import["rejected"].as_array().expect("reasons");
+        assert_eq!((told.len(), &told[0]["code"], &told[0]["column"]), (1, &json!("unknown-column"), &json!(heading)), "{told:#?}");
+        assert_ne!(told[0]["suggestion"].as_str().map(str::to_lowercase), Some(heading.to_lowercase()));
+        assert!(told[0]["message"].as_str().is_some_and(|message| !message.contains("did you mean `cohort4294967296`")), "{told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_that_says_two_things_of_one_heading() {
+    let muster = Muster::start().await;
+    let mapping = json!({"x": "cohort1", "X": "cohort2"});
+    let file = "username,x\nanna,sales\n";
+    let told = |problem: &Value| {
+        let errors = problem["errors"].as_array().expect("errors").clone();
+        assert_eq!(errors.len(), 1, "{problem:#}");
+        let pointer = errors[0]["pointer"].as_str().expect("a pointer").to_lowercase();
+        (errors[0]["parameter"].as_str().expect("a parameter").to_owned(), pointer)
+    };
+    let order = Order::new("add-to-segments", file).with("mapping", &mapping.to_string());
+    assert_eq!(told(&muster.send(order).await.expect(400).json()), ("mapping".to_owned(), "/x".to_owned()));
+    let id = muster.upload("add-to-segments", file).await;
+    muster.wait_for(&id, "rejected").await;
+    let answer = muster.post(&format!("/imports/{id}/preview"), Some(&json!({"mapping": mapping}))).await;
+    assert_eq!(told(&answer.expect(400).json()), ("body".to_owned(), "/mapping/x".to_owned()));
+    for same in [json!({"x": "cohort1", " X ": "cohort2"}), json!({"é": "cohort1", "É": "ignore"})] {
+        let _ = muster.send(Order::new("add-to-segments", file).with("mapping", &same.to_string())).await.expect(400);
+    }
 }
