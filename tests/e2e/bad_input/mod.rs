@@ -7,5 +7,6 @@ mod door;
 mod extremes;
 mod header;
 mod lines;
+mod mailboxes;
 mod statuses;
 pub(crate) mod uploads;
