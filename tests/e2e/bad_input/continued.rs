@@ -114,3 +114,33 @@ async fn lines_of_another_site_are_not_carried_even_if_somebody_points_there() {
     assert_eq!(muster.rows(&child, "").await.len(), 0);
     assert_eq!(other.rows(&of_other, "").await[0]["continued"], json!(null));
 }
+
+#[tokio::test]
+async fn headings_that_the_report_guards_are_understood_when_it_comes_back() {
+    let muster = Muster::start().await;
+    muster.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
+    let mapping = json!({"=x": "firstname", "-username": "username", "+email": "email", "'a": "lastname", "@b": "cohort1"});
+    let file = "-username,=x,'a,+email,@b\nanna,Anna,Ash,anna@example.com,nowhere\nbo,=Bo,'Birch,bo@example.com,sales\n";
+    let parent = muster.applied_order(Order::new("create-users", file).with("mapping", &mapping.to_string())).await;
+    assert_eq!((&parent["outcomes"]["created"], &parent["outcomes"]["rejected"]), (&json!(1), &json!(1)));
+    let parent = parent["id"].as_str().expect("an id");
+    let report = muster.get(&format!("/imports/{parent}/report.csv?outcome=rejected")).await.expect(200).text();
+    assert!(report.starts_with("\u{feff}'-username,'=x,''a,'+email,'@b,_line,"), "no spreadsheet runs them: {report}");
+
+    let corrected = report.replace("nowhere", "sales");
+    let child = muster.send_corrected(parent, Order::corrected(corrected.clone())).await.expect(202).json();
+    let child = muster.wait_for(child["id"].as_str().expect("an id"), "ready").await;
+    assert_eq!((&child["mapping"], &child["actions"]["create"]), (&mapping, &json!(1)));
+    // Said again, it is the same.
+    let order = Order::corrected(corrected).with("mapping", &mapping.to_string());
+    let again = muster.send_corrected(parent, order).await.expect(202).json();
+    let again = again["id"].as_str().expect("an id");
+    muster.wait_for(again, "ready").await;
+    let second = muster.get(&format!("/imports/{again}/report.csv")).await.expect(200).text();
+    assert!(second.starts_with("\u{feff}'-username,'=x,''a,'+email,'@b,_line,"), "nothing is guarded twice: {second}");
+    muster.apply(again).await;
+    muster.wait_for(again, "applied").await;
+    let lms = muster.lms().await;
+    assert!(lms.contains("user anna: Anna | Ash | anna@example.com |") && lms.contains("user bo: =Bo | 'Birch |"), "{lms}");
+    assert!(lms.contains("anna in segment sales"), "{lms}");
+}

@@ -9,4 +9,5 @@ mod header;
 mod lines;
 mod mailboxes;
 mod statuses;
+mod told;
 pub(crate) mod uploads;
