@@ -8,6 +8,7 @@ mod extremes;
 mod header;
 mod lines;
 mod mailboxes;
+mod repeated;
 mod statuses;
 mod told;
 pub(crate) mod uploads;
