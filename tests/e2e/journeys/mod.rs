@@ -4,6 +4,7 @@ mod again;
 mod going_on;
 mod history;
 mod lists;
+mod marks;
 mod outcomes;
 mod people;
 mod reading;
