@@ -81,7 +81,11 @@ fn lasting(mut import: Value) -> Value {
     for member in ["can", "undo_until", "expires_at"] {
         import[member] = Value::Null;
     }
-    import["file"]["sample"] = Value::Null;
+    // So do the headings: in a file without a header they are cells.
+    for member in ["sample", "columns"] {
+        import["file"][member] = Value::Null;
+    }
+    import["mapping"] = Value::Null;
     import
 }
 
