@@ -2,6 +2,7 @@
 
 mod asked;
 mod back;
+mod changed;
 mod ground;
 mod held;
 mod random;

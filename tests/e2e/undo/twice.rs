@@ -52,20 +52,21 @@ async fn an_undo_of_an_undo_brings_the_changes_back() {
     }
 }
 
+/// The only enrolment: its status, and from when to when it holds.
+async fn enrolment(muster: &Muster) -> String {
+    let statement = "SELECT format('%s from %s to %s', status, starts_at, ends_at) FROM lms.enrolments";
+    sqlx::query_scalar(statement).fetch_one(muster.sql()).await.expect("an enrolment")
+}
+
 #[tokio::test]
 async fn enrolments_come_back_as_they_were() {
     let muster = Muster::start().await;
     with_a_small_lms(&muster).await;
     let import = muster.applied("enrol-in-courses", "username,course1\nanna,c1\n").await;
-    by_hand(&muster, "UPDATE lms.enrolments SET status = 1, starts_at = '2026-01-02', ends_at = '2027-01-02'").await;
+    let before = enrolment(&muster).await;
     let undo = muster.undone(id(&import)).await;
     let again = muster.undone(id(&undo)).await;
-    let expected = "1 2026-01-02 2027-01-02";
-    let found: String = sqlx::query_scalar("SELECT format('%s %s %s', status, starts_at::date, ends_at::date) FROM lms.enrolments")
-        .fetch_one(muster.sql())
-        .await
-        .expect("an enrolment");
-    assert_eq!(found, expected, "{}", summary(&again));
+    assert_eq!(enrolment(&muster).await, before, "{}", summary(&again));
 }
 
 #[tokio::test]
