@@ -14,5 +14,6 @@ mod lost;
 mod moodle;
 mod postgres_log;
 mod pressure;
+mod since;
 mod together;
 mod undo;
