@@ -22,3 +22,4 @@ mod retried;
 pub(crate) mod sessions;
 mod slots;
 mod stopped;
+mod taken;
