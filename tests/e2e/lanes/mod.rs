@@ -5,6 +5,7 @@
 //! A lane that waits for a lock gives up after 5 s, puts its batch off and comes again; a claim or a settlement does after 2 s and
 //! leaves it to the rescuer. So a state that is waited for comes again and again until the test acts on it.
 
+mod blank;
 mod cancelled;
 mod carried;
 mod copy;
