@@ -6,6 +6,7 @@ mod command_line;
 mod counts;
 mod crash;
 mod crowd;
+mod hostile;
 mod isolation;
 mod journeys;
 mod keeping;

@@ -131,6 +131,11 @@ impl Muster {
         Site::create(self.first.parts(), slug, &json!({})).await
     }
 
+    /// The same, with settings of its own.
+    pub async fn site_with(&self, slug: &str, settings: &Value) -> Site {
+        Site::create(self.first.parts(), slug, settings).await
+    }
+
     /// Starts one more worker and waits until it is ready.
     pub async fn start_worker(&self) -> Worker<'_> {
         let nth = self.first.parts().start_worker().await;
