@@ -1,5 +1,5 @@
-//! More than Muster can take, and less than it needs: too many imports and uploads, a full disk, Postgres or Redis away, the same file
-//! again. Each is answered clearly, leaves nothing behind, and is over when its cause is.
+//! More than Muster can take, and less than it needs: too many imports, uploads and reads, clients that never send a whole request, a full
+//! disk, Postgres or Redis away, the same file again. Each is answered clearly, leaves nothing behind, and is over when its cause is.
 
 #[cfg(target_os = "linux")]
 mod disk;
