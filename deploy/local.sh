@@ -21,6 +21,8 @@ Usage: deploy/local.sh COMMAND
   test [ARGUMENT…]       cargo test, in databases and a Redis of their own; the arguments are cargo test's
   test --long [ARGUMENT…]
                          the tests that take minutes, and only those
+  fuzz [--seconds N] [TARGET…]
+                         what reads bytes from outside, with the bytes of a fuzzer, for so long each (60); tests/fuzz
   chaos [--minutes N] [--seed S] [--sites N] [--calm]
                          admins at work while everything is killed, frozen and wiped; compares what each site holds with what it
                          must; ends with a line of JSON, and 0 or 1. --calm: nobody is harmed
@@ -65,6 +67,8 @@ export no_proxy="$NO_PROXY"
 . "$root/deploy/local/muster.sh"
 # shellcheck source=deploy/local/tests.sh
 . "$root/deploy/local/tests.sh"
+# shellcheck source=deploy/local/fuzz.sh
+. "$root/deploy/local/fuzz.sh"
 
 # --- Commands --------------------------------------------------------------------------------------------------------
 
@@ -261,6 +265,7 @@ main() {
   case "$command" in
     up | down | reset | status | logs | psql | worker | import | demo | prepare) "command_$command" "$@" ;;
     test) run_tests "$@" ;;
+    fuzz) run_fuzz "$@" ;;
     chaos) run_chaos "$@" ;;
     bench) run_bench "$@" ;;
     help | --help | -h) usage ;;

@@ -10,8 +10,8 @@ mod places;
 mod room;
 mod same;
 mod sniff;
-mod upload;
-mod wanted;
+pub(crate) mod upload;
+pub(crate) mod wanted;
 
 use crate::{auth::Account, problem::Problem, server::in_time, state::App};
 use axum::extract::Request;

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use strum::VariantArray;
 
 /// The fields of a form; parameters are these and `filename`.
-pub(super) const FIELDS: &[&str] = &["recipe", "kind", "settings", "mapping"];
+pub(crate) const FIELDS: &[&str] = &["recipe", "kind", "settings", "mapping"];
 
 /// The most characters of a file's name that are kept.
 const NAME_CHARS: usize = 255;
@@ -44,7 +44,7 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// From what is given, or everything that is wrong with it. `charset` is the one of the file's `Content-Type`. What is not
     /// given is as in the import whose lines the file goes on with.
-    pub(super) fn read(mut given: Given, charset: Option<&str>, file_name: Option<&str>, parent: Option<&Import>) -> Result<Self, Problem> {
+    pub(crate) fn read(mut given: Given, charset: Option<&str>, file_name: Option<&str>, parent: Option<&Import>) -> Result<Self, Problem> {
         let recipe = recipe(&mut given, parent);
         let kind = recipe.and_then(|recipe| kind(&mut given, recipe, parent));
         let settings = object(&mut given, "settings").unwrap_or_default();

@@ -3,7 +3,7 @@
 pub(crate) mod courses;
 pub(crate) mod imports;
 mod moment;
-mod paging;
+pub(crate) mod paging;
 pub(crate) mod report;
 pub(crate) mod rows;
 pub(crate) mod segments;

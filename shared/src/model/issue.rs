@@ -111,7 +111,7 @@ impl Issue {
     pub const MESSAGE_CHARS: usize = 1_000;
 
     /// The most issues of one line: a file of many columns could otherwise give rise to a hundred times its own size.
-    pub const MOST_OF_A_LINE: usize = 50;
+    pub const MOST_OF_A_LINE: usize = 200;
 
     /// An error.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn a_line_tells_so_many_issues_and_how_many_more_there_are() {
         let some = |count: usize| Issue::told(vec![Issue::warning(Code::OddSpace, "Odd."); count]);
-        assert_eq!(some(50).iter().filter(|issue| issue.code == Code::OddSpace).count(), 50);
-        let told = some(51);
+        assert_eq!(some(200).iter().filter(|issue| issue.code == Code::OddSpace).count(), 200);
+        let told = some(201);
         assert_eq!(
-            (told.len(), told[49].severity, told[49].message.as_str()),
-            (50, Severity::Warning, "2 more problems of this line are not listed.")
+            (told.len(), told[199].severity, told[199].message.as_str()),
+            (200, Severity::Warning, "2 more problems of this line are not listed.")
         );
-        let mut with_error = vec![Issue::warning(Code::OddSpace, "Odd."); 60];
+        let mut with_error = vec![Issue::warning(Code::OddSpace, "Odd."); 210];
         with_error.push(Issue::error(Code::TooLong, "Long."));
-        assert!(Issue::told(with_error)[49].is_error(), "the line is rejected, and says so");
+        assert!(Issue::told(with_error)[199].is_error(), "the line is rejected, and says so");
     }
 }

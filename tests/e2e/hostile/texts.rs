@@ -20,7 +20,7 @@ async fn texts_told_again_and_again() {
 
     let wide = |columns: usize, count: usize| lines(&header(columns), count, |number| format!("u{number}{}", ",nowhere".repeat(columns)));
     let hostile = Hostile::new("499 unknown segments on 100 lines", "add-to-segments", wide(499, 100)).after(&super::people(100));
-    ground.ready(hostile.limit("numbered_columns", 499), "reject 100", "segment-not-found 49900").await;
+    ground.ready(hostile.limit("numbered_columns", 499), "reject 100", "limit 100, segment-not-found 19900").await;
     let hostile = Hostile::new("100 unknown segments on 1 000 lines", "add-to-segments", wide(100, 1_000)).after(&super::people(1_000));
     ground.ready(hostile, "reject 1000", "segment-not-found 100000").await;
 

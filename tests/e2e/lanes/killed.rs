@@ -81,7 +81,8 @@ async fn a_worker_that_is_killed_while_it_stages_the_second_chunk() {
     let hold = Hold::staged_line(&muster, &import, 20_500).await;
     let killed = muster.start_worker().await;
     until_waiting(&muster, STAGING, 1).await;
-    assert_eq!(staged(&muster, &import).await, 20_000, "the first chunk is there, and of the second nothing");
+    // The header is one of the 20 000 records of a chunk.
+    assert_eq!(staged(&muster, &import).await, 19_999, "the first chunk is there, and of the second nothing");
     killed.kill9();
     hold.release().await;
     let other = muster.start_worker().await;

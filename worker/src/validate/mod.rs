@@ -3,6 +3,8 @@
 
 mod carry;
 pub(crate) mod decode;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub(crate) mod header;
 mod pass;
 pub(crate) mod records;

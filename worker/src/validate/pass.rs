@@ -48,7 +48,7 @@ enum Filled {
 }
 
 /// What was read, on its way to whoever stages it.
-enum Read {
+pub(super) enum Read {
     /// A chunk, how many bytes and lines were read so far, and at the end what was found in the whole file.
     Chunk { chunk: Chunk, bytes: i64, lines: i32, whole: Option<Found> },
     /// The file as a whole cannot be taken.
@@ -81,12 +81,18 @@ impl Pass {
         limits: &Limits,
         resume_after: i32,
     ) -> Result<Self, StageError> {
-        Ok(Self {
-            source: Source::open(context, import, limits).await?,
-            slots: slots::of_import(conn, import.no).await?,
+        let source = Source::open(context, import, limits).await?;
+        let slots = slots::of_import(conn, import.no).await?;
+        Ok(Self::over(source, slots, import, limits, context.control.clone(), resume_after))
+    }
+
+    pub(super) fn over(source: Source, slots: Slots, import: &Import, limits: &Limits, control: PgPool, resume_after: i32) -> Self {
+        Self {
             import: import.clone(),
-            control: context.control.clone(),
+            control,
             limits: limits.clone(),
+            source,
+            slots,
             header: None,
             importer: None,
             parent_lines: None,
@@ -94,7 +100,7 @@ impl Pass {
             warnings: Vec::new(),
             sample: Vec::new(),
             lines: 0,
-        })
+        }
     }
 
     /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one chunk, the next is read: reading takes
@@ -138,7 +144,8 @@ impl Pass {
         }
     }
 
-    async fn next(&mut self) -> Result<Read, StageError> {
+    /// The next chunk.
+    pub(super) async fn next(&mut self) -> Result<Read, StageError> {
         let mut chunk = Chunk::new(self.import.no);
         let whole = match self.fill(&mut chunk).await? {
             Filled::Rejected(issues) => return Ok(Read::Rejected(issues)),

@@ -5,8 +5,11 @@ use super::{
     records::{Item, Records},
 };
 use crate::{context::Context, error::StageError};
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use muster_shared::{
-    model::{budget::Load, site::Limits, text::trimmed},
+    files::FilesError,
+    model::{budget::Load, reading::Reading, site::Limits, text::trimmed},
     store::imports::Import,
 };
 
@@ -50,14 +53,19 @@ impl Source {
             .as_deref()
             .ok_or(StageError::Fail { code: "defect", detail: "An import without a file cannot be read.".to_owned() })?;
         let bytes = context.files.read(key).await?;
+        Ok(Self::over(bytes, import.file.compression.is_some(), &reading, limits))
+    }
+
+    /// The records of these bytes, which are to be read like that.
+    pub(super) fn over(bytes: BoxStream<'static, Result<Bytes, FilesError>>, is_gzip: bool, reading: &Reading, limits: &Limits) -> Self {
         let delimiter = reading.delimiter.value.byte();
-        Ok(Self {
-            text: Text::new(bytes, import.file.compression.is_some(), &reading.encoding.value),
+        Self {
+            text: Text::new(bytes, is_gzip, &reading.encoding.value),
             records: Records::new(delimiter, limits.record_bytes as usize),
             delimiter,
             is_utf8: reading.encoding.value == "UTF-8",
             read: 0,
-        })
+        }
     }
 
     /// The next item. [`Item::More`]: much was read, and there was none in it; go on.

@@ -22,7 +22,7 @@ use sqlx::{Connection, PgConnection};
 /// Rows that are staged together.
 pub(super) struct Chunk {
     import_no: ImportNo,
-    rows: CopyRows,
+    pub(super) rows: CopyRows,
     load: Load,
 }
 

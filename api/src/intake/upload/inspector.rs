@@ -28,7 +28,7 @@ enum Form {
 }
 
 /// Counts, expands and sniffs.
-pub(super) struct Inspector<'a> {
+pub(crate) struct Inspector<'a> {
     form: Form,
     bytes: u64,
     text: Text<'a>,
@@ -36,13 +36,13 @@ pub(super) struct Inspector<'a> {
 
 impl<'a> Inspector<'a> {
     /// Begins an upload that will have at most `declared` bytes, if that is known.
-    pub(super) fn new(limits: &'a Limits, settings: &Settings, declared: Option<u64>) -> Self {
+    pub(crate) fn new(limits: &'a Limits, settings: &Settings, declared: Option<u64>) -> Self {
         let text = Text { limits, declared, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
         Self { form: Form::Unknown(Vec::new()), bytes: 0, text }
     }
 
     /// Takes the next uploaded bytes. Lets others run in between where much comes out of them.
-    pub(super) async fn look(&mut self, slice: &[u8]) -> Result<(), UploadError> {
+    pub(crate) async fn look(&mut self, slice: &[u8]) -> Result<(), UploadError> {
         self.bytes += slice.len() as u64;
         within("file_bytes", self.text.limits.file_bytes, self.bytes)?;
         if let Form::Unknown(first) = &mut self.form {
@@ -74,7 +74,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// What was found in all of it.
-    pub(super) fn finish(mut self) -> Result<Content, UploadError> {
+    pub(crate) fn finish(mut self) -> Result<Content, UploadError> {
         let is_gzip = matches!(self.form, Form::Gzip(_));
         match self.form {
             Form::Gzip(expander) => self.text.add(&expander.finish()?)?,

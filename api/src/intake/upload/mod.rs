@@ -3,7 +3,7 @@
 //! It must never hold a file in memory, and never leave anything in the store that nobody knows of: not after an error, and not when the
 //! client goes away and the whole future is dropped.
 
-mod inspector;
+pub(crate) mod inspector;
 mod sink;
 
 use super::sniff::Refusal;

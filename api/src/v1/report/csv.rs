@@ -17,7 +17,7 @@ const ADDED: [&str; 4] = ["_line", "_action", "_outcome", "_issues"];
 
 /// Writes pages of a report.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(crate) struct Report {
     delimiter: u8,
     /// The file's own columns and where they are.
     columns: Vec<(usize, String)>,
@@ -27,7 +27,7 @@ pub(super) struct Report {
 
 impl Report {
     /// On a file with these columns. What an earlier report added to them is left out.
-    pub(super) fn new(delimiter: Delimiter, columns: &[String]) -> Self {
+    pub(crate) fn new(delimiter: Delimiter, columns: &[String]) -> Self {
         let is_guarded = columns.iter().any(|column| column == ADDED[0]);
         let is_own = |column: &str| !(is_guarded && ADDED.contains(&column.to_lowercase().as_str()));
         let columns = columns.iter().cloned().enumerate().filter(|(_, column)| is_own(column)).collect();
@@ -35,7 +35,7 @@ impl Report {
     }
 
     /// Mark and header.
-    pub(super) fn header(&self) -> Vec<u8> {
+    pub(crate) fn header(&self) -> Vec<u8> {
         let mut writer = self.writer(MARK.to_vec());
         for (_, column) in &self.columns {
             put(&mut writer, &self.guarded(column));
@@ -48,7 +48,7 @@ impl Report {
     }
 
     /// Lines. A record that was wider than the header is cut to it: its issue says so.
-    pub(super) fn lines(&self, lines: &[Line]) -> Vec<u8> {
+    pub(crate) fn lines(&self, lines: &[Line]) -> Vec<u8> {
         let mut writer = self.writer(Vec::new());
         for line in lines {
             for &(i, _) in &self.columns {

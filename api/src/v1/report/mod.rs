@@ -4,7 +4,7 @@
 //! a page fails, or the lines are deleted meanwhile, the body is broken off, never ended politely: half a report must not look like a
 //! whole one.
 
-mod csv;
+pub(crate) mod csv;
 
 use crate::{
     auth::{Access, Viewer},

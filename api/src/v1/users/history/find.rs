@@ -18,7 +18,7 @@ const PERSON: &str = "user";
 
 /// Where a page ended: when, in which import, in which turn, whom; of what was done by hand import and turn are 0. Not the line: an
 /// undo does the last line of a person first.
-pub(super) type Place = (Moment, i64, i16, i64);
+pub(crate) type Place = (Moment, i64, i16, i64);
 
 /// Everyone in a site who has or had a name.
 pub(super) struct People {

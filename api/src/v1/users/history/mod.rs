@@ -18,7 +18,9 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
-use find::{Entry, People, Place};
+use find::{Entry, People};
+
+pub(crate) use find::Place;
 use muster_shared::model::{ids::ImportId, plan::Outcome};
 use serde::Serialize;
 

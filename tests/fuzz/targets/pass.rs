@@ -1,0 +1,7 @@
+//! The pass over a file.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| muster_worker::fuzz::pass(input));

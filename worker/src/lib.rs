@@ -1,0 +1,148 @@
+#![doc = include_str!("../README.md")]
+
+mod apply;
+mod batches;
+mod choice;
+mod config;
+mod context;
+mod copy;
+mod crash;
+mod error;
+mod health;
+mod kinds;
+mod lane;
+mod memory;
+mod parts;
+mod plans;
+mod preview;
+mod pruner;
+mod rescuer;
+mod rows;
+mod settle;
+mod statistics;
+mod validate;
+mod wakeups;
+
+#[cfg(any(test, fuzzing))]
+pub use validate::fuzz;
+
+use config::Config;
+use context::Context;
+use muster_shared::{
+    files::Files,
+    ops::{
+        env::{Env, masked},
+        shutdown, telemetry,
+    },
+    queue::{self, Bell},
+    store::pool,
+};
+use sqlx::PgPool;
+use std::sync::Arc;
+use wakeups::{Consume, Pulse};
+
+/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
+///
+/// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose
+/// statistics do not know an import that is minutes old. Left alone it read all users for each batch, or compared each plan with
+/// each user. They are planned each time, since a plan made when a site had ten people would be kept when it has a million.
+const LANE_SETTINGS: &[(&str, &str)] = &[
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "20s"),
+    // A statement of a worker that is gone ends, and what it locks is free.
+    ("client_connection_check_interval", "1s"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_custom_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+/// Short transactions lock what others need: an import's row, or the right to rescue. A process that stalls in one gives it back.
+const CONTROL_SETTINGS: &[(&str, &str)] =
+    &[("statement_timeout", "30s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s"), ("jit", "off")];
+
+/// Works until told to stop. Its settings are environment variables; `deploy/muster.env.example` lists them all.
+pub fn main() -> anyhow::Result<()> {
+    memory::give_back_at_once();
+    run()
+}
+
+#[tokio::main]
+async fn run() -> anyhow::Result<()> {
+    let env = Env::read()?;
+    telemetry::start(&env)?;
+    let express = context(Config::read(&env)?)?;
+    let bulk = on_its_own(&express)?;
+    rescuer::make_partitions(&express).await;
+    let pulses = [Pulse::new(), Pulse::new()];
+    let health = match express.config.health_bind {
+        Some(bind) => Some(tokio::spawn(health::serve(health::bind(bind).await?, pulses.to_vec(), express.stop.clone()))),
+        None => None,
+    };
+    tokio::join!(
+        consume(&express, express.config.express_lanes, pulses[0].clone()),
+        consume(&bulk, bulk.config.lanes, pulses[1].clone()),
+        rescuer::run(&express),
+        pruner::run(&express),
+    );
+    if let Some(health) = health {
+        health.await??;
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// The context of the express queue, and of the rescuer.
+fn context(config: Config) -> anyhow::Result<Context> {
+    tracing::info!(
+        worker.name = config.name,
+        database = masked(&config.database_url),
+        redis = masked(&config.redis_url),
+        files = masked(&config.files_url),
+        lanes = config.lanes,
+        express_lanes = config.express_lanes,
+        "starting"
+    );
+    Ok(Context {
+        queue: queue::Lane::Express,
+        control: control(&config, config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS)?,
+        lanes: lanes(&config, config.express_lanes)?,
+        files: Files::open(&config.files_url)?,
+        bell: Bell::connect(&config.redis_url)?,
+        stop: shutdown::on_signal()?,
+        config: Arc::new(config),
+    })
+}
+
+/// The context of the queue of large imports, with connections of its own: express lanes never wait for one that these hold.
+fn on_its_own(express: &Context) -> anyhow::Result<Context> {
+    let config = &express.config;
+    let connections = (control(config, config.lanes)?, lanes(config, config.lanes)?);
+    Ok(Context { queue: queue::Lane::Bulk, control: connections.0, lanes: connections.1, ..express.clone() })
+}
+
+/// One connection more than there are lanes: that of a statement that was given up is busy until the server has ended it.
+fn control(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
+    pool::connect(&config.database_url, "muster-worker", lanes as u32 + 1, CONTROL_SETTINGS)
+}
+
+fn lanes(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
+    pool::connect(&config.database_url, "muster-worker lane", lanes as u32 + 1, LANE_SETTINGS)
+}
+
+/// Consumes the context's queue: each wake is a lane that serves its imports.
+async fn consume(context: &Context, concurrency: usize, pulse: Pulse) {
+    let settings = Consume { redis_url: context.config.redis_url.clone(), lane: context.queue, concurrency };
+    let handler = {
+        let context = context.clone();
+        move |wake: queue::Wake| {
+            let context = context.clone();
+            async move { lane::run(&context, wake.import).await }
+        }
+    };
+    if let Err(error) = wakeups::supervise(settings, handler, context.stop.clone(), pulse).await {
+        tracing::error!(%error, "the queue cannot be consumed");
+        context.stop.cancel();
+    }
+}
