@@ -1,5 +1,5 @@
-//! Connections of clients: how many there may be, and how long and how large the head of a request. `axum::serve` bounds none of it, so
-//! that whoever sends half a head, without a token, keeps a connection for good.
+//! Connections of clients: how many there may be, how long and how large the head of a request, and how long an answer may go unread.
+//! `axum::serve` bounds none of it, so that whoever sends half a head, or reads no answer, keeps a connection for good without a token.
 //!
 //! It must never end because a connection could not be had, and never spin until one can.
 
@@ -9,6 +9,8 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{self, ErrorKind},
@@ -25,6 +27,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a head may take, and how long a connection may be idle before the next one.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a client may take nothing of an answer. Long enough for a report to be halted for a moment, or for a change of networks; who
+/// stays away longer takes the report up again with a new request.
+pub(crate) const UNREAD_PATIENCE: Duration = Duration::from_mins(2);
 
 /// The most bytes of a head. It has at most 100 headers, which is hyper's own bound; to set that costs an allocation for each request.
 const HEAD_BYTES: usize = 32 << 10;
@@ -54,11 +60,12 @@ fn within(descriptors: u64) -> usize {
 }
 
 /// Answers what comes over the listener, over `most` connections at once, until told to stop; then finishes the requests that are under
-/// way.
-pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
+/// way. A client that takes nothing of its answers for as long as `patience` loses its connection.
+pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, patience: Duration, stop: CancellationToken) {
     let (places, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
     while let Some(Ok(place)) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
         let Some(connection) = stop.run_until_cancelled(accept(&listener)).await else { break };
+        bound_unread(&connection, patience);
         let answering = answer(connection, router.clone(), stop.clone());
         open.spawn(async move {
             answering.await;
@@ -89,6 +96,18 @@ fn is_of_one_client(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
+/// Has the system end a connection once it can get rid of nothing for so long: the client acknowledges nothing, or keeps its window shut.
+#[cfg(target_os = "linux")]
+fn bound_unread(connection: &TcpStream, patience: Duration) {
+    if let Err(error) = set_tcp_user_timeout(connection, patience.as_millis() as u32) {
+        tracing::warn!(%error, "a client that reads nothing may keep its connection");
+    }
+}
+
+/// Other systems, on which Muster is developed but not run, have no such bound.
+#[cfg(not(target_os = "linux"))]
+fn bound_unread(_: &TcpStream, _: Duration) {}
+
 /// Answers the requests of one client, one after another. With `stop` the one that is under way is the last.
 async fn answer(connection: TcpStream, router: Router, stop: CancellationToken) {
     // Not by the builder that finds out which version is spoken: while it waits for the first bytes no clock runs.
@@ -103,7 +122,7 @@ async fn answer(connection: TcpStream, router: Router, stop: CancellationToken) 
         }
     };
     if let Err(error) = ended {
-        // A client's doing: it left, or took too long.
+        // A client's doing: it left, or took too long, be it to ask or to read.
         tracing::debug!(%error, "a connection ended");
     }
 }
@@ -116,6 +135,65 @@ mod tests {
     fn descriptors_are_left_for_other_things() {
         for (descriptors, connections) in [(64, 32), (200, 100), (256, 128), (1_024, 896), (2_128, 2_000), (1 << 20, 2_000)] {
             assert_eq!(within(descriptors), connections, "{descriptors}");
+        }
+    }
+
+    /// What other systems do without.
+    #[cfg(target_os = "linux")]
+    mod unread {
+        use super::*;
+        use axum::routing::get;
+        use std::net::SocketAddr;
+        use tokio::{
+            io::{AsyncReadExt, AsyncWriteExt},
+            time::timeout,
+        };
+
+        /// Only a test that fails waits so long.
+        const CEILING: Duration = Duration::from_mins(1);
+
+        /// More bytes than the system's buffers of both sides hold, in so many answers.
+        const ANSWERS: usize = 64;
+        const ANSWER: &[u8] = &[b'.'; 1 << 20];
+
+        const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: muster\r\n\r\n";
+
+        /// Serves large answers over one connection at once, to clients that may leave them unread for so long.
+        async fn serving(patience: Duration, stop: &CancellationToken) -> SocketAddr {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let router = Router::new().route("/", get(async || ANSWER));
+            tokio::spawn(serve(listener, router, 1, patience, stop.clone()));
+            address
+        }
+
+        /// A connection over which so many requests have been sent.
+        async fn asked(address: SocketAddr, requests: usize) -> TcpStream {
+            let mut connection = TcpStream::connect(address).await.expect("it listens");
+            connection.write_all(&REQUEST.repeat(requests)).await.expect("a connection");
+            connection
+        }
+
+        /// How an answer begins; waits until it does.
+        async fn beginning(connection: &mut TcpStream) -> [u8; 15] {
+            let mut beginning = [0; 15];
+            let reading = timeout(CEILING, connection.read_exact(&mut beginning));
+            reading.await.expect("an answer before the test gives up").expect("an answer");
+            beginning
+        }
+
+        #[tokio::test]
+        async fn who_never_reads_makes_room_for_the_next() {
+            let stop = CancellationToken::new();
+            let address = serving(Duration::from_secs(1), &stop).await;
+            let mut unread = asked(address, ANSWERS).await;
+            let mut next = asked(address, 1).await;
+            assert_eq!(&beginning(&mut next).await, b"HTTP/1.1 200 OK");
+            // It was the one that did not read, and not at the end of its answers.
+            let mut taken = Vec::new();
+            let read = timeout(CEILING, unread.read_to_end(&mut taken)).await.expect("an end");
+            assert!(read.is_err() && taken.len() < ANSWERS * ANSWER.len(), "{read:?}, {}", taken.len());
+            stop.cancel();
         }
     }
 }

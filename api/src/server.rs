@@ -39,7 +39,7 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("MUSTER_BIND cannot be used: {}", config.bind))?;
     let most = connections::most();
     tracing::info!(address = %listener.local_addr()?, connections = most, "listening");
-    let serving = connections::serve(listener, router(app), most, stop.clone());
+    let serving = connections::serve(listener, router(app), most, connections::UNREAD_PATIENCE, stop.clone());
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
