@@ -10,8 +10,8 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 pub enum Role {
     /// Reads.
     Viewer,
-    /// Uploads files, previews and cancels imports.
+    /// Uploads files, previews imports, and cancels them until apply is asked for.
     Uploader,
-    /// Applies imports and manages them.
+    /// Applies imports, stops what is applied, and manages them.
     Admin,
 }

@@ -45,7 +45,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes after decompression.
     pub expanded_bytes: u64,
-    /// Expanded bytes for each uploaded byte, looked at from the first 10 MB of expanded bytes on.
+    /// Expanded bytes for each uploaded byte: those of the whole file, once it expands to more than 10 MB.
     pub expansion_ratio: u64,
     /// Records without the header.
     pub lines: u64,
