@@ -28,10 +28,12 @@ run_fuzz() {
   command -v c++ >/dev/null || die "missing: a C++ compiler (c++). Debian, Ubuntu:  apt-get install g++     macOS:  xcode-select --install"
   make_state
   take_lock fuzz
-  at_exit="release_lock fuzz"
+  at_exit="fuzz_leave $at_exit"
   fuzz_build
   for name in ${targets:-$(fuzz_targets)}; do fuzz_target "$name" "$seconds"; done
 }
+
+fuzz_leave() { release_lock fuzz; }
 
 fuzz_targets() {
   local file

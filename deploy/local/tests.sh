@@ -53,9 +53,10 @@ is_stray() {
 }
 
 run_tests() {
-  local url tmp="$state/test/tmp"
+  local url tmp="$state/test/tmp" fuzzes=""
   if [ "${1:-}" = --long ]; then
     shift
+    [ $# -gt 0 ] || fuzzes=yes
     # Named, since cargo does not run them otherwise.
     set -- -p muster-tests --test long "$@"
     tmp=$state/chaos
@@ -84,6 +85,7 @@ run_tests() {
   run_group cargo build --workspace
   fresh_folder "$tmp"
   run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" "PATH=${pg_bin:+$pg_bin:}$PATH" cargo test "$@"
+  [ -z "$fuzzes" ] || run_fuzz
 }
 
 fresh_folder() {
