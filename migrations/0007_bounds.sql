@@ -64,3 +64,5 @@ $$;
 
 -- Lines that name a value which an earlier line about another subject named, by that line: who of them keeps it depends on who writes it.
 CREATE INDEX import_clashes_first ON muster.import_clashes (import_no, claim, first_line, line);
+
+COMMENT ON COLUMN lms.users.email_key IS 'The address as mail is sent: its domain as IDNA has it, in small letters. One that was stored before is only lower-cased, until it is changed.';

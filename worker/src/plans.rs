@@ -81,13 +81,17 @@ pub(crate) async fn done(
 pub(crate) async fn ranges_done(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<Part>, StageError> {
     let subjects = sqlx::query!(
         r#"SELECT subject AS "subject!", count(*) AS "lines!",
-                  sum(coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)) AS "bytes!"
+                  sum(coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)) AS "bytes!",
+                  sum(coalesce(cardinality(segments_joined), 0) + coalesce(cardinality(segments_there), 0)
+                      + coalesce(cardinality(segments_left), 0) + coalesce(cardinality(courses), 0)) AS "memberships!"
              FROM muster.plans_of($1, $2, $3) GROUP BY subject ORDER BY subject"#,
         import.0,
         low,
         high,
     )
-    .map(|row| (row.subject, Load { lines: row.lines as u64, bytes: row.bytes as u64, ..Load::default() }))
+    .map(|row| {
+        (row.subject, Load { lines: row.lines as u64, bytes: row.bytes as u64, memberships: row.memberships as u64, ..Load::default() })
+    })
     .fetch_all(conn)
     .await?;
     Ok(cut(&subjects, low, high, Budget::PIECE))

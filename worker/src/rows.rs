@@ -9,7 +9,7 @@ use muster_shared::{
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// Rows that are in hand together, in the order of slot and line.
+/// Rows that are in hand together, in the order of slot, key and line: those of a subject come one after the other.
 pub(crate) struct Rows {
     pub(crate) all: Vec<StagedRow>,
     /// The first of them is about the subject of the last one that was in hand before.
@@ -40,22 +40,23 @@ struct Last {
     key: Option<String>,
 }
 
-/// The rows that fit into a piece, of those behind slot `$2` and line `$3` that meet the condition: at most `$4` that hold `$5` bytes.
+/// The rows that fit into a piece, of those behind slot `$2`, key `$3` and line `$4` that meet the condition: at most `$5` that hold `$6`
+/// bytes. A slot has many subjects once a file has thousands of them, whose lines lie in between each other.
 macro_rules! piece {
     ($condition:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             Stored,
             r#"SELECT line AS "line!", slot AS "slot!", key, cells AS "cells!", issues, held AS "held!"
-                 FROM (SELECT line, slot, key, cells, issues, held,
-                              sum(held) OVER (ORDER BY slot, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_before
-                         FROM (SELECT line, slot, key, cells, issues, muster.held(held, cells) AS held
+                 FROM (SELECT line, slot, key, place, cells, issues, held,
+                              sum(held) OVER (ORDER BY slot, place, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_before
+                         FROM (SELECT line, slot, key, coalesce(key, '') COLLATE "C" AS place, cells, issues, muster.held(held, cells) AS held
                                  FROM muster.import_rows
-                                WHERE import_no = $1 AND (slot > $2 OR slot = $2 AND line > $3) AND "#
+                                WHERE import_no = $1 AND (slot, coalesce(key, '') COLLATE "C", line) > ($2, $3, $4) AND "#
                 + $condition
-                + r#" ORDER BY slot, line
-                                LIMIT $4) r) s
-                WHERE coalesce(held_before, 0) < $5
-                ORDER BY slot, line"#,
+                + r#" ORDER BY slot, place, line
+                                LIMIT $5) r) s
+                WHERE coalesce(held_before, 0) < $6
+                ORDER BY slot, place, line"#,
             $($argument),+
         )
     };
@@ -93,14 +94,15 @@ impl<'a> RowReader<'a> {
     }
 
     async fn stored(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
-        let (slot, line) = self.last.as_ref().map_or((-1, 0), |last| (last.slot, last.line));
-        let bytes = Budget::PIECE.bytes() as i64;
+        let (slot, key, line) =
+            self.last.as_ref().map_or((-1, "", 0), |last| (last.slot, last.key.as_deref().unwrap_or_default(), last.line));
+        let (import, lines, bytes) = (self.import.0, self.most_lines, Budget::PIECE.bytes() as i64);
         Ok(match self.of {
             Of::Slots { low, high } => {
-                let condition = piece!("slot >= $6 AND slot < $7", self.import.0, slot, line, self.most_lines, bytes, low.max(slot), high);
+                let condition = piece!("slot >= $7 AND slot < $8", import, slot, key, line, lines, bytes, low.max(slot), high);
                 condition.fetch_all(conn).await?
             }
-            Of::Lines(lines) => piece!("line = ANY ($6)", self.import.0, slot, line, self.most_lines, bytes, lines).fetch_all(conn).await?,
+            Of::Lines(these) => piece!("line = ANY ($7)", import, slot, key, line, lines, bytes, these).fetch_all(conn).await?,
         })
     }
 }

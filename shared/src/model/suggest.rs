@@ -58,7 +58,7 @@ impl Lexicon {
     pub fn nearest(&self, given: &str, comparisons: &mut u64) -> Option<&str> {
         let lower = given.to_lowercase();
         let length = lower.chars().count();
-        if length == 0 || length > MAX_CHARS {
+        if length == 0 || length > MAX_CHARS || *comparisons == 0 {
             return None;
         }
         let letters = Letters::of(&lower);
@@ -81,7 +81,8 @@ impl Lexicon {
         best.map(|(_, word)| word)
     }
 
-    /// Words that may be near, each with the number of edits that it takes at least. Looking at one costs a comparison.
+    /// Words that may be near, each with the number of edits that it takes at least. Looking at one costs a comparison, and none are looked
+    /// at that are not paid for.
     fn candidates(&self, length: usize, letters: Letters, comparisons: &mut u64) -> Vec<(usize, &Entry)> {
         let mut candidates = Vec::new();
         for other in 1..=MAX_CHARS {
@@ -91,7 +92,8 @@ impl Lexicon {
                 continue;
             }
             let entries = self.by_length.get(&other).map(Vec::as_slice).unwrap_or_default();
-            *comparisons = comparisons.saturating_sub(entries.len() as u64);
+            let entries = &entries[..entries.len().min(*comparisons as usize)];
+            *comparisons -= entries.len() as u64;
             let least = |entry: &'_ Entry| letters.edits_to(entry.letters).max(length.abs_diff(other));
             candidates.extend(entries.iter().map(|entry| (least(entry), entry)).filter(|(edits, _)| *edits <= most_edits));
         }
@@ -154,6 +156,9 @@ mod tests {
         let mut left = 100_000;
         lexicon.nearest(&format!("0000{stem}"), &mut left);
         assert!(left < 10_000, "{left} are left: it went on until they were used up");
+        let mut few = 100;
+        lexicon.nearest(&format!("{stem}0000"), &mut few);
+        assert_eq!(few, 0, "no more words are looked at than there are comparisons");
         let mut none = 0;
         assert_eq!(lexicon.nearest(&format!("{stem}0000"), &mut none), None);
     }

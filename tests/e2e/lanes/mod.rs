@@ -12,6 +12,7 @@ mod copy;
 mod fair;
 mod files;
 pub(crate) mod hold;
+mod interleaved;
 mod killed;
 mod last;
 mod ledger;

@@ -277,7 +277,7 @@ pub(crate) trait Importer: Send + Sync {
         0
     }
 
-    /// Preview: plans rows in the order of slot and line; those of one subject may come in several pieces, one after the other. Reads
+    /// Preview: plans rows in the order of slot, key and line; those of one subject may come in several pieces, one after the other. Reads
     /// only; ids of what would be created are taken from its sequence.
     async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError>;
 

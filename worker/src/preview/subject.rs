@@ -6,7 +6,7 @@ use muster_shared::model::{
     issue::{Code, Issue},
 };
 
-/// Watches how much the lines of each subject are together. They come one after the other.
+/// Watches how much the lines of each subject are together. They come one after the other ([`crate::rows`]).
 pub(super) struct Watch {
     /// Memberships that a line names at most.
     memberships: u64,

@@ -23,6 +23,8 @@ use strum::{VariantArray, VariantNames};
 const RANGE: i32 = 20_000;
 /// How much longer.
 const LONGER: i32 = 4;
+/// As long as one may be: what comes behind lines that took no time may take much.
+const LONGEST: i32 = 16 * RANGE;
 /// What a page may take before it ends with what it has.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -61,9 +63,7 @@ pub(crate) async fn page(conn: &mut PgConnection, import: &Import, filters: &Fil
         let range = Range { after, up_to, limit: limit - lines.len() as i64 };
         let asked = Instant::now();
         lines.extend(in_range(&mut *conn, import, filters, wanted.as_ref(), range).await?);
-        if asked.elapsed() < PATIENCE / 10 {
-            length = length.saturating_mul(LONGER);
-        }
+        length = if asked.elapsed() < PATIENCE / 10 { length.saturating_mul(LONGER).min(LONGEST) } else { RANGE };
         after = up_to;
     }
     Ok(Found { lines, searched_to: None })

@@ -100,6 +100,7 @@ impl Importer for Courses {
             existing,
             ids,
         };
+        let mut places = records.existing.values().map(|course| (course.id, course.fields[CATEGORY_ID].clone())).collect();
         let mut planned = Planned::default();
         for row in &rows.all {
             let before = row.key.as_ref().and_then(|key| records.existing.get(key)).map(|course| course.fields.clone());
@@ -112,7 +113,10 @@ impl Importer for Courses {
             }
             planned.plans.push(plan);
         }
-        categories.put_ids(conn, &self.control, &mut planned.plans).await?;
+        categories.put_ids(conn, &self.control, &mut planned.plans, &mut places).await?;
+        for course in records.existing.values_mut() {
+            course.fields[CATEGORY_ID] = places.remove(&course.id).flatten();
+        }
         self.open.keep(rows, records.existing);
         Ok(planned)
     }

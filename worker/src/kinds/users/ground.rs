@@ -1,6 +1,7 @@
 //! What plans about people rest on besides the people, whose versions do not tell: that the segments and courses which they name are
 //! there, that no rule fills those segments, that addresses are free, that the people still have what the plans take for granted, and
-//! that an enrolment which an undo ends is as it was given. All of it is looked at again, in this one list, under the lock.
+//! that an enrolment which an undo ends is as it was given. All of it is looked at again, in this one list, once the people are locked.
+//! A rule that is made while a batch is being written comes too late for it.
 
 use super::{
     field,

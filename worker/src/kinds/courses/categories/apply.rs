@@ -70,7 +70,7 @@ pub(in crate::kinds::courses) async fn make(conn: &mut PgConnection, site: SiteI
 /// removal, in the order of their ids.
 pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
     let named = sqlx::query!(
-        r#"SELECT p.subject AS "course!", coalesce(m.actual_id, p.after[5]::bigint) AS "category!"
+        r#"SELECT p.subject AS "course!", coalesce(m.actual_id, p.after[5]::bigint) AS category
              FROM muster.plans_of($1, $2, $3) p
              LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
             WHERE p.action::text IN ('c', 'u') AND p.mask & 16 <> 0"#,
@@ -80,7 +80,7 @@ pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, 
     )
     .fetch_all(&mut *conn)
     .await?;
-    let ids: BTreeSet<i64> = named.iter().map(|plan| plan.category).collect();
+    let ids: BTreeSet<i64> = named.iter().filter_map(|plan| plan.category).collect();
     let there = sqlx::query_scalar!(
         "SELECT id FROM lms.categories WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
         &Vec::from_iter(ids),
@@ -88,7 +88,8 @@ pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, 
     )
     .fetch_all(conn)
     .await?;
-    Ok(named.into_iter().filter(|plan| there.binary_search(&plan.category).is_err()).map(|plan| plan.course).collect())
+    let is_there = |category: Option<i64>| category.is_some_and(|id| there.binary_search(&id).is_ok());
+    Ok(named.into_iter().filter(|plan| !is_there(plan.category)).map(|plan| plan.course).collect())
 }
 
 /// Plans that name the categories which an import made by their reserved ids, with those that they really have.

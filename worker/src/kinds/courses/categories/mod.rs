@@ -15,7 +15,7 @@ use muster_shared::model::{
     text::trimmed,
 };
 use sqlx::{PgConnection, PgPool};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) use apply::{make, of_what_is_gone, remove, with_actual_ids};
 
@@ -106,7 +106,8 @@ impl Categories {
     pub(super) fn path(&self, id: i64) -> String {
         let mut names = Vec::new();
         let mut next = id;
-        while let Some((parent, name)) = self.names.get(&next) {
+        // Nothing keeps the LMS from hanging a category below itself.
+        while let Some((parent, name)) = self.names.get(&next).filter(|_| names.len() < self.names.len()) {
             names.push(name.as_str());
             next = *parent;
         }
@@ -124,47 +125,49 @@ impl Categories {
         }
     }
 
-    /// Puts the ids of the categories into the plans that write a path, reserving those that are missing.
+    /// Puts the ids of the categories into the plans that write a path, reserving those that are missing. `places`: where each course is,
+    /// and then is: by id, since a name may hold what stands between names.
     ///
     /// Reserving goes over `control`, a statement for each level: inside the long transaction of a batch two lanes that reserve
     /// the same names in another order would wait for each other.
-    pub(super) async fn put_ids(&mut self, conn: &mut PgConnection, control: &PgPool, plans: &mut [Plan]) -> Result<(), StageError> {
-        let writes = |plan: &Plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0;
-        let mut paths = BTreeMap::new();
-        for changes in plans.iter().filter(|plan| writes(plan)).map(|plan| &plan.changes) {
-            for (path, is_named) in [(&changes.before[CATEGORY_PATH], false), (&changes.after[CATEGORY_PATH], true)] {
-                if let Some(path) = path {
-                    *paths.entry(path.clone()).or_insert(false) |= is_named;
-                }
-            }
-        }
-        let ids = self.ids_of(conn, control, &paths).await?;
-        for plan in plans.iter_mut().filter(|plan| writes(plan)) {
-            let id = |path: &Option<String>| path.as_ref().and_then(|path| ids.get(path.as_str())).map(ToString::to_string);
-            let (before, after) = (id(&plan.changes.before[CATEGORY_PATH]), id(&plan.changes.after[CATEGORY_PATH]));
+    pub(super) async fn put_ids(
+        &mut self,
+        conn: &mut PgConnection,
+        control: &PgPool,
+        plans: &mut [Plan],
+        places: &mut HashMap<i64, Option<String>>,
+    ) -> Result<(), StageError> {
+        let writes = |plan: &&mut Plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0;
+        let written: BTreeSet<String> =
+            plans.iter_mut().filter(writes).filter_map(|plan| plan.changes.after[CATEGORY_PATH].clone()).collect();
+        let ids = self.ids_of(conn, control, &written).await?;
+        for plan in plans.iter_mut().filter(writes) {
+            let path = plan.changes.after[CATEGORY_PATH].as_ref();
+            let after = path.and_then(|path| ids.get(path.as_str())).map(ToString::to_string);
+            let before = plan.subject.and_then(|course| places.insert(course, after.clone())).flatten();
             plan.changes.write(CATEGORY_ID, FIELDS, before.as_deref(), after.as_deref());
         }
         Ok(())
     }
 
-    /// The ids of categories by their paths, level by level: those above are known by then. Those that lines name are reserved if they
-    /// are missing.
+    /// The ids of categories by their paths, level by level: those above are known by then. Those that are missing are reserved.
     async fn ids_of<'a>(
         &mut self,
         conn: &mut PgConnection,
         control: &PgPool,
-        paths: &'a BTreeMap<String, bool>,
+        paths: &'a BTreeSet<String>,
     ) -> Result<HashMap<&'a str, i64>, StageError> {
         let mut ids = HashMap::new();
-        let mut steps: Vec<Step<'a>> = paths.iter().map(|(path, is_named)| Step::to(path, *is_named)).collect();
+        let mut steps: Vec<Step<'a>> = paths.iter().map(|path| Step::to(path)).collect();
         for depth in 0.. {
             let (level, whole): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| !step.names.is_empty());
             ids.extend(whole.iter().map(|step| (step.path, step.parent)));
             if level.is_empty() {
                 break;
             }
-            self.find_level(conn, &level.iter().map(Step::key).collect()).await?;
-            self.reserve_level(control, &level.iter().filter(|step| step.is_named).map(Step::key).collect(), depth).await?;
+            let keys = level.iter().map(Step::key).collect();
+            self.find_level(conn, &keys).await?;
+            self.reserve_level(control, &keys, depth).await?;
             steps = level.into_iter().filter_map(|step| Some(step.on(*self.ids.get(&step.key())?))).collect();
         }
         Ok(ids)
@@ -239,16 +242,14 @@ impl Categories {
 /// On the way to a category, from the root.
 struct Step<'a> {
     path: &'a str,
-    /// Does a line name it, so that it is made if it is missing?
-    is_named: bool,
     parent: i64,
     /// That are still to be followed.
     names: Vec<&'a str>,
 }
 
 impl<'a> Step<'a> {
-    fn to(path: &'a str, is_named: bool) -> Self {
-        Self { path, is_named, parent: 0, names: path.split(SEPARATOR).collect() }
+    fn to(path: &'a str) -> Self {
+        Self { path, parent: 0, names: path.split(SEPARATOR).collect() }
     }
 
     /// Parent and name of the next one.
