@@ -2,7 +2,7 @@
 -- cells goes when an import is let go; and a lane that looks for work looks at what it may take, not at everything.
 
 ALTER TABLE muster.import_rows ADD COLUMN held integer;
-COMMENT ON COLUMN muster.import_rows.held IS 'Bytes of memory that its cells hold when they are read back. NULL: it was staged before this was counted.';
+COMMENT ON COLUMN muster.import_rows.held IS 'Bytes of memory that its cells and issues hold when they are read back. NULL: it was staged before this was counted.';
 
 -- Whoever reads rows back must know what they will hold, of old ones too.
 CREATE FUNCTION muster.held(held integer, cells text[]) RETURNS integer LANGUAGE sql STABLE AS $$

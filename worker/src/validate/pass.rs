@@ -34,8 +34,6 @@ use tokio_util::task::AbortOnDropHandle;
 const SAMPLE_RECORDS: usize = 5;
 /// The most bytes of them all: they are in every answer that shows the import.
 const SAMPLE_BYTES: usize = 32 << 10;
-/// Cells of a line of which it is told that their bytes are no text.
-const MOST_BAD: usize = 10;
 
 /// How far a chunk was filled.
 enum Filled {
@@ -257,16 +255,12 @@ fn limit(line: i32, message: String) -> FileIssue {
 
 /// All that is wrong with the shape of a record. One with an open quote has no cells to speak of.
 fn wrong_shape(header: &Header, cells: &Cells, open_quote: Option<Issue>) -> Vec<Issue> {
-    let mut issues: Vec<Issue> = cells.bad.iter().take(MOST_BAD).map(|&i| bad_bytes(header, i, &cells.texts[i])).collect();
-    if cells.bad.len() > MOST_BAD {
-        let more = cells.bad.len() - MOST_BAD;
-        issues.push(Issue::error(Code::BadBytes, format!("{more} more cells of this line have bytes that are no text.")));
-    }
+    let mut issues: Vec<Issue> = cells.bad.iter().map(|&i| bad_bytes(header, i, &cells.texts[i])).collect();
     match open_quote {
         Some(issue) => issues.insert(0, issue),
         None => issues.extend(misfit(cells.width, header.headings.len())),
     }
-    issues
+    Issue::told(issues)
 }
 
 fn bad_bytes(header: &Header, position: usize, cell: &str) -> Issue {
@@ -328,8 +322,8 @@ mod tests {
         assert_eq!(told(&cells(&["\u{fffd}", "y", "\u{fffd}"], 3, &[0, 2]), None), ["bad-bytes a", "bad-bytes -", "width -"]);
         let open = Issue::error(Code::OpenQuote, "Open.");
         assert_eq!(told(&cells(&["x,\"\u{fffd}"], 1, &[0]), Some(open)), ["open-quote -", "bad-bytes a"]);
-        let many = cells(&["\u{fffd}"; 40], 40, &(0..40).collect::<Vec<_>>());
-        assert_eq!(told(&many, None).len(), MOST_BAD + 2);
+        let many = cells(&["\u{fffd}"; 300], 300, &(0..300).collect::<Vec<_>>());
+        assert_eq!(told(&many, None).len(), Issue::MOST_OF_A_LINE);
     }
 
     #[test]

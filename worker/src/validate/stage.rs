@@ -38,7 +38,10 @@ impl Chunk {
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
     pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
-        let held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum());
+        let told = (!issues.is_empty()).then(|| to_json(&issues));
+        // What is read back of issues is about twice as large as their JSON.
+        let held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum())
+            + told.as_ref().map_or(0, |told| 2 * told.to_string().len() as u64);
         let rows = &mut self.rows;
         rows.row(9);
         rows.bigint(self.import_no.0);
@@ -51,10 +54,9 @@ impl Chunk {
             rows.null();
         }
         rows.texts(cells.iter().map(|cell| Some(cell.as_str())));
-        if issues.is_empty() {
-            rows.null();
-        } else {
-            rows.jsonb(&to_json(&issues));
+        match &told {
+            Some(told) => rows.jsonb(told),
+            None => rows.null(),
         }
         rows.optional_integer(parent_line);
         rows.integer(held as i32);
