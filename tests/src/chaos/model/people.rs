@@ -66,6 +66,9 @@ pub(super) fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dy
     for (line, cells) in table.lines.iter().filter(|(_, cells)| table.fits(cells)) {
         if let Some(email) = text(cells, columns.details[EMAIL]) {
             let key = text(cells, columns.username).map(standard).filter(|key| !key.is_empty());
+            if key.as_deref().is_some_and(|key| !would_write(state, rules, key)) {
+                continue;
+            }
             named.entry(email.to_lowercase()).or_insert_with(|| key.unwrap_or_else(|| format!("#{line}")));
         }
     }
@@ -73,6 +76,16 @@ pub(super) fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dy
     let mut planner = Planner { state, rules, columns, named, people, members, enrolments: HashSet::new(), roles: HashSet::new() };
     let lines = table.lines.iter().filter(|(line, _)| wanted(*line));
     lines.map(|(line, cells)| planner.plan(*line, cells, table.fits(cells))).collect()
+}
+
+/// Would a line about this person write details? If not, the address that it names stays free for others.
+fn would_write(state: &State, rules: &Rules, key: &str) -> bool {
+    let is_there = state.people.find(key).is_some();
+    match rules.mode {
+        Mode::CreateOnly => !is_there,
+        Mode::CreateAndUpdate => rules.overrides || !is_there,
+        Mode::UpdateOnly => rules.unknown_is_error || is_there,
+    }
 }
 
 impl Columns {
