@@ -286,6 +286,7 @@ fn read_detail(field: usize, text: &str, said: &mut Said) {
         "email" if !is_address(text) => Err("bad-email"),
         "country" => COUNTRIES.iter().find(|code| **code == text.to_uppercase()).map(|code| (*code).to_owned()).ok_or("bad-value"),
         _ if is_longer(text, MOST[field]) => Err("too-long"),
+        "email" => Ok(with_small_domain(text)),
         _ => Ok(text.to_owned()),
     };
     match value {
@@ -302,6 +303,11 @@ fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let labels: Vec<_> = domain.split('.').collect();
     !local.is_empty() && !text.contains(' ') && labels.len() > 1 && labels.iter().all(|label| !label.is_empty())
+}
+
+/// An address as it is stored.
+fn with_small_domain(address: &str) -> String {
+    address.rsplit_once('@').map_or_else(|| address.to_owned(), |(local, domain)| format!("{local}@{}", domain.to_lowercase()))
 }
 
 /// A username as it is stored.
