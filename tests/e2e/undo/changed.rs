@@ -197,3 +197,37 @@ async fn members_of_a_segment_that_becomes_managed_between_its_preview_and_its_a
     assert_eq!(lines(&muster.rows(id(&undo), "").await, "outcome"), ["2 held target-changed", "3 updated"]);
     assert!(lms(&muster).await.contains("anna in segment sales"));
 }
+
+#[tokio::test]
+async fn a_course_that_was_moved_since_is_held_by_the_path_of_its_category() {
+    let muster = Muster::start().await;
+    muster.applied("create-courses", "shortname,fullname,category_path\nc1,Course 1,Plants\n").await;
+    let moved = |path: &str| {
+        let file = format!("shortname,category_path\nc1,{path}\n");
+        let settings = json!({"mode": "update-only"});
+        Order::new("custom", file).with("kind", "courses").settings(&settings)
+    };
+    let first = muster.applied_order(moved("Trees")).await;
+    let _second = muster.applied_order(moved("Trees / Oaks")).await;
+    let undo = muster.undo(id(&first)).await;
+    let rows = muster.rows(id(&undo), "").await;
+    assert_eq!(lines(&rows, "action"), ["2 skip target-changed"]);
+    let issue = &rows[0]["issues"][0];
+    assert_eq!((&issue["column"], &issue["value"]), (&json!("category_path"), &json!("Trees / Oaks")));
+}
+
+#[tokio::test]
+async fn a_course_goes_back_into_a_category_whose_name_looks_like_a_path() {
+    let muster = Muster::start().await;
+    muster.applied("create-courses", "shortname,fullname,category_path\nc1,Course 1,Payroll\n").await;
+    by_hand(&muster, "UPDATE lms.categories SET name = 'HR / Payroll' WHERE name = 'Payroll'").await;
+    let settings = json!({"mode": "update-only"});
+    let file = "shortname,category_path\nc1,Finance\n";
+    let import = muster.applied_order(Order::new("custom", file).with("kind", "courses").settings(&settings)).await;
+    let undo = muster.undo(id(&import)).await;
+    muster.apply(id(&undo)).await;
+    assert_eq!(muster.wait_for(id(&undo), "applied").await["outcomes"]["updated"], 1);
+    let statement = "SELECT c.name FROM lms.courses JOIN lms.categories c ON c.id = category_id";
+    let name: String = sqlx::query_scalar(statement).fetch_one(muster.sql()).await.expect("a course");
+    assert_eq!(name, "HR / Payroll");
+}

@@ -20,6 +20,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) defaults: &'a [Option<&'static str>],
     /// Those that follow from others.
     pub(crate) derived: &'a [usize],
+    /// Those that no column of a file names, each with the one that shows it.
+    pub(crate) shown_by: &'a [(usize, usize)],
 }
 
 /// What becomes of one subject.
@@ -99,8 +101,10 @@ fn backwards(plan: &Plan) -> Changes {
 }
 
 fn held(i: usize, present: &[Option<String>], fields: Fields<'_>) -> Reversal {
-    let message = format!("`{}` was changed since, so nothing of it is taken back.", fields.names[i]);
-    Reversal::Held(Issue::warning(Code::TargetChanged, message).at(fields.names[i], present[i].as_deref().unwrap_or_default()))
+    let shown = fields.shown_by.iter().find(|(hidden, _)| *hidden == i).map_or(i, |(_, shown)| *shown);
+    let name = fields.names[shown];
+    let message = format!("`{name}` was changed since, so nothing of it is taken back.");
+    Reversal::Held(Issue::warning(Code::TargetChanged, message).at(name, present[shown].as_deref().unwrap_or_default()))
 }
 
 /// What takes back lines that are complete by subject: `of` one subject's. Lines of a subject that is held are skipped.

@@ -109,7 +109,8 @@ impl Records {
             return Item::TooManyLines;
         }
         match self.read() {
-            Some(length) if length > self.limit => Item::TooLong { line },
+            // Its line end does not count.
+            Some(length) if length > self.limit.saturating_add(1) => Item::TooLong { line },
             Some(length) => {
                 self.pass(length);
                 Item::Record { line }
@@ -263,6 +264,18 @@ mod tests {
         for text in [long, quoted] {
             for piece in [1, 7, 1000] {
                 assert_eq!(read(&text, piece, 20), [(1, "a".to_owned()), (2, "too long".to_owned())], "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_may_have_just_as_much_as_the_limit() {
+        for (text, is_too_long) in [("x".repeat(20), false), ("x".repeat(21), true), (format!("\"{}\"", "x".repeat(18)), false)] {
+            for end in ["", "\n", "\r\n"] {
+                for piece in [1, 7, 1000] {
+                    let told = read(&format!("{text}{end}"), piece, 20);
+                    assert_eq!(told == [(1, "too long".to_owned())], is_too_long, "{text}{end:?} in pieces of {piece}");
+                }
             }
         }
     }

@@ -47,6 +47,7 @@ const REVERSED: reversal::Fields<'static> = reversal::Fields {
     names: kinds::courses::SPEC.fields,
     defaults: &[None, None, Some(""), Some(DEFAULT_CATEGORY), None, Some(""), Some("true"), None, None],
     derived: &[CATEGORY_PATH],
+    shown_by: &[(CATEGORY_ID, CATEGORY_PATH)],
 };
 
 /// Imports courses.

@@ -34,7 +34,7 @@ const DESCRIPTION: usize = 2;
 const VISIBLE: usize = 3;
 
 const REVERSED: reversal::Fields<'static> =
-    reversal::Fields { names: kinds::segments::SPEC.fields, defaults: &[None, None, Some(""), Some("true")], derived: &[] };
+    reversal::Fields { names: kinds::segments::SPEC.fields, defaults: &[None, None, Some(""), Some("true")], derived: &[], shown_by: &[] };
 
 /// Imports segments.
 pub(super) struct Segments {

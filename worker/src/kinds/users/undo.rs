@@ -25,6 +25,7 @@ const FIELDS: Fields<'static> = Fields {
     names: SPEC.fields,
     defaults: &[None, None, None, None, None, None, Some(""), Some(""), Some(""), Some("")],
     derived: &[field::EMAIL_KEY],
+    shown_by: &[],
 };
 
 /// What is now there of the people of some plans, and what the undone import took from them. Memberships: whether they came by it.
