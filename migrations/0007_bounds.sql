@@ -1,12 +1,12 @@
 -- What one file can cost is bounded in what it holds in memory, not in lines; what an undo takes away is compared whole; whatever repeats
 -- cells goes when an import is let go; and a lane that looks for work looks at what it may take, not at everything.
 
-ALTER TABLE muster.import_rows ADD COLUMN held integer;
-COMMENT ON COLUMN muster.import_rows.held IS 'Bytes of memory that its cells and issues hold when they are read back. NULL: it was staged before this was counted.';
+ALTER TABLE muster.import_rows ADD COLUMN bytes_held integer;
+COMMENT ON COLUMN muster.import_rows.bytes_held IS 'Bytes of memory that its cells and issues hold when they are read back. NULL: it was staged before this was counted.';
 
 -- Whoever reads rows back must know what they will hold, of old ones too.
-CREATE FUNCTION muster.held(held integer, cells text[]) RETURNS integer LANGUAGE sql STABLE AS $$
-  SELECT coalesce(held, octet_length(cells::text) + 24 * cardinality(cells))
+CREATE FUNCTION muster.bytes_held(bytes_held integer, cells text[]) RETURNS integer LANGUAGE sql STABLE AS $$
+  SELECT coalesce(bytes_held, octet_length(cells::text) + 24 * cardinality(cells))
 $$;
 
 ALTER TABLE muster.imports ADD COLUMN enrols_from timestamptz;

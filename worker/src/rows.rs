@@ -46,16 +46,16 @@ macro_rules! piece {
     ($condition:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             Stored,
-            r#"SELECT line AS "line!", slot AS "slot!", key, cells AS "cells!", issues, held AS "held!"
-                 FROM (SELECT line, slot, key, place, cells, issues, held,
-                              sum(held) OVER (ORDER BY slot, place, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_before
-                         FROM (SELECT line, slot, key, coalesce(key, '') COLLATE "C" AS place, cells, issues, muster.held(held, cells) AS held
+            r#"SELECT line AS "line!", slot AS "slot!", key, cells AS "cells!", issues, bytes_held AS "bytes_held!"
+                 FROM (SELECT line, slot, key, place, cells, issues, bytes_held,
+                              sum(bytes_held) OVER (ORDER BY slot, place, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                         FROM (SELECT line, slot, key, coalesce(key, '') COLLATE "C" AS place, cells, issues, muster.bytes_held(bytes_held, cells) AS bytes_held
                                  FROM muster.import_rows
                                 WHERE import_no = $1 AND (slot, coalesce(key, '') COLLATE "C", line) > ($2, $3, $4) AND "#
                 + $condition
                 + r#" ORDER BY slot, place, line
                                 LIMIT $5) r) s
-                WHERE coalesce(held_before, 0) < $6
+                WHERE coalesce(bytes_before, 0) < $6
                 ORDER BY slot, place, line"#,
             $($argument),+
         )
@@ -84,8 +84,8 @@ impl<'a> RowReader<'a> {
         }
         let stored = self.stored(conn).await?;
         // Cut short by what they hold, or by their number.
-        let held: u64 = stored.iter().map(|row| row.held as u64).sum();
-        self.is_ended = held < Budget::PIECE.bytes() && (stored.len() as i64) < self.most_lines;
+        let bytes: u64 = stored.iter().map(|row| row.bytes_held as u64).sum();
+        self.is_ended = bytes < Budget::PIECE.bytes() && (stored.len() as i64) < self.most_lines;
         let Some(last) = stored.last() else { return Ok(None) };
         let last = Last { slot: last.slot, line: last.line, key: last.key.clone() };
         let before = self.last.replace(last).and_then(|before| before.key);
@@ -113,7 +113,7 @@ struct Stored {
     key: Option<String>,
     cells: Vec<String>,
     issues: Option<serde_json::Value>,
-    held: i32,
+    bytes_held: i32,
 }
 
 /// Adds the clashes.
@@ -133,7 +133,7 @@ async fn complete(conn: &mut PgConnection, import: ImportNo, stored: Vec<Stored>
     let with_clashes = |row: Stored| {
         let issues: Vec<Issue> = row.issues.map(|issues| from_json(issues, "import_rows.issues")).transpose()?.unwrap_or_default();
         let clashes = clashes.remove(&row.line).unwrap_or_default();
-        Ok(StagedRow { clashes, line: row.line, key: row.key, cells: row.cells, issues, held: row.held as u64 })
+        Ok(StagedRow { clashes, line: row.line, key: row.key, cells: row.cells, issues, bytes_held: row.bytes_held as u64 })
     };
     stored.into_iter().map(with_clashes).collect()
 }

@@ -38,7 +38,7 @@ pub(crate) struct StagedRow {
     /// Claims of this line that an earlier line about another subject has made: claim, that line.
     pub(crate) clashes: Vec<(i16, i32)>,
     /// Bytes of memory that its cells hold.
-    pub(crate) held: u64,
+    pub(crate) bytes_held: u64,
 }
 
 /// What a line would do to memberships. Only for people.

@@ -27,7 +27,7 @@ impl Watch {
                 self.key.clone_from(&row.key);
                 self.load = Load::default();
             }
-            self.load += Load::of_line(row.held, self.memberships);
+            self.load += Load::of_line(row.bytes_held, self.memberships);
             if Budget::SUBJECT.is_passed(&self.load) {
                 let message = "The lines before this one that are about the same one are as many as can be applied together. Put it into another file.";
                 row.issues.push(Issue::error(Code::Limit, message));
@@ -40,16 +40,16 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn row(key: &str, held: u64) -> StagedRow {
+    fn row(key: &str, bytes_held: u64) -> StagedRow {
         let key = (!key.is_empty()).then(|| key.to_owned());
-        StagedRow { line: 2, key, cells: Vec::new(), issues: Vec::new(), clashes: Vec::new(), held }
+        StagedRow { line: 2, key, cells: Vec::new(), issues: Vec::new(), clashes: Vec::new(), bytes_held }
     }
 
     #[test]
     fn only_lines_beyond_what_one_subject_may_have_are_rejected() {
         let mut rows: Vec<_> = [("a", 1 << 30), ("a", 1 << 30), ("a", 1), ("b", 1), ("", 2 << 30), ("", 2 << 30)]
             .into_iter()
-            .map(|(key, held)| row(key, held))
+            .map(|(key, bytes_held)| row(key, bytes_held))
             .collect();
         Watch::new(0).bound(&mut rows);
         assert_eq!(rows.iter().map(|row| row.issues.len()).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 0]);

@@ -89,8 +89,8 @@ impl Staged {
         let lines = that_became(conn, parent.no, became, self.last, up_to, CHUNK_LINES.into()).await?;
         // The range leads to the index by line: to the planner, any index that begins with the import is as good for the lines alone.
         let copied = sqlx::query!(
-            "INSERT INTO muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, held)
-             SELECT $1, line, slot, key, claims, cells, issues, line, held
+            "INSERT INTO muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, bytes_held)
+             SELECT $1, line, slot, key, claims, cells, issues, line, bytes_held
                FROM muster.import_rows
               WHERE import_no = $2 AND line > $4 AND line <= $5 AND line = ANY ($3)
               ORDER BY line",

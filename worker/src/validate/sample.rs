@@ -84,7 +84,7 @@ impl Drawing<'_> {
                 let width = header.headings.len();
                 let key =
                     || importer.identify(&Cells::new(header, &source.cells(width).texts)).bounded().key.unwrap_or_else(|| stand_in(line));
-                self.sample.take(line, source.held(width), key);
+                self.sample.take(line, source.bytes_held(width), key);
                 true
             }
             None => self.take_header(line, source),

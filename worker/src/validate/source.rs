@@ -104,7 +104,7 @@ impl Source {
     }
 
     /// Bytes that the cells of the last item hold once they are text, if so many are wanted.
-    pub(super) fn held(&self, most: usize) -> u64 {
+    pub(super) fn bytes_held(&self, most: usize) -> u64 {
         Load::bytes_of(self.records.width().min(most + 1), self.records.cells().map(<[u8]>::len).sum())
     }
 

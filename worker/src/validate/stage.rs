@@ -40,7 +40,7 @@ impl Chunk {
     pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
         let told = (!issues.is_empty()).then(|| to_json(&issues));
         // What is read back of issues is about twice as large as their JSON.
-        let held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum())
+        let bytes_held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum())
             + told.as_ref().map_or(0, |told| 2 * told.to_string().len() as u64);
         let rows = &mut self.rows;
         rows.row(9);
@@ -59,8 +59,8 @@ impl Chunk {
             None => rows.null(),
         }
         rows.optional_integer(parent_line);
-        rows.integer(held as i32);
-        self.load += Load::of_line(held, 0);
+        rows.integer(bytes_held as i32);
+        self.load += Load::of_line(bytes_held, 0);
     }
 
     /// Stages the rows in a transaction that confirms the claim.
@@ -89,7 +89,7 @@ impl Chunk {
     async fn copy(self, conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
         let mut copy = conn
             .copy_in_raw(
-                "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, held)
+                "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, bytes_held)
                  FROM STDIN (FORMAT binary)",
             )
             .await?;

@@ -89,7 +89,7 @@ pub(crate) async fn fitting(
                 FROM muster.import_plans
                WHERE $5 AND import_no = $1 AND line = ANY ($2)),
            sized AS (
-              SELECT r.line, sum(muster.held(r.held, r.cells) + $4 + coalesce(i.bytes, 0) + coalesce(p.bytes, 0))
+              SELECT r.line, sum(muster.bytes_held(r.bytes_held, r.cells) + $4 + coalesce(i.bytes, 0) + coalesce(p.bytes, 0))
                              OVER (ORDER BY r.line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
                 FROM muster.import_rows r
                 LEFT JOIN issues i ON i.line = r.line
