@@ -14,13 +14,12 @@ const COLUMNS: usize = 20;
 async fn the_last_line_of_each_person_wins() {
     let muster = Muster::start().await;
     muster.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
-    let cohorts: String = (1..=COLUMNS).map(|number| format!(",cohort{number}")).collect();
-    let mut file = format!("username,firstname,lastname,email,department{cohorts}\n");
-    for department in ["first", "second"] {
-        for number in 0..PEOPLE {
-            file += &format!("u{number:05},Ada,Ash,u{number:05}@example.com,{department},sales{}\n", ",".repeat(COLUMNS - 1));
-        }
-    }
+    let cohorts = (1..=COLUMNS).fold(String::new(), |text, number| text + &format!(",cohort{number}"));
+    let blank = ",".repeat(COLUMNS - 1);
+    let line = |number: usize, department: &str| format!("u{number:05},Ada,Ash,u{number:05}@example.com,{department},sales{blank}\n");
+    let lines = ["first", "second"].into_iter().flat_map(|department| (0..PEOPLE).map(move |number| (number, department)));
+    let header = format!("username,firstname,lastname,email,department{cohorts}\n");
+    let file = lines.fold(header, |text, (number, department)| text + &line(number, department));
     let import = id(&muster.ready("create-or-update-users", file).await);
     let ready = muster.import(&import).await;
     assert_eq!(counts(&ready["actions"]), format!("create {PEOPLE}, update {PEOPLE}"));
