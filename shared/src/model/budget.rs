@@ -50,8 +50,9 @@ impl AddAssign for Load {
 impl Budget {
     /// Rows that are staged together. Three such chunks are in memory: one is read, one waits, one is sent.
     pub const CHUNK: Self = Self::of(20_000, 4 << 20, u64::MAX);
-    /// Rows that are planned together. Their plans and what is sent to the database hold as much again, twice.
-    pub const PIECE: Self = Self::of(5_000, 8 << 20, 50_000);
+    /// Rows that are planned together: twice as many as a batch usually has, so that one of plain lines is not parted. Their plans and what
+    /// is sent to the database hold as much again, twice.
+    pub const PIECE: Self = Self::of(10_000, 8 << 20, 50_000);
     /// Plans that are executed in one transaction. Measured: smaller ones cost more statements, larger ones more memory, and neither
     /// gains speed. Bytes stay in the database.
     pub const TRANSACTION: Self = Self::of(10_000, u64::MAX, 100_000);
