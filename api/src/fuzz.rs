@@ -39,6 +39,7 @@ use muster_shared::model::{
     site::Limits,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use strum::VariantArray;
 use tokio::runtime::{Builder, Runtime};
 
 /// The longest input that is looked at byte by byte too.
@@ -58,7 +59,7 @@ pub fn upload(input: &[u8]) {
 
 fn inspected(choice: u8, file: &[u8], piece: usize) -> String {
     let encoding = ENCODINGS[choice as usize % ENCODINGS.len()].map(str::to_owned);
-    let settings = Settings { encoding, ..Settings::defaults(Recipe::CreateUsers, Kind::Users) };
+    let settings = Settings { encoding, ..Settings::defaults(Recipe::Custom, Kind::VARIANTS[0]) };
     let limits = Limits { expanded_bytes: 1 << 20, ..Limits::default() };
     let mut inspector = Inspector::new(&limits, &settings, None);
     for piece in file.chunks(piece.max(1)) {
