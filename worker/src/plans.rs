@@ -89,9 +89,7 @@ pub(crate) async fn ranges_done(conn: &mut PgConnection, import: ImportNo, low: 
         low,
         high,
     )
-    .map(|row| {
-        (row.subject, Load { lines: row.lines as u64, bytes: row.bytes as u64, memberships: row.memberships as u64, ..Load::default() })
-    })
+    .map(|row| (row.subject, Load { lines: row.lines as u64, bytes: row.bytes as u64, memberships: row.memberships as u64 }))
     .fetch_all(conn)
     .await?;
     Ok(cut(&subjects, low, high, Budget::PIECE))

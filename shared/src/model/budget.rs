@@ -15,19 +15,21 @@ pub struct Load {
     pub bytes: u64,
     /// Segments, courses and roles that they name.
     pub memberships: u64,
-    /// Characters of names that were compared with each other, to find what was probably meant.
-    pub comparisons: u64,
 }
 
 /// The most that may be in hand at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget(Load);
+pub struct Budget {
+    load: Load,
+    /// Characters of names that may be compared with each other, to find what was probably meant.
+    comparisons: u64,
+}
 
 impl Load {
     /// Of one line that holds so many bytes and names so many memberships.
     #[must_use]
     pub const fn of_line(bytes: u64, memberships: u64) -> Self {
-        Self { lines: 1, bytes, memberships, comparisons: 0 }
+        Self { lines: 1, bytes, memberships }
     }
 
     /// Bytes that a line of so many cells holds, whose texts have so many together: a record of nothing but delimiters holds twenty
@@ -43,7 +45,6 @@ impl AddAssign for Load {
         self.lines += other.lines;
         self.bytes += other.bytes;
         self.memberships += other.memberships;
-        self.comparisons += other.comparisons;
     }
 }
 
@@ -68,39 +69,39 @@ impl Budget {
     const COMPARISONS: u64 = 20_000_000;
 
     const fn of(lines: u64, bytes: u64, memberships: u64) -> Self {
-        Self(Load { lines, bytes, memberships, comparisons: Self::COMPARISONS })
+        Self { load: Load { lines, bytes, memberships }, comparisons: Self::COMPARISONS }
     }
 
     /// Is there no more to be taken in hand?
     #[must_use]
     pub const fn is_used_up(&self, load: &Load) -> bool {
-        load.lines >= self.0.lines || load.bytes >= self.0.bytes || load.memberships >= self.0.memberships
+        load.lines >= self.load.lines || load.bytes >= self.load.bytes || load.memberships >= self.load.memberships
     }
 
     /// Is that more than may be in hand?
     #[must_use]
     pub const fn is_passed(&self, load: &Load) -> bool {
-        load.lines > self.0.lines || load.bytes > self.0.bytes || load.memberships > self.0.memberships
+        load.lines > self.load.lines || load.bytes > self.load.bytes || load.memberships > self.load.memberships
     }
 
     /// Lines at most, of which each names so many memberships.
     #[must_use]
     pub const fn lines(&self, memberships: u64) -> u64 {
-        let most = self.0.memberships / if memberships == 0 { 1 } else { memberships };
-        let most = if most < self.0.lines { most } else { self.0.lines };
+        let most = self.load.memberships / if memberships == 0 { 1 } else { memberships };
+        let most = if most < self.load.lines { most } else { self.load.lines };
         if most == 0 { 1 } else { most }
     }
 
     /// Bytes at most.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.0.bytes
+        self.load.bytes
     }
 
     /// Characters that may be compared.
     #[must_use]
     pub const fn comparisons(&self) -> u64 {
-        self.0.comparisons
+        self.comparisons
     }
 }
 

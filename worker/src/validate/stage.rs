@@ -38,10 +38,6 @@ impl Chunk {
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
     pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
-        let told = (!issues.is_empty()).then(|| to_json(&issues));
-        // What is read back of issues is about twice as large as their JSON.
-        let bytes_held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum())
-            + told.as_ref().map_or(0, |told| 2 * told.to_string().len() as u64);
         let rows = &mut self.rows;
         rows.row(9);
         rows.bigint(self.import_no.0);
@@ -54,10 +50,14 @@ impl Chunk {
             rows.null();
         }
         rows.texts(cells.iter().map(|cell| Some(cell.as_str())));
-        match &told {
-            Some(told) => rows.jsonb(told),
-            None => rows.null(),
+        let before = rows.bytes();
+        if issues.is_empty() {
+            rows.null();
+        } else {
+            rows.jsonb(&to_json(&issues));
         }
+        // What is read back of issues is about twice as large as their JSON.
+        let bytes_held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum()) + 2 * (rows.bytes() - before) as u64;
         rows.optional_integer(parent_line);
         rows.integer(bytes_held as i32);
         self.load += Load::of_line(bytes_held, 0);
@@ -83,9 +83,7 @@ impl Chunk {
         crash::point(batch.stage, "chunk-committed");
         Ok(())
     }
-}
 
-impl Chunk {
     async fn copy(self, conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
         let mut copy = conn
             .copy_in_raw(
