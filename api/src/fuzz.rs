@@ -30,9 +30,9 @@ use axum::{
 };
 use futures::executor::block_on;
 use muster_shared::model::{
+    action::{Action, Outcome},
     ids::ImportId,
     kind::Kind,
-    plan::{Action, Outcome},
     reading::Delimiter,
     recipe::Recipe,
     settings::Settings,

@@ -3,5 +3,6 @@
 pub mod files;
 pub mod model;
 pub mod ops;
+pub mod plan;
 pub mod queue;
 pub mod store;

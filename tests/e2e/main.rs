@@ -15,6 +15,7 @@ mod lost;
 mod moodle;
 mod postgres_log;
 mod pressure;
+mod release;
 mod since;
 mod together;
 mod undo;

@@ -60,16 +60,33 @@ fn no_kind_is_named_in_the_api() {
 fn the_rooms_of_shared_use_only_those_below_them() {
     let rooms = ["store", "queue", "files"];
     let uses = |room: &str| format!("crate::{room}");
-    for room in ["model", "ops"] {
-        let forbidden: Vec<_> = rooms.iter().map(|other| uses(other)).collect();
+    for room in ["model", "ops", "plan"] {
+        let above: &[&str] = if room == "plan" { &[] } else { &["plan"] };
+        let forbidden: Vec<_> = rooms.iter().chain(above).map(|other| uses(other)).collect();
         let forbidden: Vec<_> = forbidden.iter().map(String::as_str).collect();
-        assert_none("model and ops know no other room", &that_contain(&below(&format!("shared/src/{room}/")), &forbidden));
+        assert_none(
+            "model and ops know no other room, and plan only model",
+            &that_contain(&below(&format!("shared/src/{room}/")), &forbidden),
+        );
     }
     for room in rooms {
         let forbidden: Vec<_> = rooms.iter().filter(|other| **other != room).map(|other| uses(other)).collect();
         let forbidden: Vec<_> = forbidden.iter().map(String::as_str).collect();
-        assert_none("store, queue and files know model and ops only", &that_contain(&below(&format!("shared/src/{room}/")), &forbidden));
+        assert_none(
+            "store, queue and files know model, plan and ops only",
+            &that_contain(&below(&format!("shared/src/{room}/")), &forbidden),
+        );
     }
+}
+
+#[test]
+fn plans_have_one_room() {
+    let others: Vec<_> = rust()
+        .into_iter()
+        .filter(|source| ["api/", "worker/", "shared/"].iter().any(|folder| source.path.starts_with(folder)))
+        .filter(|source| source.path != "shared/src/store/plans.rs")
+        .collect();
+    assert_none("these name the table of plans: ask its functions", &that_contain(&others, &["muster.import_plans"]));
 }
 
 #[test]

@@ -17,6 +17,14 @@ pub(crate) enum StageError {
     /// The database refuses the data; the batch is taken apart until the line stands alone.
     #[error("the database refuses the data ({})", kind_of(.0))]
     Data(sqlx::Error),
+    /// Muster itself is wrong, or does not know what the database says.
+    #[error("defect: {what}")]
+    Defect {
+        /// Never a cell.
+        what: String,
+        /// Behind it.
+        source: Option<sqlx::Error>,
+    },
     /// It will not succeed, however often it is tried.
     #[error("{code}: {detail}")]
     Fail {
@@ -25,6 +33,13 @@ pub(crate) enum StageError {
         /// For people.
         detail: String,
     },
+}
+
+impl StageError {
+    /// What cannot be, and is.
+    pub(crate) fn defect(what: &str) -> Self {
+        Self::Defect { what: what.to_owned(), source: None }
+    }
 }
 
 /// A statement that ran past its time-out.
@@ -45,7 +60,7 @@ impl From<sqlx::Error> for StageError {
         let Some(code) = error.as_database_error().and_then(|database| database.code().map(std::borrow::Cow::into_owned)) else {
             return match error {
                 sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => {
-                    Self::Fail { code: "defect", detail: error.to_string() }
+                    Self::Defect { what: "the database answers otherwise than it was asked".to_owned(), source: Some(error) }
                 }
                 _ => Self::Retry(error.to_string()),
             };
@@ -59,7 +74,7 @@ impl From<sqlx::Error> for StageError {
             "22" | "23" => Self::Data(error),
             // Transaction rollback, lock not available, operator intervention, connection, resources, system.
             "40" | "55" | "57" | "08" | "53" | "58" | "25" => Self::Retry(error.to_string()),
-            _ => Self::Fail { code: "defect", detail: error.to_string() },
+            _ => Self::Defect { what: format!("the database cannot do what it was asked ({})", kind_of(&error)), source: Some(error) },
         }
     }
 }
@@ -68,7 +83,7 @@ impl From<StoreError> for StageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Database(error) => error.into(),
-            inconsistent @ StoreError::Inconsistent { .. } => Self::Fail { code: "defect", detail: inconsistent.to_string() },
+            inconsistent @ StoreError::Inconsistent { .. } => Self::defect(&inconsistent.to_string()),
         }
     }
 }

@@ -152,6 +152,11 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
             batches::stick(&mut conn, batch, "refused", "The database refused what Muster wrote.").await?;
             Ok(true)
         }
+        Err(StageError::Defect { what, source }) => {
+            tracing::error!(what, cause = source.map(tracing::field::debug), "stuck: a defect");
+            batches::stick(&mut conn, batch, "defect", &what).await?;
+            Ok(true)
+        }
         Err(StageError::Fail { code, detail }) => {
             tracing::error!(code, detail, "stuck");
             batches::stick(&mut conn, batch, code, &detail).await?;

@@ -10,7 +10,7 @@ use muster_shared::{
         budget::{Budget, Load},
         stage::Stage,
     },
-    store::imports::Import,
+    store::{imports::Import, plans},
 };
 use sqlx::PgConnection;
 
@@ -72,16 +72,8 @@ pub(crate) async fn units(conn: &mut PgConnection, import: &Import, batch: &Batc
         (Stage::Preview, Some(undone)) => undone,
         (Stage::Apply, _) => import.no,
     };
-    let subjects = sqlx::query!(
-        r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.plans_of($1, $2, $3) GROUP BY subject ORDER BY subject"#,
-        of_plans.0,
-        batch.low,
-        batch.high,
-    )
-    .map(|row| (row.subject, of_lines(row.lines)))
-    .fetch_all(conn)
-    .await?;
-    Ok(subjects)
+    let subjects = plans::subjects(conn, of_plans, batch.low, batch.high).await?;
+    Ok(subjects.into_iter().map(|(subject, lines)| (subject, of_lines(lines))).collect())
 }
 
 async fn slots(conn: &mut PgConnection, batch: &Batch) -> Result<Vec<(i64, Load)>, StageError> {

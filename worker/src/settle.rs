@@ -156,17 +156,15 @@ async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), St
     Ok(())
 }
 
-/// Cuts the plans into the batches of apply, at the borders between places. Batch 0 comes first where things are to be made, the
+/// Cuts the plans into the batches of apply, at the borders between blocks of subjects. Batch 0 comes first where things are to be made, the
 /// last one where things are to be taken away.
 async fn cut_apply(conn: &mut PgConnection, import: &Import) -> Result<(), StageError> {
     sqlx::query!(
-        "WITH counted AS (
-            SELECT place, count(*) AS lines FROM muster.import_plans
-             WHERE import_no = $1 AND place IS NOT NULL GROUP BY place),
-         cut AS (
-            SELECT place, lines, floor((sum(lines) OVER (ORDER BY place) - 1) / $2::bigint)::integer AS number FROM counted)
+        "WITH cut AS (
+            SELECT subject_block, lines, floor((sum(lines) OVER (ORDER BY subject_block) - 1) / $2::bigint)::integer AS number
+              FROM muster.blocks_of($1))
          INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, 'apply', row_number() OVER (ORDER BY number), min(place) << 10, (max(place) + 1) << 10, sum(lines)
+         SELECT $1, 'apply', row_number() OVER (ORDER BY number), min(subject_block) << 10, (max(subject_block) + 1) << 10, sum(lines)
            FROM cut GROUP BY number
           UNION ALL
          SELECT $1, 'apply', CASE WHEN removes THEN $3 ELSE 0 END, 0, 0, 0 FROM muster.import_makes WHERE import_no = $1 GROUP BY removes",

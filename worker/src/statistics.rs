@@ -17,7 +17,7 @@ pub(crate) async fn of_rows(conn: &mut PgConnection, import: ImportNo, lines: i6
 
 /// Looks at the plans of an import.
 pub(crate) async fn of_plans(conn: &mut PgConnection, import: ImportNo, lines: i64) -> Result<(), StageError> {
-    refresh(conn, "import_plans", "import_no, line, place, subject, turn, action", import, lines).await
+    refresh(conn, "import_plans", "import_no, line, subject_block, subject, seq, action", import, lines).await
 }
 
 async fn refresh(conn: &mut PgConnection, table: &str, columns: &str, import: ImportNo, lines: i64) -> Result<(), StageError> {

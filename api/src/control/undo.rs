@@ -63,7 +63,7 @@ async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo
     let found = sqlx::query!(
         r#"SELECT u.id, u.status <> 'applied' AS "is_open!", u.status = 'cancelling' AS "is_ending!",
                   NOT EXISTS (SELECT FROM muster.imports again WHERE again.undoes_no = u.no AND again.status <> 'cancelled')
-                  AND (EXISTS (SELECT FROM muster.import_plans p WHERE p.import_no = u.no AND p.action = 's')
+                  AND (EXISTS (SELECT FROM muster.results_of(u.no) r WHERE r.action = 's')
                        OR EXISTS (SELECT FROM muster.import_outcomes o WHERE o.import_no = u.no AND o.outcome IN ('held', 'failed')))
                   AS "left_something!"
              FROM muster.imports u

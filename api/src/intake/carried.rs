@@ -4,8 +4,8 @@ use super::{Problem, expires_at, room};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
 use muster_shared::{
     model::{
+        action::Became,
         ids::{ImportId, ImportNo},
-        plan::Became,
         site::Site,
         status::Request,
     },

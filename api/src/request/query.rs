@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn words_and_numbers_are_checked() {
-        use muster_shared::model::plan::Action;
+        use muster_shared::model::action::Action;
         let mut given = given("limit=201&action=create,skipp&recipe=");
         assert_eq!(given.number("limit", 1..=200), None);
         assert_eq!(given.words::<Action>("action", &["create", "skip"]), Some(vec![Action::Create]));

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
+        action::Action,
         ids::ImportId,
         issue::{Code, FileIssue},
         kind::Kind,
-        plan::Action,
         progress::Progress,
         reading::{Delimiter, Found},
         recipe::Recipe,
@@ -15,6 +15,7 @@ use muster_shared::{
         status::{Request, Status},
         tally::{Actions, Effects, IssueCounts, Outcomes},
     },
+    plan::all_effects,
     store::{
         batches::Sums,
         imports::{File, Import},
@@ -40,7 +41,7 @@ pub(crate) struct ImportView {
     waiting_since: Option<DateTime<Utc>>,
     actions: Actions,
     outcomes: Option<Outcomes>,
-    effects: Effects,
+    effects: BTreeMap<&'static str, i64>,
     issues: IssueCounts,
     rejected: Option<Vec<RejectedView>>,
     failed: Option<FailedView>,
@@ -124,7 +125,7 @@ impl ImportView {
             waiting_since: around.waiting_since,
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
-            effects: if is_applied { sums.effects } else { sums.planned_effects },
+            effects: effects(if is_applied { &sums.effects } else { &sums.planned_effects }),
             issues: issues(sums.issues, &import.file.issues),
             failed: failed(&import),
             rejected: import.rejected.map(|reasons| reasons.into_iter().map(RejectedView::from).collect()),
@@ -177,6 +178,11 @@ fn outcomes(import: &Import, sums: &Sums) -> Outcomes {
     outcomes.add(import.outcome_of(Action::Skip), sums.actions.skip);
     outcomes.add(import.outcome_of(Action::Reject), sums.actions.reject);
     outcomes
+}
+
+/// All there are, by name; what nothing happened to is 0.
+fn effects(effects: &Effects) -> BTreeMap<&'static str, i64> {
+    all_effects().into_iter().map(|name| (name, effects.get(name))).collect()
 }
 
 /// Of the lines and of the file as a whole.
@@ -344,8 +350,8 @@ mod tests {
         let sums = Sums {
             actions: Actions { update: 7, skip: 2, reject: 1, ..Actions::default() },
             outcomes: Outcomes { updated: 5, ..Outcomes::default() },
-            planned_effects: Effects { segments_joined: 9, ..Effects::default() },
-            effects: Effects { segments_joined: 6, ..Effects::default() },
+            planned_effects: Effects::of([("segments_joined", 9)]),
+            effects: Effects::of([("segments_joined", 6)]),
             applied: (5, 7),
             previewed: (10, 10),
             ..Sums::default()

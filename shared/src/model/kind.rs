@@ -34,8 +34,25 @@ pub struct KindSpec {
     pub fields: &'static [&'static str],
     /// Those fields that follow from others and are not shown.
     pub derived: &'static [&'static str],
+    /// How many fields of its own a site may add to those.
+    pub max_profile_fields: usize,
+    /// The effects that count subjects which are made, changed in their fields, taken away.
+    pub effects: SubjectEffects,
+    /// The effects that count what is made besides.
+    pub other_effects: &'static [&'static str],
     /// Does `existing_details` apply?
     pub has_details: bool,
+}
+
+/// Names of effects on subjects.
+#[derive(Debug)]
+pub struct SubjectEffects {
+    /// Subjects that are made.
+    pub created: &'static str,
+    /// Subjects whose fields change.
+    pub updated: &'static str,
+    /// Subjects that are taken away.
+    pub deleted: &'static str,
 }
 
 impl Kind {

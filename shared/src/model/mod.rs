@@ -1,6 +1,7 @@
 //! The words of Muster. No input or output happens here.
 
 pub mod access;
+pub mod action;
 pub mod budget;
 pub mod column;
 pub mod guard;
@@ -8,7 +9,6 @@ pub mod ids;
 pub mod issue;
 pub mod kind;
 pub mod kinds;
-pub mod plan;
 pub mod progress;
 pub mod reading;
 pub mod recipe;

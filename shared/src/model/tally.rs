@@ -1,10 +1,11 @@
 //! Counts: of actions, of outcomes, and of everything that happened.
 
 use super::{
+    action::{Action, Outcome},
     issue::Severity,
-    plan::{Action, Outcome},
 };
 use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, ops::AddAssign};
 
 macro_rules! counts {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident),+ $(,)? }) => {
@@ -15,7 +16,7 @@ macro_rules! counts {
             $($(#[$field_doc])* pub $field: i64,)+
         }
 
-        impl std::ops::AddAssign for $name {
+        impl AddAssign for $name {
             fn add_assign(&mut self, other: Self) {
                 $(self.$field += other.$field;)+
             }
@@ -60,66 +61,6 @@ counts! {
         held,
         /// Lines that the database refused.
         failed,
-    }
-}
-
-counts! {
-    /// Everything that happened, or would.
-    Effects {
-        /// People.
-        users_created,
-        /// People.
-        users_deleted,
-        /// People with a new username.
-        renamed,
-        /// People.
-        suspended,
-        /// People.
-        activated,
-        /// People with another sign-in method.
-        auth_changed,
-        /// People with a new password.
-        passwords_set,
-        /// Memberships.
-        segments_joined,
-        /// Memberships.
-        segments_left,
-        /// Segments.
-        segments_created,
-        /// Segments.
-        segments_updated,
-        /// Segments.
-        segments_deleted,
-        /// People in courses.
-        enrolments_created,
-        /// People in courses.
-        enrolments_changed,
-        /// People in courses.
-        enrolments_removed,
-        /// Roles of people in courses.
-        course_roles_added,
-        /// Roles of people in courses.
-        course_roles_removed,
-        /// Memberships.
-        groups_joined,
-        /// Course groups.
-        groups_created,
-        /// Groupings.
-        groupings_created,
-        /// Course categories.
-        categories_created,
-        /// Course categories.
-        categories_deleted,
-        /// Roles of people in the site.
-        site_roles_added,
-        /// Roles of people in the site.
-        site_roles_removed,
-        /// Courses.
-        courses_created,
-        /// Courses.
-        courses_updated,
-        /// Courses.
-        courses_deleted,
     }
 }
 
@@ -176,6 +117,63 @@ impl IssueCounts {
     }
 }
 
+/// Everything that happened, or would, by name. What nothing happened to is not in it: most imports know few of all effects that there are,
+/// and whoever looks at one adds up those of all its batches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, i64>", into = "BTreeMap<String, i64>")]
+pub struct Effects(BTreeMap<String, i64>);
+
+impl Effects {
+    /// These, by name.
+    #[must_use]
+    pub fn of<'a>(counts: impl IntoIterator<Item = (&'a str, i64)>) -> Self {
+        let mut effects = Self::default();
+        for (name, count) in counts {
+            effects.add(name, count);
+        }
+        effects
+    }
+
+    /// Counts `count` more of that name.
+    pub fn add(&mut self, name: &str, count: i64) {
+        if count != 0 {
+            *self.0.entry(name.to_owned()).or_default() += count;
+        }
+    }
+
+    /// How many of that name there are.
+    #[must_use]
+    pub fn get(&self, name: &str) -> i64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    /// Those there are, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.iter().map(|(name, count)| (name.as_str(), *count))
+    }
+}
+
+impl From<BTreeMap<String, i64>> for Effects {
+    fn from(mut counts: BTreeMap<String, i64>) -> Self {
+        counts.retain(|_, count| *count != 0);
+        Self(counts)
+    }
+}
+
+impl From<Effects> for BTreeMap<String, i64> {
+    fn from(effects: Effects) -> Self {
+        effects.0
+    }
+}
+
+impl AddAssign for Effects {
+    fn add_assign(&mut self, other: Self) {
+        for (name, count) in other.0 {
+            *self.0.entry(name).or_default() += count;
+        }
+    }
+}
+
 /// What one batch counted; stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -190,6 +188,6 @@ pub struct Tally {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issues: Option<IssueCounts>,
     /// Of preview: filled cells that are passed over since details of existing people are kept, by column.
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub ignored_by_details: std::collections::BTreeMap<String, i64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ignored_by_details: BTreeMap<String, i64>,
 }

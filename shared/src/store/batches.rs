@@ -165,7 +165,7 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
         let sums = all.entry(ImportNo(batch.import_no)).or_default();
         sums.add(stage, batch.is_done, batch.lines.into(), batch.progress);
         if batch.is_done {
-            sums.count(stage, &batch.tally, *batch.effects);
+            sums.count(stage, &batch.tally, batch.effects.0);
         }
     }
     Ok(all)

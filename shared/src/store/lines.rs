@@ -2,8 +2,8 @@
 
 use super::StoreError;
 use crate::model::{
+    action::{Action, Became, Outcome},
     ids::ImportNo,
-    plan::{Action, Became, Outcome},
 };
 use sqlx::PgConnection;
 use strum::VariantArray;
@@ -11,14 +11,12 @@ use strum::VariantArray;
 /// What actions and outcomes are wanted, as the statements take it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Actions; the states have the same positions.
+    /// Actions.
     pub actions: Vec<i8>,
-    /// Whether the batch must be `done`, must not (`open`), or may be either (`any`).
-    pub states: Vec<String>,
-    /// Outcomes that came out otherwise than planned, of lines with the actions in `of`.
-    pub otherwise: Vec<String>,
-    /// Actions, in no order.
-    pub of: Vec<i8>,
+    /// Outcomes, and [`Became::NEVER`]; `None`: whatever became of the lines.
+    pub outcomes: Option<Vec<String>>,
+    /// Those of the actions of which such an outcome may come without being recorded: looked for in the order of lines.
+    pub planned: Vec<i8>,
 }
 
 /// What the filters on actions and outcomes leave.
@@ -30,13 +28,6 @@ pub enum Tried {
     These(Wanted),
     /// None, whatever else is asked for.
     Nothing,
-}
-
-impl Wanted {
-    fn push(&mut self, action: Action, state: &str) {
-        self.actions.push(action.letter() as i8);
-        self.states.push(state.to_owned());
-    }
 }
 
 /// What filters on actions and outcomes leave of an import; `is_applied`: apply was asked for. `outcome_of` an action: what comes out
@@ -51,22 +42,19 @@ pub fn which(actions: Option<&[Action]>, outcomes: Option<&[Became]>, is_applied
     if actions.is_none() && outcomes.is_none() {
         return Tried::Any;
     }
-    let mut wanted = Wanted::default();
-    for &action in actions.unwrap_or(Action::VARIANTS) {
-        wanted.of.push(action.letter() as i8);
-        let Some(outcomes) = outcomes else {
-            wanted.push(action, "any");
-            continue;
-        };
-        if outcomes.contains(&Became(Some(outcome_of(action)))) {
-            wanted.push(action, "done");
-        }
-        if outcomes.contains(&Became(None)) && !matches!(action, Action::Skip | Action::Reject) {
-            wanted.push(action, "open");
-        }
-    }
-    wanted.otherwise = outcomes.into_iter().flatten().filter_map(|became| became.0).map(|outcome| outcome.to_string()).collect();
-    Tried::These(wanted)
+    let actions = actions.unwrap_or(Action::VARIANTS);
+    let letters = |actions: &[Action]| actions.iter().map(|action| action.letter() as i8).collect();
+    let may_come = |action: Action, outcomes: &[Became]| {
+        let is_never_tried = outcomes.contains(&Became(None)) && !matches!(action, Action::Skip | Action::Reject);
+        is_never_tried || outcomes.contains(&Became(Some(outcome_of(action))))
+    };
+    let planned: Vec<Action> =
+        actions.iter().copied().filter(|action| outcomes.is_none_or(|outcomes| may_come(*action, outcomes))).collect();
+    Tried::These(Wanted {
+        actions: letters(actions),
+        outcomes: outcomes.map(|outcomes| outcomes.iter().map(ToString::to_string).collect()),
+        planned: letters(&planned),
+    })
 }
 
 /// How many lines apply has not come to, in an import for which it was asked.
@@ -106,30 +94,21 @@ pub async fn with_plan(
     limit: i64,
 ) -> Result<Vec<i32>, StoreError> {
     Ok(sqlx::query_scalar!(
-        r#"WITH done AS MATERIALIZED (
-              SELECT coalesce(range_agg(int8range(low, high)) FILTER (WHERE state = 'done'), '{}') AS subjects,
-                     coalesce(bool_and(state = 'done'), true) AS are_all
-                FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0)
-           SELECT line AS "line!" FROM (
+        r#"SELECT line AS "line!" FROM (
               SELECT found.line
-                FROM unnest($4::"char"[], $5::text[]) AS wanted (action, state)
-               CROSS JOIN done
+                FROM unnest($4::"char"[]) AS planned (action)
                CROSS JOIN LATERAL (
-                  SELECT p.line
-                    FROM muster.import_plans p
-                   WHERE p.import_no = $1 AND p.action = wanted.action AND p.line > $2 AND p.line <= $8
-                     AND (wanted.state <> 'open' OR NOT done.are_all)
-                     AND (wanted.state = 'any'
-                          OR coalesce(done.subjects @> p.subject, true) = (wanted.state = 'done')
-                         AND NOT EXISTS (SELECT FROM muster.import_outcomes o WHERE o.import_no = $1 AND o.line = p.line))
-                   ORDER BY p.line
+                  SELECT r.line
+                    FROM muster.results_of($1) r
+                   WHERE r.action = planned.action AND r.line > $2 AND r.line <= $7
+                     AND ($5::text[] IS NULL OR coalesce(r.outcome, 'none') = ANY ($5))
+                   ORDER BY r.line
                    LIMIT $3) found
-               UNION ALL
+               UNION
               (SELECT o.line
                  FROM muster.import_outcomes o
-                 JOIN muster.import_plans p ON p.import_no = $1 AND p.line = o.line
-                WHERE o.import_no = $1 AND o.line > $2 AND o.line <= $8 AND o.outcome = ANY ($6) AND p.action = ANY ($7::"char"[])
+                CROSS JOIN LATERAL (SELECT action FROM muster.results_of($1) r WHERE r.line = o.line) r
+                WHERE o.import_no = $1 AND o.line > $2 AND o.line <= $7 AND o.outcome = ANY ($5) AND r.action = ANY ($6::"char"[])
                 ORDER BY o.line
                 LIMIT $3)) lines
             ORDER BY 1
@@ -137,10 +116,9 @@ pub async fn with_plan(
         import.0,
         after,
         limit,
+        &wanted.planned,
+        wanted.outcomes.as_deref(),
         &wanted.actions,
-        &wanted.states,
-        &wanted.otherwise,
-        &wanted.of,
         up_to,
     )
     .fetch_all(conn)
@@ -156,8 +134,9 @@ mod tests {
             Tried::Any => "any".to_owned(),
             Tried::Nothing => "nothing".to_owned(),
             Tried::These(wanted) => {
-                let pairs = wanted.actions.iter().zip(&wanted.states).map(|(&action, state)| format!("{} {state}", action as u8 as char));
-                format!("{} | {}", pairs.collect::<Vec<_>>().join(", "), wanted.otherwise.join(", "))
+                let letters = |actions: &[i8]| actions.iter().map(|&action| action as u8 as char).collect::<String>();
+                let outcomes = wanted.outcomes.as_ref().map_or_else(|| "any".to_owned(), |outcomes| outcomes.join(" "));
+                format!("{} of {}, {outcomes}", letters(&wanted.planned), letters(&wanted.actions))
             }
         }
     }
@@ -168,19 +147,19 @@ mod tests {
         use Outcome::{Held, Rejected, Updated};
         let (held, held_or_never) = ([Became(Some(Held))], [Became(Some(Held)), Became(None)]);
         assert_eq!(letters(&which(None, None, true, Action::outcome)), "any");
-        assert_eq!(letters(&which(Some(&[Update, Reject]), None, false, Action::outcome)), "u any, r any | ");
+        assert_eq!(letters(&which(Some(&[Update, Reject]), None, false, Action::outcome)), "ur of ur, any");
         assert_eq!(letters(&which(None, Some(&held), false, Action::outcome)), "nothing");
         assert_eq!(letters(&which(None, Some(&held_or_never), false, Action::outcome)), "any");
         assert_eq!(
             letters(&which(None, Some(&[Became(Some(Rejected)), Became(Some(Held))]), true, Action::outcome)),
-            "r done | rejected, held"
+            "r of cunsdr, rejected held"
         );
         assert_eq!(
             letters(&which(Some(&[Update]), Some(&[Became(Some(Updated)), Became(None)]), true, Action::outcome)),
-            "u done, u open | updated"
+            "u of u, updated none"
         );
         let in_an_undo = |action: Action| if action == Skip { Held } else { action.outcome() };
-        assert_eq!(letters(&which(None, Some(&held), true, in_an_undo)), "s done | held");
-        assert_eq!(letters(&which(Some(&[Reject]), Some(&[Became(None)]), true, Action::outcome)), " | ");
+        assert_eq!(letters(&which(None, Some(&held), true, in_an_undo)), "s of cunsdr, held");
+        assert_eq!(letters(&which(Some(&[Reject]), Some(&[Became(None)]), true, Action::outcome)), " of r, none");
     }
 }

@@ -19,7 +19,7 @@ async fn with_another_mode() {
     muster.wait_for(id, "ready").await;
     muster.apply(id).await;
     let import = muster.wait_for(id, "applied").await;
-    assert_eq!(summary(&import), "skip 1, update 1 | skipped 1, updated 1 | segments_joined 1");
+    assert_eq!(summary(&import), "skip 1, update 1 | skipped 1, updated 1 | segments_joined 1, users_updated 1");
     let lms = muster.lms().await;
     assert!(lms.contains("user anna: Anna | Ash | anna@example.com |  |  |  | Oslo |  v2 by import 3\n"), "{lms}");
     let story = muster.story(id).await;

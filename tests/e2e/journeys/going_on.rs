@@ -42,7 +42,7 @@ async fn held_lines_are_planned_anew_and_applied() {
     let parent = muster.ready_order(order).await;
     sql(&muster, "UPDATE lms.users SET city = 'Bergen' WHERE username = 'anna'").await;
     let applied = apply(&muster, id(&parent)).await;
-    assert_eq!(summary(&applied), "update 3 | held 2, updated 1 | segments_joined 1");
+    assert_eq!(summary(&applied), "update 3 | held 2, updated 1 | segments_joined 1, users_updated 1");
     assert_eq!(applied["can"], json!(["undo", "continue"]));
 
     let path = format!("/imports/{}/continue", id(&parent));
@@ -86,7 +86,7 @@ async fn failed_lines_are_tried_again() {
     let problem = muster.post(&format!("/imports/{}/continue", id(&parent)), Some(&json!({"outcomes": ["held", "none"]}))).await;
     assert_eq!(problem.expect(409).json()["code"], "nothing-to-continue");
     let child = muster.carry_on(id(&parent), &["failed"]).await;
-    assert_eq!(summary(&apply(&muster, &child).await), "update 1 | updated 1 | ");
+    assert_eq!(summary(&apply(&muster, &child).await), "update 1 | updated 1 | users_updated 1");
     assert_eq!(lines(&muster.rows(&child, "").await, "outcome"), ["3 updated"]);
 }
 
@@ -220,7 +220,7 @@ async fn a_corrected_file_may_say_more_and_be_part_of_a_form() {
         (&child["settings"], &child["file"]["name"]),
         (&json!({"mode": "update-only", "existing_details": "override"}), &json!("better.csv"))
     );
-    assert_eq!(summary(&apply(&muster, id(&child)).await), "update 3 | updated 3 | ");
+    assert_eq!(summary(&apply(&muster, id(&child)).await), "update 3 | updated 3 | users_updated 3");
     let parent_lines: Vec<Option<i32>> = sqlx::query_scalar(
         "SELECT parent_line FROM muster.import_rows WHERE import_no = (SELECT max(no) FROM muster.imports) ORDER BY line",
     )

@@ -20,7 +20,7 @@ async fn a_person_who_changed_is_held_and_the_others_are_not() {
     by_hand(&muster, "UPDATE lms.users SET city = 'Bergen' WHERE username = 'anna'").await;
     muster.apply(id(&import)).await;
     let import = muster.wait_for(id(&import), "applied").await;
-    assert_eq!(summary(&import), "update 4 | held 2, updated 2 | segments_joined 2");
+    assert_eq!(summary(&import), "update 4 | held 2, updated 2 | segments_joined 2, users_updated 1");
     let outcomes = lines(&muster.rows(id(&import), "").await, "outcome");
     assert_eq!(outcomes, ["2 held target-changed", "3 updated", "4 held target-changed", "5 updated"]);
     let lms = muster.lms().await;
@@ -73,8 +73,8 @@ async fn a_membership_that_somebody_gave_meanwhile_is_theirs() {
     let import = muster.ready("add-to-segments", "username,cohort1\nanna,sales\nbo,sales\n").await;
     by_hand(
         &muster,
-        "INSERT INTO lms.segment_members (user_id, segment_id)
-         SELECT u.id, s.id FROM lms.users u, lms.segments s WHERE u.username = 'anna' AND s.idnumber = 'sales'",
+        "INSERT INTO lms.segment_members (site_id, user_id, segment_id)
+         SELECT u.site_id, u.id, s.id FROM lms.users u, lms.segments s WHERE u.username = 'anna' AND s.idnumber = 'sales'",
     )
     .await;
     muster.apply(id(&import)).await;

@@ -21,7 +21,7 @@ async fn a_later_line_sees_what_the_earlier_ones_did() {
     let expected = ["2 created", "3 updated", "4 updated", "5 unchanged", "6 unchanged", "7 rejected segment-not-found", "8 updated"];
     assert_eq!(lines(&muster.rows(id(&import), "").await, "outcome"), expected);
     let counts = "create 1, reject 1, unchanged 2, update 3 | created 1, rejected 1, unchanged 2, updated 3 \
-                  | course_roles_added 3, enrolments_created 2, segments_joined 4, users_created 1";
+                  | course_roles_added 3, enrolments_created 2, segments_joined 4, users_created 1, users_updated 2";
     assert_eq!(summary(&import), counts);
     let lms = muster.lms().await;
     for line in [

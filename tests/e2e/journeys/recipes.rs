@@ -88,8 +88,7 @@ async fn create_or_update_users() {
                 di,Di,Dogwood,di@example.com,Cork,hr\n\
                 el,El,,el@example.com,,\n";
     let import = muster.applied("create-or-update-users", file).await;
-    let expected =
-        "create 1, reject 1, unchanged 1, update 1 | created 1, rejected 1, unchanged 1, updated 1 | segments_joined 2, users_created 1";
+    let expected = "create 1, reject 1, unchanged 1, update 1 | created 1, rejected 1, unchanged 1, updated 1 | segments_joined 2, users_created 1, users_updated 1";
     assert_eq!(summary(&import), expected);
     let row = &muster.rows(id(&import), "?key=anna").await[0];
     let changes = json!([{"field": "firstname", "before": "Anna", "after": "Anne"}, {"field": "city", "before": "", "after": "Oslo"}]);
@@ -164,7 +163,7 @@ async fn custom_for_people_who_exist() {
     let settings = json!({"mode": "update-only", "existing_details": "override"});
     let file = "username,city,cohort1\nanna,Oslo,sales\nnobody,Oslo,sales\n";
     let import = muster.applied_order(custom(file, &settings)).await;
-    assert_eq!(summary(&import), "skip 1, update 1 | skipped 1, updated 1 | segments_joined 1");
+    assert_eq!(summary(&import), "skip 1, update 1 | skipped 1, updated 1 | segments_joined 1, users_updated 1");
     assert_eq!(groups(&muster.issues(id(&import)).await), ["warning user-not-found username=nobody ×1 from 3"]);
     let again = muster.applied_order(custom(file, &settings)).await;
     assert_eq!(summary(&again), "skip 1, unchanged 1 | skipped 1, unchanged 1 | ");

@@ -13,8 +13,8 @@ const FILE: &str = "username,city,cohort1,course1,role1\n\
 
 const STORY: &str = r#"custom of users: validating → previewing → ready → applying → applied
 batch validate 1: done, 5 lines,
-batch preview 1: done, 5 lines, actions reject 1, actions skip 1, actions update 3, issues error 1, issues warning 1 course_roles_added 2, enrolments_created 2, segments_joined 2
-batch apply 1: done, 3 lines, outcomes held 1, outcomes updated 2 course_roles_added 1, enrolments_created 1, segments_joined 2
+batch preview 1: done, 5 lines, actions reject 1, actions skip 1, actions update 3, issues error 1, issues warning 1 course_roles_added 2, enrolments_created 2, segments_joined 2, users_updated 2
+batch apply 1: done, 3 lines, outcomes held 1, outcomes updated 2 course_roles_added 1, enrolments_created 1, segments_joined 2, users_updated 1
 plan of line 2 anna: update, turn 1; city "" → "Oslo"; joins sales; enrols and adds teacher in c1
 plan of line 3 bo: update, turn 1; city "" → "Oslo"; enrols and adds student in c2
 plan of line 4 nobody: skip, turn 1

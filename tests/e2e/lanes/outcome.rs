@@ -74,7 +74,7 @@ pub(super) async fn records(muster: &Muster, id: &str) -> Vec<String> {
           FROM muster.import_rows WHERE import_no = (SELECT no FROM this)
          UNION ALL
         SELECT format('plans %s %s', count(*),
-                      md5(string_agg(concat_ws('|', line, turn, action, target_version, mask, before, after, cardinality(segments_joined)), ' ' ORDER BY line)))
+                      md5(string_agg(concat_ws('|', line, seq, action, target_version, mask, before, after, membership_what, membership_does), ' ' ORDER BY line)))
           FROM muster.import_plans WHERE import_no = (SELECT no FROM this)
          UNION ALL
         SELECT format('issues %s %s', count(*), md5(string_agg(concat_ws('|', line, nth, code, column_name, value), ' ' ORDER BY line, nth)))

@@ -60,7 +60,7 @@ async fn details_that_somebody_changed_again() {
     by_hand(&muster, "UPDATE lms.users SET city = 'Bergen' WHERE username = 'anna'").await;
     by_hand(&muster, "UPDATE lms.users SET city = '', institution = 'X' WHERE username = 'bo'").await;
     let undo = muster.undone(id(&import)).await;
-    assert_eq!(summary(&undo), "skip 1, update 2 | held 1, updated 2 | segments_left 2");
+    assert_eq!(summary(&undo), "skip 1, update 2 | held 1, updated 2 | segments_left 2, users_updated 2");
     let lms = lms(&muster).await;
     assert!(lms.contains("anna: Anne") && lms.contains("| Bergen |") && lms.contains("anna in segment sales"), "held whole: {lms}");
     assert!(lms.contains("bo: Bo |") && lms.contains("| X |"), "what is back already and what others wrote stays: {lms}");
@@ -76,7 +76,11 @@ async fn a_change_that_leaves_its_plan_as_it_was_holds_nobody() {
     by_hand(&muster, "UPDATE lms.users SET institution = 'X' WHERE username IN ('anna', 'bo')").await;
     muster.apply(id(&undo)).await;
     let undo = muster.wait_for(id(&undo), "applied").await;
-    assert_eq!(summary(&undo), "update 2 | updated 2 | segments_left 2", "who has nothing left but a segment, and who has a city too");
+    assert_eq!(
+        summary(&undo),
+        "update 2 | updated 2 | segments_left 2, users_updated 1",
+        "who has nothing left but a segment, and who has a city too"
+    );
 }
 
 #[tokio::test]

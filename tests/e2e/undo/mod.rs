@@ -11,10 +11,14 @@ mod twice;
 use muster_tests::harness::Site;
 
 /// What the LMS holds, without the versions: they count every change, and taking one back is one.
-async fn lms(site: &Site) -> String {
-    let lines = site.lms().await;
+pub(crate) async fn lms(site: &Site) -> String {
+    without_versions(&site.lms().await)
+}
+
+/// The lines of an LMS without the versions in them.
+pub(crate) fn without_versions(lms: &str) -> String {
     let without_version = |line: &str| line.split(' ').filter(|word| !is_version(word)).collect::<Vec<_>>().join(" ") + "\n";
-    lines.lines().map(without_version).collect()
+    lms.lines().map(without_version).collect()
 }
 
 fn is_version(word: &str) -> bool {

@@ -95,7 +95,7 @@ async fn what_was_held_can_be_taken_back_later() {
     let import = muster.applied("create-or-update-users", "username,city\nanna,Oslo\nbo,Oslo\n").await;
     by_hand(&muster, "UPDATE lms.users SET city = 'Bergen' WHERE username = 'anna'").await;
     let undo = muster.undone(id(&import)).await;
-    assert_eq!(summary(&undo), "skip 1, update 1 | held 1, updated 1 | ");
+    assert_eq!(summary(&undo), "skip 1, update 1 | held 1, updated 1 | users_updated 1");
     by_hand(&muster, "UPDATE lms.users SET city = 'Oslo' WHERE username = 'anna'").await;
     let undo = muster.undone(id(&import)).await;
     assert_eq!(summary(&undo), "unchanged 1, update 1 | unchanged 1, updated 1 | ", "who is back already is left");

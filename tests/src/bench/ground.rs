@@ -87,9 +87,14 @@ async fn memberships(conn: &mut PgConnection) -> anyhow::Result<()> {
     let segments = of("segments", "idnumber", &format!("'seg-' || lpad((pg_temp.scatter(n, 4) % {SEGMENTS})::text, 3, '0')"));
     let courses = of("courses", "shortname", &format!("'c-' || lpad((pg_temp.scatter(n, 5) % {COURSES})::text, 4, '0')"));
     for statement in [
-        format!("INSERT INTO lms.segment_members (user_id, segment_id) SELECT u.id, o.id FROM ({numbered}) u {segments}"),
-        format!("INSERT INTO lms.enrolments (user_id, course_id, starts_at) SELECT u.id, o.id, now() FROM ({numbered}) u {courses}"),
-        "INSERT INTO lms.role_assignments (user_id, course_id, role_id) SELECT user_id, course_id, 1 FROM lms.enrolments".to_owned(),
+        format!(
+            "INSERT INTO lms.segment_members (site_id, user_id, segment_id) SELECT u.site_id, u.id, o.id FROM ({numbered}) u {segments}"
+        ),
+        format!(
+            "INSERT INTO lms.enrolments (site_id, user_id, course_id, starts_at) SELECT u.site_id, u.id, o.id, now() FROM ({numbered}) u {courses}"
+        ),
+        "INSERT INTO lms.role_assignments (site_id, user_id, course_id, role_id) SELECT site_id, user_id, course_id, 1 FROM lms.enrolments"
+            .to_owned(),
     ] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *conn).await?;
     }

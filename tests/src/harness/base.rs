@@ -25,6 +25,11 @@ impl Base {
         Self::Shared(Database::create().await)
     }
 
+    /// Makes it from a dump.
+    pub(super) async fn restore(dump: &str) -> Self {
+        Self::Shared(Database::restore(dump).await)
+    }
+
     /// Its address.
     pub(super) fn url(&self) -> String {
         match self {

@@ -27,6 +27,19 @@ impl Database {
         Self { name, _lease: admin }
     }
 
+    /// Makes one from a dump, and brings it up to this version.
+    pub(super) async fn restore(dump: &str) -> Self {
+        let name = format!("{}{}", prefix(), uuid::Uuid::new_v4().simple());
+        let mut admin = connect().await;
+        lock(&mut admin, &name).await;
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.expect("a database");
+        let database = Self { name, _lease: admin };
+        let mut conn = PgConnection::connect(&database.url()).await.expect("a database that was just made");
+        sqlx::raw_sql(AssertSqlSafe(dump.to_owned())).execute(&mut conn).await.expect("a dump that can be read");
+        migrate(&database.url());
+        database
+    }
+
     /// Where it is.
     pub(super) fn url(&self) -> String {
         address(&self.name)

@@ -9,6 +9,7 @@
 
 mod base;
 mod binaries;
+mod builder;
 mod cluster;
 mod database;
 mod files;
@@ -24,12 +25,13 @@ mod redis;
 mod site;
 mod story;
 
+pub use builder::Builder;
 pub use cluster::Cluster;
 pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
 pub use fleet::{Crew, Fleet, Member};
 pub use memory::peak_memory;
-pub use muster::{Builder, Muster, Worker};
+pub use muster::{Muster, Worker};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use redis::Redis;

@@ -2,7 +2,8 @@
 
 use super::{
     base::Base,
-    binaries, database,
+    binaries,
+    builder::Builder,
     patience::{eventually, within},
     ports,
     process::{Process, limited},
@@ -18,38 +19,27 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
 };
 use tempfile::TempDir;
 
 /// A whole Muster. It is also its first site, `acme`, with an administrator's token.
 #[derive(Debug)]
 pub struct Muster {
-    first: Site,
+    pub(super) first: Site,
 }
 
 /// What a Muster is made of. The processes go first when it is dropped, then what they work on.
 #[derive(Debug)]
 pub(super) struct Parts {
-    workers: Mutex<Vec<Process>>,
-    api: Mutex<Process>,
+    pub(super) workers: Mutex<Vec<Process>>,
+    pub(super) api: Mutex<Process>,
     pub(super) redis: Mutex<Redis>,
-    pool: PgPool,
+    pub(super) pool: PgPool,
     pub(super) base: Base,
     pub(super) folder: TempDir,
-    settings: Vec<(String, String)>,
-    client: Client,
-}
-
-/// How a Muster is to be.
-#[derive(Debug)]
-#[must_use]
-pub struct Builder {
-    workers: usize,
-    settings: Vec<(String, String)>,
-    site: Value,
-    has_own_postgres: bool,
-    descriptors: Option<u32>,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) client: Client,
 }
 
 /// One worker; the first that was started has number 0.
@@ -57,62 +47,6 @@ pub struct Builder {
 pub struct Worker<'a> {
     workers: &'a Mutex<Vec<Process>>,
     nth: usize,
-}
-
-impl Builder {
-    /// With so many workers.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// With a setting of the environment, for all processes.
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With settings of the first site.
-    pub fn site(mut self, settings: Value) -> Self {
-        self.site = settings;
-        self
-    }
-
-    /// With a Postgres of its own, which may be stopped.
-    pub fn own_postgres(mut self) -> Self {
-        self.has_own_postgres = true;
-        self
-    }
-
-    /// With an api that may have so many files and connections open.
-    pub fn descriptors(mut self, descriptors: u32) -> Self {
-        self.descriptors = Some(descriptors);
-        self
-    }
-
-    /// Starts everything and waits until it is ready.
-    pub async fn start(self) -> Muster {
-        let folder = TempDir::with_prefix("muster-test-").expect("a temporary folder");
-        let base = Base::make(self.has_own_postgres, folder.path()).await;
-        let redis = Redis::start(folder.path()).await;
-        let mut settings = vec![
-            ("MUSTER_DATABASE_URL".to_owned(), base.url()),
-            ("MUSTER_REDIS_URL".to_owned(), redis.url()),
-            ("MUSTER_FILES_URL".to_owned(), format!("file://{}", folder.path().join("files").display())),
-            ("MUSTER_LOG".to_owned(), "info".to_owned()),
-        ];
-        settings.extend(self.settings);
-        let system_admin = create_token(&settings, &["--account", "root@example.com", "--system-admin"]);
-        let (api, address) = start_api(&settings, self.descriptors, folder.path()).await;
-        let pool = database::pool(&base.url()).await;
-        let client = Client::new(&address, Some(&system_admin));
-        let (workers, api, redis) = (Mutex::new(Vec::new()), Mutex::new(api), Mutex::new(redis));
-        let parts = Arc::new(Parts { workers, api, redis, pool, base, folder, settings, client });
-        for _ in 0..self.workers {
-            parts.start_worker().await;
-        }
-        Muster { first: Site::create(&parts, "acme", &self.site).await }
-    }
 }
 
 impl Muster {
@@ -123,7 +57,7 @@ impl Muster {
 
     /// To be described.
     pub fn with() -> Builder {
-        Builder { workers: 1, settings: Vec::new(), site: json!({}), has_own_postgres: false, descriptors: None }
+        Builder::new()
     }
 
     /// Makes another site, with every default; the handle speaks as its administrator.
@@ -243,7 +177,7 @@ impl Parts {
         &self.pool
     }
 
-    async fn start_worker(&self) -> usize {
+    pub(super) async fn start_worker(&self) -> usize {
         let name = format!("worker-{}", held(&self.workers).len());
         for _ in 0..5 {
             let health = ports::free();
@@ -341,7 +275,7 @@ pub(super) fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn start_api(settings: &[(String, String)], descriptors: Option<u32>, folder: &Path) -> (Process, String) {
+pub(super) async fn start_api(settings: &[(String, String)], descriptors: Option<u32>, folder: &Path) -> (Process, String) {
     for _ in 0..5 {
         let bind = ports::free();
         let mut command = program("muster-api", settings);

@@ -139,7 +139,7 @@ async fn batches(pool: &PgPool, no: i64) -> String {
 async fn plans(pool: &PgPool, no: i64, fields: &[String]) -> String {
     let names = names(pool).await;
     let plans = sqlx::query(
-        "SELECT p.line, p.action::text AS action, p.turn, p.mask, p.before, p.after, p.segments_joined, p.segments_left, p.courses, p.course_roles, p.course_does, r.key
+        "SELECT p.line, p.action::text AS action, p.seq, p.mask, p.before, p.after, p.membership_what, p.membership_does, p.membership_id, p.membership_role, r.key
            FROM muster.import_plans p JOIN muster.imports i ON i.no = p.import_no
            LEFT JOIN muster.import_rows r ON r.import_no = coalesce(i.lines_of, i.no) AND r.line = p.line WHERE p.import_no = $1 ORDER BY p.line LIMIT $2",
     )
@@ -152,7 +152,7 @@ async fn plans(pool: &PgPool, no: i64, fields: &[String]) -> String {
 }
 
 fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
-    let (line, turn, mask): (i32, i16, i64) = (plan.get("line"), plan.get("turn"), plan.get("mask"));
+    let (line, turn, mask): (i32, i16, i64) = (plan.get("line"), plan.get("seq"), plan.get("mask"));
     let (before, after): (Cells, Cells) = (plan.get("before"), plan.get("after"));
     let mut parts = vec![format!("plan of line {line} {}: {}, turn {turn}", text(plan, "key"), action(&text(plan, "action")))];
     // Ids are another matter in each run; what they stand for is told by the field beside.
@@ -160,27 +160,49 @@ fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
         let cell = |cells: &Cells| cells.as_ref().and_then(|cells| cells.get(at).cloned().flatten());
         parts.push(format!("{field} {:?} → {:?}", cell(&before).unwrap_or_default(), cell(&after).unwrap_or_default()));
     }
-    let joined: Option<Vec<i64>> = plan.get("segments_joined");
-    parts.extend(joined.unwrap_or_default().iter().map(|id| format!("joins {}", name(&names.segments, *id))));
-    let left: Option<Vec<i64>> = plan.get("segments_left");
-    parts.extend(left.unwrap_or_default().iter().map(|id| format!("leaves {}", name(&names.segments, *id))));
-    let courses: Vec<i64> = plan.get::<Option<_>, _>("courses").unwrap_or_default();
-    let roles: Vec<i32> = plan.get::<Option<_>, _>("course_roles").unwrap_or_default();
-    let does: Vec<i16> = plan.get::<Option<_>, _>("course_does").unwrap_or_default();
-    for ((course, role), does) in courses.iter().zip(roles).zip(does) {
-        let what = match does {
-            0 => "is",
-            1 => "enrols as",
-            2 => "adds",
-            3 => "enrols and adds",
-            4 => "is no longer enrolled as",
-            8 => "loses",
-            12 => "is no longer enrolled and loses",
-            _ => "does something unknown as",
-        };
-        parts.push(format!("{what} {} in {}", name(&names.roles, i64::from(role)), name(&names.courses, *course)));
-    }
+    parts.extend(memberships(plan, names));
     parts.join("; ") + "\n"
+}
+
+/// What becomes of memberships; of a course in one with its first role.
+fn memberships(plan: &PgRow, names: &Names) -> Vec<String> {
+    let letters = |column: &str| plan.get::<Option<String>, _>(column).unwrap_or_default();
+    let (what, does) = (letters("membership_what"), letters("membership_does"));
+    let ids: Vec<i64> = plan.get::<Option<_>, _>("membership_id").unwrap_or_default();
+    let roles: Vec<Option<i32>> = plan.get::<Option<_>, _>("membership_role").unwrap_or_default();
+    let mut enrolments: HashMap<i64, char> = HashMap::new();
+    let mut parts = Vec::new();
+    for (at, ((what, does), id)) in what.chars().zip(does.chars()).zip(ids).enumerate() {
+        let role = || roles.get(at).copied().flatten().map_or_else(String::new, |role| name(&names.roles, i64::from(role)).to_owned());
+        let told = match (what, does) {
+            ('s', 's') => continue,
+            ('s', does) => format!("{} {}", if does == 'j' { "joins" } else { "leaves" }, name(&names.segments, id)),
+            ('e', does) => {
+                enrolments.insert(id, does);
+                continue;
+            }
+            (_, does) => {
+                let what = match (enrolments.remove(&id).unwrap_or('s'), does) {
+                    ('s', 's') => "is",
+                    ('j', 's') => "enrols as",
+                    ('s', 'j') => "adds",
+                    ('j', 'j') => "enrols and adds",
+                    ('l', 's') => "is no longer enrolled as",
+                    ('s', 'l') => "loses",
+                    ('l', 'l') => "is no longer enrolled and loses",
+                    _ => "does something unknown as",
+                };
+                format!("{what} {} in {}", role(), name(&names.courses, id))
+            }
+        };
+        parts.push(told);
+    }
+    let without_role = enrolments.into_iter().filter(|(_, does)| *does != 's');
+    let mut without_role: Vec<_> =
+        without_role.map(|(course, does)| format!("enrolment in {}: {does}", name(&names.courses, course))).collect();
+    without_role.sort();
+    parts.extend(without_role);
+    parts
 }
 
 /// Values of fields, in their positions.

@@ -68,8 +68,8 @@ pub fn memberships(seed: u64, people: &[Person], segments: &[Segment], courses: 
     }
     let (bytes, _, unmappable) = encoding_rs::WINDOWS_1252.encode(&text);
     assert!(!unmappable, "names were chosen so that they can be written in Windows-1252");
-    let joined = Effects { segments_joined: of_segments.memberships, ..Effects::default() };
-    let enrolled = Effects { enrolments_created: of_courses.memberships, course_roles_added: of_courses.memberships, ..Effects::default() };
+    let joined = Effects::of([("segments_joined", of_segments.memberships)]);
+    let enrolled = Effects::of([("enrolments_created", of_courses.memberships), ("course_roles_added", of_courses.memberships)]);
     Memberships { bytes: bytes.into_owned(), segments: of_segments.expect(joined), courses: of_courses.expect(enrolled) }
 }
 

@@ -33,7 +33,7 @@ pub struct Made {
 pub fn segments_file(segments: &[Segment]) -> Made {
     let rows = segments.iter().map(|s| vec![s.idnumber.clone(), s.name.clone(), s.description.clone()]);
     let created = segments.len() as i64;
-    let effects = Effects { segments_created: created, ..Effects::default() };
+    let effects = Effects::of([("segments_created", created)]);
     Made { bytes: comma_separated(&["idnumber", "name", "description"], rows), expected: creating(created, effects) }
 }
 
@@ -42,7 +42,7 @@ pub fn segments_file(segments: &[Segment]) -> Made {
 pub fn courses_file(courses: &[Course]) -> Made {
     let rows = courses.iter().map(|c| vec![c.shortname.clone(), c.fullname.clone(), c.category_path.clone(), c.startdate.clone()]);
     let created = courses.len() as i64;
-    let effects = Effects { courses_created: created, categories_created: courses::categories(courses).len() as i64, ..Effects::default() };
+    let effects = Effects::of([("courses_created", created), ("categories_created", courses::categories(courses).len() as i64)]);
     Made { bytes: comma_separated(&["shortname", "fullname", "category_path", "startdate"], rows), expected: creating(created, effects) }
 }
 
@@ -55,7 +55,7 @@ pub fn people_file(people: &[Person]) -> Made {
         cells.into_iter().cloned().collect()
     });
     let created = people.len() as i64;
-    let effects = Effects { users_created: created, ..Effects::default() };
+    let effects = Effects::of([("users_created", created)]);
     Made { bytes: comma_separated(&header, rows), expected: creating(created, effects) }
 }
 

@@ -3,11 +3,13 @@
 use super::outcomes::{CHANGED, GONE, MANAGED, TAKEN};
 use crate::{
     error::StageError,
-    kinds::importer::{Importer, Outline, Piece, Plan},
-    plans,
+    kinds::importer::{Importer, Piece},
     rows::RowReader,
 };
-use muster_shared::model::plan::Action;
+use muster_shared::{
+    plan::{Deed, Plan, PlanSummary},
+    store::plans,
+};
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
@@ -46,7 +48,7 @@ impl Held {
 pub(super) async fn check(
     conn: &mut PgConnection,
     piece: Piece,
-    plans: &[Outline],
+    plans: &[PlanSummary],
     importer: &mut dyn Importer,
 ) -> Result<Held, StageError> {
     let mut held = Held::default();
@@ -60,7 +62,7 @@ pub(super) async fn check(
     changed.extend(shaken.changed);
     changed.retain(|subject| !held.holds(*subject));
     if !changed.is_empty() {
-        let doubtful: Vec<&Outline> = plans.iter().filter(|plan| changed.contains(&plan.subject)).collect();
+        let doubtful: Vec<&PlanSummary> = plans.iter().filter(|plan| changed.contains(&plan.subject)).collect();
         held.add(&planned_otherwise(conn, piece, importer, &doubtful).await?, CHANGED);
     }
     Ok(held)
@@ -71,7 +73,7 @@ async fn planned_otherwise(
     conn: &mut PgConnection,
     piece: Piece,
     importer: &mut dyn Importer,
-    plans: &[&Outline],
+    plans: &[&PlanSummary],
 ) -> Result<Vec<i64>, StageError> {
     let mut otherwise = HashSet::new();
     if let Some(undone) = piece.undoes {
@@ -95,7 +97,7 @@ async fn planned_otherwise(
 }
 
 /// The plans in groups of whole subjects, each of so many lines as may be in memory with their values.
-fn together<'a>(plans: &'a [&'a Outline]) -> Vec<&'a [&'a Outline]> {
+fn together<'a>(plans: &'a [&'a PlanSummary]) -> Vec<&'a [&'a PlanSummary]> {
     let mut groups = Vec::new();
     let (mut begin, mut end) = (0, 0);
     for of_subject in plans.chunk_by(|one, next| one.subject == next.subject) {
@@ -120,25 +122,34 @@ async fn compare(
     let stored = plans::of_lines(conn, piece.import_no, lines).await?;
     let fresh: HashMap<i32, Plan> = fresh.into_iter().map(|plan| (plan.line, plan)).collect();
     let differs = |plan: &&Plan| !fresh.get(&plan.line).is_some_and(|fresh| fresh.does_the_same_as(plan));
-    otherwise.extend(stored.iter().filter(differs).filter_map(|plan| plan.subject));
+    otherwise.extend(stored.iter().filter(differs).filter_map(|plan| Some(plan.written()?.subject)));
     Ok(())
 }
 
 /// Those who would be deleted and on whom something hangs. Asked first, since it takes the strongest locks.
-async fn depended_on(conn: &mut PgConnection, piece: Piece, plans: &[Outline], importer: &dyn Importer) -> Result<Vec<i64>, StageError> {
-    let deleted: Vec<i64> = plans.iter().filter(|plan| plan.action == Action::Delete).map(|plan| plan.subject).collect();
-    if deleted.is_empty() { Ok(deleted) } else { importer.depended_on(conn, piece, &deleted).await }
+async fn depended_on(
+    conn: &mut PgConnection,
+    piece: Piece,
+    plans: &[PlanSummary],
+    importer: &dyn Importer,
+) -> Result<Vec<i64>, StageError> {
+    let deleted: HashSet<i64> = plans.iter().filter(|plan| plan.deed == Deed::Delete).map(|plan| plan.subject).collect();
+    if deleted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of_deleted: Vec<&PlanSummary> = plans.iter().filter(|plan| deleted.contains(&plan.subject)).collect();
+    importer.depended_on(conn, piece, &of_deleted).await
 }
 
 /// The subjects of a piece that are no longer as they were found. Those of whom nothing is written are looked at, not locked.
-async fn changed(conn: &mut PgConnection, plans: &[Outline], importer: &dyn Importer) -> Result<HashSet<i64>, StageError> {
+async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn Importer) -> Result<HashSet<i64>, StageError> {
     let (mut written, mut read) = (Vec::new(), Vec::new());
     let mut found = HashMap::new();
     for plans in plans.chunk_by(|one, next| one.subject == next.subject) {
-        let Some(version) = plans.iter().find_map(|plan| plan.target_version) else { continue };
+        let Some(version) = plans.iter().find_map(|plan| plan.version) else { continue };
         let subject = plans[0].subject;
         found.insert(subject, version);
-        let is_written = plans.iter().any(|plan| plan.action != Action::Unchanged);
+        let is_written = plans.iter().any(|plan| plan.deed != Deed::Keep);
         if is_written { &mut written } else { &mut read }.push(subject);
     }
     for (subjects, lock) in [(written, true), (read, false)] {

@@ -9,17 +9,19 @@ use crate::{
     context::Context,
     crash,
     error::StageError,
-    kinds::importer::{Importer, Outline, Piece, Turn},
+    kinds::importer::{Importer, Piece, Turn},
     parts::{Part, cut},
-    plans,
 };
 use muster_shared::{
     model::{
         budget::{Budget, Load},
-        plan::Action,
         tally::{Effects, Tally},
     },
-    store::imports::Import,
+    plan::{Deed, PlanSummary},
+    store::{
+        imports::{self, Import},
+        plans,
+    },
 };
 use outcomes::Differing;
 use sqlx::{Connection, PgConnection};
@@ -104,8 +106,9 @@ async fn execute(
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
 ) -> Result<(Tally, Effects), Stopped> {
-    let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, low: batch.low, high: batch.high };
-    let plans = plans::outlines(conn, piece).await?;
+    let source = imports::origin(&mut *conn, import).await.map_err(StageError::from)?;
+    let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, source, low: batch.low, high: batch.high };
+    let plans = plans::summaries(conn, piece.import_no, piece.low, piece.high).await.map_err(StageError::from)?;
     let parts = parts(&plans, batch);
     if parts.len() > 1 {
         return Err(Stopped::TooMuch(parts));
@@ -118,7 +121,7 @@ async fn execute(
         if failing.is_some_and(|failing| number >= failing.turn) {
             break;
         }
-        let of_turn: Vec<&Outline> = of_turn.iter().copied().filter(|plan| !held.holds(plan.subject)).collect();
+        let of_turn: Vec<&PlanSummary> = of_turn.iter().copied().filter(|plan| !held.holds(plan.subject)).collect();
         let lines: Vec<i32> = of_turn.iter().map(|plan| plan.line).collect();
         // Found by place, all plans of a batch cost less than by their lines; but each turn would go over those of all others.
         let is_all = turns.len() == 1 && held.is_empty();
@@ -138,11 +141,11 @@ async fn execute(
 }
 
 /// The parts into which a batch must be taken so that each can be done in one transaction: one, if it can be itself.
-fn parts(plans: &[Outline], batch: &Batch) -> Vec<Part> {
-    let of_subject = |plans: &[Outline]| {
+fn parts(plans: &[PlanSummary], batch: &Batch) -> Vec<Part> {
+    let of_subject = |plans: &[PlanSummary]| {
         let mut load = Load::default();
         for plan in plans {
-            load += Load::of_line(0, plan.memberships.count());
+            load += Load::of_line(0, plan.memberships.len() as u64);
         }
         (plans[0].subject, load)
     };
@@ -158,10 +161,10 @@ async fn plan_once(conn: &mut PgConnection) -> Result<(), StageError> {
 }
 
 /// The plans that do something, by turn.
-fn turns(plans: &[Outline]) -> BTreeMap<i16, Vec<&Outline>> {
-    let mut turns: BTreeMap<i16, Vec<&Outline>> = BTreeMap::new();
-    for plan in plans.iter().filter(|plan| matches!(plan.action, Action::Create | Action::Update | Action::Delete)) {
-        turns.entry(plan.turn).or_default().push(plan);
+fn turns(plans: &[PlanSummary]) -> BTreeMap<i16, Vec<&PlanSummary>> {
+    let mut turns: BTreeMap<i16, Vec<&PlanSummary>> = BTreeMap::new();
+    for plan in plans.iter().filter(|plan| plan.deed != Deed::Keep) {
+        turns.entry(plan.seq).or_default().push(plan);
     }
     turns
 }

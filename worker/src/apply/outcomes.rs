@@ -1,11 +1,11 @@
 //! What came out: recorded by line only where it is otherwise than planned, counted for all.
 
 use super::{Failing, guard::Held};
-use crate::{
-    error::{StageError, kind_of},
-    kinds::importer::Outline,
+use crate::error::{StageError, kind_of};
+use muster_shared::{
+    model::{action::Outcome, ids::ImportNo, issue::Code, tally::Outcomes},
+    plan::PlanSummary,
 };
-use muster_shared::model::{ids::ImportNo, issue::Code, plan::Outcome, tally::Outcomes};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(super) struct Differing(BTreeMap<i32, (Outcome, Code, String)>);
 
 impl Differing {
     /// All lines of some subjects are held, and why.
-    pub(super) fn hold(&mut self, plans: &[Outline], held: &Held) {
+    pub(super) fn hold(&mut self, plans: &[PlanSummary], held: &Held) {
         for plan in plans {
             if let Some(why) = held.reason(plan.subject) {
                 self.0.insert(plan.line, (Outcome::Held, Code::TargetChanged, why.to_owned()));
@@ -40,15 +40,15 @@ impl Differing {
     }
 
     /// The line of a turn fails, and the later ones of its subject are held.
-    pub(super) fn fail(&mut self, plans: &[Outline], failing: Failing<'_>) {
+    pub(super) fn fail(&mut self, plans: &[PlanSummary], failing: Failing<'_>) {
         let constraint = failing.error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
         let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
             (Outcome::Held, Code::TargetChanged, TAKEN.to_owned())
         } else {
             (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(failing.error)))
         };
-        for plan in plans.iter().filter(|plan| plan.turn >= failing.turn) {
-            let came = if plan.turn == failing.turn {
+        for plan in plans.iter().filter(|plan| plan.seq >= failing.turn) {
+            let came = if plan.seq == failing.turn {
                 (outcome, code, message.clone())
             } else {
                 (Outcome::Held, code, HELD_AFTER_FAILURE.to_owned())
@@ -58,10 +58,10 @@ impl Differing {
     }
 
     /// Counts the lines by what came out.
-    pub(super) fn count(&self, plans: &[Outline]) -> Outcomes {
+    pub(super) fn count(&self, plans: &[PlanSummary]) -> Outcomes {
         let mut outcomes = Outcomes::default();
         for plan in plans {
-            outcomes.add(self.0.get(&plan.line).map_or(plan.action.outcome(), |(outcome, ..)| *outcome), 1);
+            outcomes.add(self.0.get(&plan.line).map_or(plan.deed.action().outcome(), |(outcome, ..)| *outcome), 1);
         }
         outcomes
     }

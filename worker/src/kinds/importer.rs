@@ -2,11 +2,13 @@
 
 use crate::{error::StageError, kinds::cells::Cells, rows::Rows};
 use async_trait::async_trait;
-use muster_shared::model::{
-    ids::{ImportNo, SiteId},
-    issue::Issue,
-    plan::Action,
-    tally::Effects,
+use muster_shared::{
+    model::{
+        ids::{ImportNo, SiteId},
+        issue::Issue,
+        tally::Effects,
+    },
+    plan::{Deed, DonePlan, Plan, PlanSummary},
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
@@ -41,132 +43,11 @@ pub(crate) struct StagedRow {
     pub(crate) bytes_held: u64,
 }
 
-/// What a line would do to memberships. Only for people.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Memberships {
-    pub(crate) segments_joined: Vec<i64>,
-    pub(crate) segments_there: Vec<i64>,
-    pub(crate) segments_left: Vec<i64>,
-    /// One position for each course and role that the line names.
-    pub(crate) courses: Vec<i64>,
-    pub(crate) course_roles: Vec<i32>,
-    /// [`ENROLS`], [`ADDS_ROLE`], [`ENDS_ENROLMENT`], [`TAKES_ROLE`].
-    pub(crate) course_does: Vec<i16>,
-}
-
-/// Bit of [`Memberships::course_does`]: the person is enrolled.
-pub(crate) const ENROLS: i16 = 1;
-/// Bit of [`Memberships::course_does`]: the person gets the role.
-pub(crate) const ADDS_ROLE: i16 = 2;
-/// Bit of [`Memberships::course_does`]: the enrolment ends.
-pub(crate) const ENDS_ENROLMENT: i16 = 4;
-/// Bit of [`Memberships::course_does`]: the person loses the role.
-pub(crate) const TAKES_ROLE: i16 = 8;
-
-impl Memberships {
-    /// How many there are, as the database counts them: a course is one, and the role in it.
-    pub(crate) fn count(&self) -> u64 {
-        (self.segments_joined.len() + self.segments_there.len() + self.segments_left.len() + 2 * self.courses.len()) as u64
-    }
-
-    /// Does any of them change?
-    pub(crate) fn change(&self) -> bool {
-        !self.segments_joined.is_empty() || !self.segments_left.is_empty() || self.course_does.iter().any(|&does| does != 0)
-    }
-}
-
-/// Fields that a line would write, by the positions of the kind's `fields`.
-#[derive(Default, Clone, PartialEq, Eq)]
-pub(crate) struct Changes {
-    /// Bit i: field i is written.
-    pub(crate) mask: i64,
-    /// Empty: nothing was there.
-    pub(crate) before: Vec<Option<String>>,
-    /// Empty: nothing is written.
-    pub(crate) after: Vec<Option<String>>,
-}
-
-impl Changes {
-    /// Writes all fields of something new.
-    pub(crate) fn of_new(after: Vec<Option<String>>) -> Self {
-        let written = after.iter().enumerate().filter(|(_, value)| value.is_some());
-        Self { mask: written.map(|(i, _)| 1 << i).sum(), before: Vec::new(), after }
-    }
-
-    /// Writes field `i` of so many.
-    pub(crate) fn write(&mut self, i: usize, fields: usize, before: Option<&str>, after: Option<&str>) {
-        self.before.resize(fields, None);
-        self.after.resize(fields, None);
-        self.mask |= 1 << i;
-        self.before[i] = before.map(str::to_owned);
-        self.after[i] = after.map(str::to_owned);
-    }
-
-    /// Are the same fields written, from and to the same values? Positions that are not written may be there or not.
-    fn write_the_same_as(&self, other: &Self) -> bool {
-        let at = |values: &[Option<String>], i: usize| values.get(i).cloned().flatten();
-        let written = (0..i64::BITS as usize).filter(|i| self.mask >> i & 1 == 1);
-        let is_same = |i: usize| at(&self.before, i) == at(&other.before, i) && at(&self.after, i) == at(&other.after, i);
-        self.mask == other.mask && written.into_iter().all(is_same)
-    }
-
-    /// Does not write field `i`.
-    pub(crate) fn leave(&mut self, i: usize) {
-        if self.mask & (1 << i) != 0 {
-            self.mask &= !(1 << i);
-            (self.before[i], self.after[i]) = (None, None);
-        }
-    }
-}
-
-/// What one line would do.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) line: i32,
-    /// `None`: there is nothing to execute.
-    pub(crate) subject: Option<i64>,
-    /// The how-manieth line of its subject that does something, from 1.
-    pub(crate) turn: i16,
-    pub(crate) action: Action,
-    /// As it was found; `None`: the subject is not there yet.
-    pub(crate) target_version: Option<i64>,
-    pub(crate) changes: Changes,
-    pub(crate) memberships: Memberships,
-    pub(crate) issues: Vec<Issue>,
-}
-
-impl Plan {
-    /// A line that does nothing, with the reasons.
-    pub(crate) fn idle(line: i32, action: Action, issues: Vec<Issue>) -> Self {
-        Self {
-            line,
-            subject: None,
-            turn: 1,
-            action,
-            target_version: None,
-            changes: Changes::default(),
-            memberships: Memberships::default(),
-            issues,
-        }
-    }
-
-    /// Would it do the same as `other`? What it was based on may differ.
-    pub(crate) fn does_the_same_as(&self, other: &Self) -> bool {
-        self.action == other.action
-            && self.subject == other.subject
-            && self.turn == other.turn
-            && self.changes.write_the_same_as(&other.changes)
-            && self.memberships == other.memberships
-    }
-}
-
 /// The plans of some rows.
 #[derive(Default)]
 pub(crate) struct Planned {
     /// In the order of the rows.
     pub(crate) plans: Vec<Plan>,
-    /// What they would bring about.
-    pub(crate) effects: Effects,
     /// Filled cells that are passed over since details of existing people are kept, by heading.
     pub(crate) ignored_by_details: BTreeMap<String, i64>,
 }
@@ -178,23 +59,11 @@ pub(crate) struct Piece {
     pub(crate) site: SiteId,
     /// The import that it undoes.
     pub(crate) undoes: Option<ImportNo>,
+    /// Under whose number subjects are made: its own, or, where an undo of an undo makes them anew, that of the import which made them first.
+    pub(crate) source: ImportNo,
     /// Ids of subjects, `low..high`.
     pub(crate) low: i64,
     pub(crate) high: i64,
-}
-
-/// A plan as apply has it in mind: the values that it writes stay in the database.
-#[derive(Debug)]
-pub(crate) struct Outline {
-    pub(crate) line: i32,
-    pub(crate) subject: i64,
-    pub(crate) turn: i16,
-    pub(crate) action: Action,
-    /// As the subject was found; `None`: it was not there.
-    pub(crate) target_version: Option<i64>,
-    /// Bit i: field i is written.
-    pub(crate) mask: i64,
-    pub(crate) memberships: Memberships,
 }
 
 /// One turn of a piece.
@@ -202,30 +71,30 @@ pub(crate) struct Outline {
 pub(crate) struct Turn<'a> {
     pub(crate) piece: Piece,
     /// The plans that are to be executed, in the order of their subjects.
-    pub(crate) plans: &'a [&'a Outline],
+    pub(crate) plans: &'a [&'a PlanSummary],
     /// Their lines; `None`: the piece has no others.
     pub(crate) lines: Option<&'a [i32]>,
 }
 
 impl Turn<'_> {
     /// Is there a plan of this sort? Needless statements are left out.
-    pub(crate) fn any(&self, is_such: impl Fn(&Outline) -> bool) -> bool {
+    pub(crate) fn any(&self, is_such: impl Fn(&PlanSummary) -> bool) -> bool {
         self.plans.iter().any(|plan| is_such(plan))
     }
 
     /// Does any plan create its subject?
     pub(crate) fn creates(&self) -> bool {
-        self.any(|plan| plan.action == Action::Create)
+        self.any(|plan| plan.deed == Deed::Create)
     }
 
     /// Does any plan write fields of a subject that is there?
     pub(crate) fn updates(&self) -> bool {
-        self.any(|plan| plan.action == Action::Update && plan.mask != 0)
+        self.any(|plan| plan.deed == Deed::Update && plan.mask != 0)
     }
 
     /// Does any plan delete its subject?
     pub(crate) fn deletes(&self) -> bool {
-        self.any(|plan| plan.action == Action::Delete)
+        self.any(|plan| plan.deed == Deed::Delete)
     }
 }
 
@@ -283,11 +152,11 @@ pub(crate) trait Importer: Send + Sync {
 
     /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete by subject and in the order of
     /// subject and turn. Reads only.
-    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError>;
+    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError>;
 
-    /// Apply of an undo: those of the subjects, which are to be deleted, on which something hangs that the undone import did not
-    /// bring. All are locked against new dependants until the transaction ends, in the order of their ids.
-    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError>;
+    /// Apply of an undo: of these plans, each of which deletes its subject, the subjects on which something hangs that no plan takes away.
+    /// All are locked against new dependants until the transaction ends, in the order of their ids.
+    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, plans: &[&PlanSummary]) -> Result<Vec<i64>, StageError>;
 
     /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
     /// in the order of their ids, so that two imports queue up on one subject and never cross.
@@ -295,7 +164,7 @@ pub(crate) trait Importer: Send + Sync {
 
     /// Apply, after the subjects are locked: those whose plans name what is gone, or take for granted what is no longer so. What the
     /// plans name, and is there, stays until the transaction ends. Plans of most kinds rest on nothing but their subjects.
-    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece, _plans: &[Outline]) -> Result<Shaken, StageError> {
+    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece, _plans: &[PlanSummary]) -> Result<Shaken, StageError> {
         Ok(Shaken::default())
     }
 

@@ -2,8 +2,8 @@
 
 pub(crate) mod cells;
 mod courses;
-mod details;
 pub(crate) mod importer;
+mod records;
 mod reversal;
 mod segments;
 mod users;
@@ -12,20 +12,22 @@ use crate::{
     error::StageError,
     validate::header::{Expect, Header, understand},
 };
+use courses::Courses;
 use importer::Importer;
 use muster_shared::{
     model::{kind::Kind, site::Limits},
     store::imports::Import,
 };
+use records::Records;
+use segments::Segments;
 use sqlx::{PgConnection, PgPool};
-use std::collections::{BTreeSet, HashMap};
 
 /// The importer of an import's kind.
 pub(crate) fn importer(import: &Import, header: Header, control: &PgPool) -> Box<dyn Importer> {
     match import.kind {
         Kind::Users => Box::new(users::Users::new(import, header)),
-        Kind::Segments => Box::new(segments::Segments::new(import, header)),
-        Kind::Courses => Box::new(courses::Courses::new(import, header, control.clone())),
+        Kind::Segments => Box::new(Records::new(import, header, Segments { site: import.site_id })),
+        Kind::Courses => Box::new(Records::new(import, header, Courses::new(import, control.clone()))),
     }
 }
 
@@ -44,20 +46,8 @@ pub(crate) fn header(import: &Import) -> Result<Header, StageError> {
     }
     let limits = Limits { columns: u64::MAX, numbered_columns: u64::MAX, ..Limits::default() };
     let expect = Expect::of(import, &limits);
-    let (header, _) = understand(&import.file.columns, 1, expect)
-        .map_err(|_| StageError::Fail { code: "defect", detail: "An accepted header is refused now.".to_owned() })?;
+    let (header, _) = understand(&import.file.columns, 1, expect).map_err(|_| StageError::defect("an accepted header is refused now"))?;
     Ok(header)
-}
-
-/// The distinct keys of some rows.
-fn keys(rows: &[importer::StagedRow]) -> Vec<String> {
-    let distinct: BTreeSet<&String> = rows.iter().filter_map(|row| row.key.as_ref()).collect();
-    distinct.into_iter().cloned().collect()
-}
-
-/// How many of the keys are not there: so many ids are needed at most.
-fn missing<T>(keys: &[String], existing: &HashMap<String, T>) -> usize {
-    keys.iter().filter(|key| !existing.contains_key(*key)).count()
 }
 
 /// Takes so many ids from the sequence of a table, for records that plans would create.

@@ -10,16 +10,18 @@ use crate::{
     crash,
     error::StageError,
     kinds::importer::{Importer, Planned},
-    plans,
+    parts::cut,
     rows::RowReader,
 };
 use muster_shared::{
     model::{
+        budget::Budget,
         ids::ImportNo,
         issue::{Issue, Severity},
         tally::{Actions, Effects, IssueCounts, Tally},
     },
-    store::imports::Import,
+    plan::effects_of,
+    store::{imports::Import, plans},
 };
 use sqlx::{Connection, PgConnection};
 use std::{collections::BTreeMap, mem::take};
@@ -53,10 +55,11 @@ async fn plan(
 ) -> Result<(Tally, Effects), StageError> {
     let mut sums = Sums::default();
     if let Some(undone) = import.undoes {
-        for part in plans::ranges_done(conn, undone, batch.low, batch.high).await? {
+        let subjects = plans::loads(&mut *conn, undone, batch.low, batch.high).await?;
+        for part in cut(&subjects, batch.low, batch.high, Budget::PIECE) {
             let done = plans::done(conn, undone, part.low, part.high, None).await?;
             let planned = importer.reverse(conn, undone, &done).await?;
-            sums.take(conn, import.no, planned).await?;
+            sums.take(conn, import, planned).await?;
         }
     } else {
         let memberships = importer.memberships_of_line();
@@ -65,7 +68,7 @@ async fn plan(
         while let Some(mut rows) = reader.next(conn).await? {
             watch.bound(&mut rows.all);
             let planned = importer.plan(conn, &rows).await?;
-            sums.take(conn, import.no, planned).await?;
+            sums.take(conn, import, planned).await?;
         }
     }
     Ok(sums.end())
@@ -82,20 +85,20 @@ struct Sums {
 
 impl Sums {
     /// Writes the plans of a piece, and counts them.
-    async fn take(&mut self, conn: &mut PgConnection, import: ImportNo, mut planned: Planned) -> Result<(), StageError> {
+    async fn take(&mut self, conn: &mut PgConnection, import: &Import, mut planned: Planned) -> Result<(), StageError> {
         for plan in &mut planned.plans {
             plan.issues = Issue::told(take(&mut plan.issues));
-            self.actions.add(plan.action);
+            self.actions.add(plan.action());
             for issue in &plan.issues {
                 self.issues.add(issue.severity, 1);
             }
         }
-        record::write(conn, import, &planned.plans).await?;
+        record::write(conn, import.no, &planned.plans).await?;
+        self.effects += effects_of(import.kind.spec(), &planned.plans);
         for (heading, count) in planned.ignored_by_details {
             self.issues.add(Severity::Warning, count);
             *self.ignored_by_details.entry(heading).or_default() += count;
         }
-        self.effects += planned.effects;
         Ok(())
     }
 
@@ -107,7 +110,7 @@ impl Sums {
 
 /// Sweeps away all that an earlier preview left.
 pub(crate) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
-    sqlx::query!("DELETE FROM muster.import_plans WHERE import_no = $1", import.0).execute(&mut *conn).await?;
+    plans::delete_all(&mut *conn, import).await?;
     sqlx::query!("DELETE FROM muster.import_issues WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM muster.import_makes WHERE import_no = $1", import.0).execute(&mut *conn).await?;

@@ -1,12 +1,14 @@
 //! Plans and issues on their way into the database. It must write all of a plan or nothing.
 
-use crate::{
-    copy::{CopyRows, SEND_BYTES},
-    crash,
-    error::StageError,
-    kinds::importer::Plan,
+use crate::{crash, error::StageError};
+use muster_shared::{
+    model::{ids::ImportNo, issue::Issue, stage::Stage},
+    plan::Plan,
+    store::{
+        copy::{CopyRows, SEND_BYTES},
+        plans,
+    },
 };
-use muster_shared::model::{ids::ImportNo, issue::Issue, stage::Stage};
 use sqlx::PgConnection;
 
 /// Writes plans and their issues, in the order of their lines: neighbours in the index are then written one after the
@@ -14,20 +16,7 @@ use sqlx::PgConnection;
 pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Plan]) -> Result<(), StageError> {
     let mut plans: Vec<&Plan> = plans.iter().collect();
     plans.sort_unstable_by_key(|plan| plan.line);
-    let mut copy = conn
-        .copy_in_raw(
-            "COPY muster.import_plans (import_no, line, subject, turn, action, target_id, target_version, mask, before, after,
-                                       segments_joined, segments_there, segments_left, courses, course_roles, course_does)
-             FROM STDIN (FORMAT binary)",
-        )
-        .await?;
-    let mut rows = CopyRows::new();
-    for plan in &plans {
-        put_plan(&mut rows, import, plan);
-    }
-    for piece in rows.end().chunks(SEND_BYTES) {
-        copy.send(piece).await?;
-    }
+    let copy = plans::copying(&mut *conn, import, &plans).await?;
     crash::point(Stage::Preview, "copying");
     copy.finish().await?;
     if plans.iter().all(|plan| plan.issues.is_empty()) {
@@ -45,35 +34,11 @@ pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Pl
             put_issue(&mut rows, import, plan.line, nth as i16 + 1, issue);
         }
     }
-    for piece in rows.end().chunks(SEND_BYTES) {
-        copy.send(piece).await?;
+    for chunk in rows.end().chunks(SEND_BYTES) {
+        copy.send(chunk).await?;
     }
     copy.finish().await?;
     Ok(())
-}
-
-fn put_plan(rows: &mut CopyRows, import: ImportNo, plan: &Plan) {
-    rows.row(16);
-    rows.bigint(import.0);
-    rows.integer(plan.line);
-    rows.optional_bigint(plan.subject);
-    rows.smallint(plan.turn);
-    rows.letter(plan.action.letter());
-    rows.optional_bigint(plan.subject);
-    rows.optional_bigint(plan.target_version);
-    rows.bigint(plan.changes.mask);
-    put_fields(rows, &plan.changes.before);
-    put_fields(rows, &plan.changes.after);
-    rows.bigints(&plan.memberships.segments_joined);
-    rows.bigints(&plan.memberships.segments_there);
-    rows.bigints(&plan.memberships.segments_left);
-    rows.bigints(&plan.memberships.courses);
-    rows.integers(&plan.memberships.course_roles);
-    rows.smallints(&plan.memberships.course_does);
-}
-
-fn put_fields(rows: &mut CopyRows, fields: &[Option<String>]) {
-    if fields.iter().all(Option::is_none) { rows.null() } else { rows.texts(fields.iter().map(Option::as_deref)) }
 }
 
 fn put_issue(rows: &mut CopyRows, import: ImportNo, line: i32, nth: i16, issue: &Issue) {

@@ -3,7 +3,10 @@
 
 use super::turn;
 use crate::{context::Context, error::StageError};
-use muster_shared::model::ids::{ImportId, ImportNo};
+use muster_shared::{
+    model::ids::{ImportId, ImportNo},
+    store::plans,
+};
 use sqlx::PgConnection;
 
 /// Lines of one piece: a fraction of a second.
@@ -82,9 +85,9 @@ async fn prepare(conn: &mut PgConnection) -> Result<(), StageError> {
 
 /// The first line from there on of which anything is left. Looked for from where the last piece ended: before it lies what was just deleted.
 async fn first_line(conn: &mut PgConnection, import: ImportNo, from: i32) -> Result<Option<i32>, StageError> {
-    Ok(sqlx::query_scalar!(
+    let of_plans = plans::first_line(&mut *conn, import, from).await?;
+    let of_others = sqlx::query_scalar!(
         "SELECT least((SELECT min(line) FROM muster.import_rows WHERE import_no = $1 AND line >= $2),
-                      (SELECT min(line) FROM muster.import_plans WHERE import_no = $1 AND line >= $2),
                       (SELECT min(line) FROM muster.import_issues WHERE import_no = $1 AND line >= $2),
                       (SELECT min(line) FROM muster.import_clashes WHERE import_no = $1 AND line >= $2),
                       (SELECT min(line) FROM muster.import_outcomes WHERE import_no = $1 AND line >= $2),
@@ -93,7 +96,8 @@ async fn first_line(conn: &mut PgConnection, import: ImportNo, from: i32) -> Res
         from,
     )
     .fetch_one(conn)
-    .await?)
+    .await?;
+    Ok(of_plans.into_iter().chain(of_others).min())
 }
 
 /// Deletes all that is about these lines, in the order in which nothing is left that nobody would look for.
@@ -101,9 +105,7 @@ async fn delete(conn: &mut PgConnection, import: ImportNo, from: i32, to: i32) -
     sqlx::query!("DELETE FROM muster.import_rows WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
         .execute(&mut *conn)
         .await?;
-    sqlx::query!("DELETE FROM muster.import_plans WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(&mut *conn)
-        .await?;
+    plans::delete_lines(&mut *conn, import, from, to).await?;
     sqlx::query!("DELETE FROM muster.import_issues WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
         .execute(&mut *conn)
         .await?;

@@ -8,10 +8,11 @@ use crate::{
     error::StageError,
 };
 use muster_shared::{
-    model::{ids::ImportNo, issue::Code, plan::Became},
+    model::{action::Became, ids::ImportNo, issue::Code},
     store::{
         imports::{self, Import},
         lines::that_became,
+        plans,
     },
 };
 use sqlx::{Connection, PgConnection};
@@ -30,8 +31,7 @@ pub(super) async fn carry(
     resume_after: i32,
 ) -> Result<Ended, StageError> {
     let parent = parent(conn, import).await?;
-    let end = sqlx::query_scalar!(r#"SELECT coalesce(max(line), 0) AS "end!" FROM muster.import_plans WHERE import_no = $1"#, parent.no.0);
-    let end = end.fetch_one(&mut *conn).await?;
+    let end = plans::last_line(&mut *conn, parent.no).await?;
     let mut staged = Staged { last: resume_after, end, lines: count(conn, import.no, resume_after).await? };
     let since = Instant::now();
     loop {
@@ -60,7 +60,7 @@ pub(super) async fn parent(conn: &mut PgConnection, import: &Import) -> Result<I
         None => None,
     };
     let found = found.filter(|parent| parent.site_id == import.site_id && parent.kind == import.kind);
-    found.ok_or(StageError::Fail { code: "defect", detail: "An import goes on with lines of none.".to_owned() })
+    found.ok_or_else(|| StageError::defect("an import goes on with lines of none"))
 }
 
 /// The lines that are staged already; nothing is where an earlier lane has not been.

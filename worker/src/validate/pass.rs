@@ -128,7 +128,7 @@ impl Pass {
                 return Ok(Ended::Stopped);
             }
         }
-        Err(StageError::Fail { code: "defect", detail: "Reading the file broke off.".to_owned() })
+        Err(StageError::defect("reading the file broke off"))
     }
 
     /// Reads chunk after chunk, as long as somebody takes them; two are ahead at most.

@@ -47,11 +47,7 @@ impl Source {
     /// Opens the file of the import at its beginning.
     pub(super) async fn open(context: &Context, import: &Import, limits: &Limits) -> Result<Self, StageError> {
         let reading = import.file.reading(&import.settings);
-        let key = import
-            .file
-            .key
-            .as_deref()
-            .ok_or(StageError::Fail { code: "defect", detail: "An import without a file cannot be read.".to_owned() })?;
+        let key = import.file.key.as_deref().ok_or_else(|| StageError::defect("an import without a file cannot be read"))?;
         let bytes = context.files.read(key).await?;
         Ok(Self::over(bytes, import.file.compression.is_some(), &reading, limits))
     }

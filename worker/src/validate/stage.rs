@@ -3,7 +3,6 @@
 use super::sample::Bounds;
 use crate::{
     batches::{Batch, confirm, record_progress},
-    copy::{CopyRows, SEND_BYTES},
     crash,
     error::StageError,
     kinds::importer::Identity,
@@ -15,7 +14,10 @@ use muster_shared::{
         issue::{Code, FileIssue, Issue},
         text::cut,
     },
-    store::imports::to_json,
+    store::{
+        copy::{CopyRows, SEND_BYTES},
+        imports::to_json,
+    },
 };
 use sqlx::{Connection, PgConnection};
 

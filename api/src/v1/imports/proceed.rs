@@ -19,8 +19,8 @@ use axum::{
     response::Response,
 };
 use muster_shared::model::{
+    action::{Became, Outcome},
     ids::ImportId,
-    plan::{Became, Outcome},
     status::Request as Asks,
     suggest::nearest,
 };

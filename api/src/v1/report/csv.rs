@@ -109,8 +109,8 @@ pub(super) fn disposition(file_name: Option<&str>) -> HeaderValue {
 mod tests {
     use super::*;
     use muster_shared::model::{
+        action::{Action, Outcome},
         issue::Severity,
-        plan::{Action, Outcome},
     };
 
     fn line(cells: &[&str], issues: Vec<IssueView>) -> Line {

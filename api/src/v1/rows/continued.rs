@@ -3,8 +3,8 @@
 use super::page::{action, outcome};
 use muster_shared::{
     model::{
+        action::{Action, Outcome},
         ids::ImportId,
-        plan::{Action, Outcome},
     },
     store::{StoreError, imports::Import},
 };
@@ -29,13 +29,7 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         return Ok(HashMap::new());
     }
     let found = sqlx::query!(
-        r#"WITH done AS MATERIALIZED (
-              SELECT import_no, range_agg(int8range(low, high)) AS subjects
-                FROM muster.import_batches
-               WHERE import_no = ANY ($1) AND stage = 'apply' AND number > 0 AND state = 'done'
-               GROUP BY import_no)
-           SELECT l.line AS "parent_line!", c.id AS "import!", r.line AS "line!", p.action::text AS action, o.outcome AS "outcome?",
-                  c.applied_at IS NOT NULL AND coalesce(coalesce(d.subjects, '{}') @> p.subject, true) AS "is_done!"
+        r#"SELECT l.line AS "parent_line!", c.id AS "import!", r.line AS "line!", p.action::text AS action, p.outcome AS "outcome?"
              FROM unnest($2::integer[]) AS l (line)
             CROSS JOIN LATERAL (
                SELECT g.import_no, g.line
@@ -44,9 +38,7 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
                 ORDER BY g.import_no DESC, g.line
                 LIMIT 1) r
              JOIN muster.imports c ON c.no = r.import_no
-             LEFT JOIN done d ON d.import_no = r.import_no
-             LEFT JOIN muster.import_plans p ON p.import_no = r.import_no AND p.line = r.line
-             LEFT JOIN muster.import_outcomes o ON o.import_no = r.import_no AND o.line = r.line"#,
+             LEFT JOIN LATERAL (SELECT action, outcome FROM muster.results_of(c.no) p WHERE p.line = r.line) p ON true"#,
         &children,
         lines,
     )
@@ -54,8 +46,7 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
     .await?;
     let continued = found.into_iter().map(|row| {
         let action = row.action.as_deref().map(action).transpose()?;
-        let other = row.outcome.as_deref().map(outcome).transpose()?;
-        let outcome = other.or(action.filter(|_| row.is_done).map(Action::outcome));
+        let outcome = row.outcome.as_deref().map(outcome).transpose()?;
         Ok((row.parent_line, Continued { import: ImportId(row.import), line: row.line, action, outcome }))
     });
     continued.collect()

@@ -2,8 +2,8 @@
 
 use crate::request::query::{Given, Parameters};
 use muster_shared::model::{
+    action::{Action, Became},
     issue::{Code, Severity},
-    plan::{Action, Became},
 };
 use strum::{VariantArray, VariantNames};
 

@@ -5,8 +5,8 @@
 use super::filters::Filters;
 use muster_shared::{
     model::{
+        action::Action,
         issue::{Code, Severity},
-        plan::Action,
     },
     store::{
         StoreError,
@@ -109,26 +109,16 @@ async fn with_issue(
         (None, severity) => codes_of(&mut *conn, import, severity).await?,
     };
     Ok(sqlx::query_scalar!(
-        r#"WITH done AS MATERIALIZED (
-              SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
-                FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
-           SELECT DISTINCT found.line AS "line!"
+        r#"SELECT DISTINCT found.line AS "line!"
              FROM unnest($4::text[]) AS looked_for (code)
-            CROSS JOIN done
             CROSS JOIN LATERAL (
                SELECT i.line
                  FROM muster.import_issues i
-                 LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = i.line
-                 LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = i.line
-                WHERE i.import_no = $1 AND i.code = looked_for.code AND i.line > $2 AND i.line <= $10
+                 LEFT JOIN muster.results_of($1) r ON r.line = i.line
+                WHERE i.import_no = $1 AND i.code = looked_for.code AND i.line > $2 AND i.line <= $8
                   AND ($5::"char" IS NULL OR i.severity = $5)
-                  AND ($6::"char"[] IS NULL
-                       OR EXISTS (SELECT FROM unnest($6, $7::text[]) AS wanted (action, state)
-                                   WHERE wanted.action = p.action
-                                     AND (wanted.state = 'any'
-                                          OR o.line IS NULL AND coalesce(done.subjects @> p.subject, true) = (wanted.state = 'done')))
-                       OR o.outcome = ANY ($8) AND p.action = ANY ($9::"char"[]))
+                  AND ($6::"char"[] IS NULL OR r.action = ANY ($6))
+                  AND ($7::text[] IS NULL OR coalesce(r.outcome, 'none') = ANY ($7))
                 GROUP BY i.line
                 ORDER BY i.line
                 LIMIT $3) found
@@ -140,9 +130,7 @@ async fn with_issue(
         &codes,
         filters.severity.map(|severity| severity.letter() as i8),
         wanted.map(|wanted| &wanted.actions[..]),
-        wanted.map(|wanted| &wanted.states[..]),
-        wanted.map(|wanted| &wanted.otherwise[..]),
-        wanted.map(|wanted| &wanted.of[..]),
+        wanted.and_then(|wanted| wanted.outcomes.as_deref()),
         range.up_to,
     )
     .fetch_all(conn)
@@ -180,29 +168,19 @@ async fn in_file(
         None => None,
     };
     Ok(sqlx::query_scalar!(
-        r#"WITH done AS MATERIALIZED (
-              SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
-                FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
-           SELECT r.line
+        "SELECT r.line
              FROM muster.import_rows r
-            CROSS JOIN done
-             LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
-             LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
-            WHERE r.import_no = $12 AND r.line > $2 AND r.line <= $13
+             LEFT JOIN muster.results_of($1) p ON p.line = r.line
+            WHERE r.import_no = $10 AND r.line > $2 AND r.line <= $11
               AND ($4::smallint IS NULL OR r.slot = $4 AND r.key = $5)
-              AND ($6::text IS NULL AND $7::"char" IS NULL
+              AND ($6::text IS NULL AND $7::\"char\" IS NULL
                    OR EXISTS (SELECT FROM muster.import_issues i
                                WHERE i.import_no = $1 AND i.line = r.line
                                  AND ($6 IS NULL OR i.code = $6) AND ($7 IS NULL OR i.severity = $7)))
-              AND ($8::"char"[] IS NULL
-                   OR EXISTS (SELECT FROM unnest($8, $9::text[]) AS wanted (action, state)
-                               WHERE wanted.action = p.action
-                                 AND (wanted.state = 'any'
-                                      OR o.line IS NULL AND coalesce(done.subjects @> p.subject, true) = (wanted.state = 'done')))
-                   OR o.outcome = ANY ($10) AND p.action = ANY ($11::"char"[]))
+              AND ($8::\"char\"[] IS NULL OR p.action = ANY ($8))
+              AND ($9::text[] IS NULL OR coalesce(p.outcome, 'none') = ANY ($9))
             ORDER BY r.line
-            LIMIT $3"#,
+            LIMIT $3",
         import.no.0,
         range.after,
         range.limit,
@@ -211,9 +189,7 @@ async fn in_file(
         filters.code.as_deref(),
         filters.severity.map(|severity| severity.letter() as i8),
         wanted.map(|wanted| &wanted.actions[..]),
-        wanted.map(|wanted| &wanted.states[..]),
-        wanted.map(|wanted| &wanted.otherwise[..]),
-        wanted.map(|wanted| &wanted.of[..]),
+        wanted.and_then(|wanted| wanted.outcomes.as_deref()),
         import.lines_of.0,
         range.up_to,
     )

@@ -5,7 +5,6 @@ mod filters;
 mod lines;
 mod names;
 mod page;
-mod plans;
 mod view;
 
 use crate::{
@@ -19,15 +18,19 @@ use crate::{
     },
 };
 use axum::{extract::State, response::Response};
-use muster_shared::model::{budget::Budget, ids::ImportId};
+use muster_shared::{
+    model::{budget::Budget, ids::ImportId},
+    plan::Plan,
+    store::plans,
+};
+use std::collections::HashMap;
 use view::RowView;
 
 pub(crate) use filters::{Filters, OfReport};
 pub(crate) use lines::{Found, page as lines};
 pub(crate) use names::Names;
 pub(crate) use page::{Beside, IssueView, Line, fitting, read};
-pub(crate) use plans::{Plan, of_targets};
-pub(crate) use view::{Change, Membership, changes, memberships};
+pub(crate) use view::{ChangeView, MembershipView, changes, memberships};
 
 /// A page of lines.
 pub(crate) async fn list(
@@ -46,15 +49,16 @@ pub(crate) async fn list(
         next = fitting.last().copied();
     }
     let rows = read(&mut connection, &import, &fitting).await?;
-    let mut plans = plans::read(&mut connection, &import, &fitting).await?;
+    let plans = plans::of_lines(&mut connection, import.no, &fitting).await?;
     let mut continued = continued::read(&mut connection, &import, &fitting).await?;
-    let names = Names::of(&mut connection, access.site.id, plans.values()).await?;
+    let names = Names::of(&mut connection, access.site.id, plans.iter()).await?;
     still_kept(&mut connection, &import).await?;
     drop(connection);
+    let mut plans: HashMap<i32, Plan> = plans.into_iter().map(|plan| (plan.line, plan)).collect();
     let view = |row: Line| {
-        let plan = plans.remove(&row.number).unwrap_or_default();
+        let plan = plans.remove(&row.number);
         let continued = continued.remove(&row.number);
-        RowView::new(&import, &names, row, &plan, continued)
+        RowView::new(&import, &names, row, plan.as_ref(), continued)
     };
     let views: Vec<_> = rows.into_iter().map(view).collect();
     Ok(page.answer("rows", &views, next.as_ref()))

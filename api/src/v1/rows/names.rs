@@ -1,11 +1,14 @@
 //! The names of what plans name by id, looked up once for a page.
 
-use super::plans::Plan;
-use muster_shared::{model::ids::SiteId, store::StoreError};
+use muster_shared::{
+    model::ids::SiteId,
+    plan::{MembershipKey, MembershipSort, Plan},
+    store::StoreError,
+};
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-/// How a thing of the LMS is called.
+/// How a thing is called to which one can belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     /// The ID number of a segment, the short name of a course.
@@ -17,44 +20,38 @@ pub(crate) struct Name {
 /// The names that a page needs.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    pub(crate) segments: HashMap<i64, Name>,
-    pub(crate) courses: HashMap<i64, Name>,
+    /// By the sort of membership, and id.
+    pub(crate) objects: HashMap<(MembershipSort, i64), Name>,
     pub(crate) roles: HashMap<i32, String>,
 }
 
 impl Names {
     /// Looks them up; nothing is asked for that no plan names.
-    pub(crate) async fn of<'a>(
-        conn: &mut PgConnection,
-        site: SiteId,
-        plans: impl Iterator<Item = &'a Plan> + Clone,
-    ) -> Result<Self, StoreError> {
-        let segments = |plan: &'a Plan| plan.segments_joined.iter().chain(&plan.segments_there).chain(&plan.segments_left);
-        let segments = distinct(plans.clone().flat_map(segments));
-        let courses = distinct(plans.flat_map(|plan| &plan.courses));
+    pub(crate) async fn of<'a>(conn: &mut PgConnection, site: SiteId, plans: impl Iterator<Item = &'a Plan>) -> Result<Self, StoreError> {
+        let named = plans.filter_map(Plan::written).flat_map(|write| &write.memberships).map(|membership| membership.key);
+        let named: BTreeSet<MembershipKey> = named.collect();
         let mut names = Self::default();
-        if !segments.is_empty() {
-            let found = sqlx::query!("SELECT id, idnumber, name FROM lms.segments WHERE id = ANY ($1) AND site_id = $2", &segments, site.0)
-                .fetch_all(&mut *conn)
-                .await?;
-            names.segments = found.into_iter().map(|row| (row.id, Name { key: row.idnumber, name: row.name })).collect();
+        if named.is_empty() {
+            return Ok(names);
         }
-        if !courses.is_empty() {
-            let found =
-                sqlx::query!("SELECT id, shortname, fullname FROM lms.courses WHERE id = ANY ($1) AND site_id = $2", &courses, site.0)
-                    .fetch_all(&mut *conn)
-                    .await?;
-            names.courses = found.into_iter().map(|row| (row.id, Name { key: row.shortname, name: row.fullname })).collect();
+        let (sorts, ids): (BTreeSet<String>, BTreeSet<i64>) = named.iter().map(|key| (key.sort.text(), key.id)).unzip();
+        let found = sqlx::query!(
+            r#"SELECT what AS "what!", id AS "id!", key AS "key!", name AS "name!" FROM lms.membership_objects
+                WHERE what = ANY ($1) AND id = ANY ($2) AND site_id = $3"#,
+            &Vec::from_iter(sorts),
+            &Vec::from_iter(ids),
+            site.0,
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        for row in found {
+            let sort = MembershipSort::of_text(&row.what).ok_or_else(|| StoreError::inconsistent("membership_objects.what", &row.what))?;
+            names.objects.insert((sort, row.id), Name { key: row.key, name: row.name });
+        }
+        if named.iter().any(|key| key.role.is_some()) {
             let roles = sqlx::query!("SELECT id, shortname FROM lms.roles").fetch_all(conn).await?;
             names.roles = roles.into_iter().map(|row| (row.id, row.shortname)).collect();
         }
         Ok(names)
     }
-}
-
-fn distinct<'a>(ids: impl Iterator<Item = &'a i64>) -> Vec<i64> {
-    let mut ids: Vec<i64> = ids.copied().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

@@ -2,9 +2,9 @@
 
 use muster_shared::{
     model::{
+        action::{Action, Outcome},
         budget::Budget,
         issue::{Issue, Severity},
-        plan::{Action, Outcome},
     },
     store::{
         StoreError,
@@ -84,10 +84,9 @@ pub(crate) async fn fitting(
                WHERE import_no = $1 AND line = ANY ($2) GROUP BY line),
            plans AS (
               SELECT line, coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)
-                           + 400 * (coalesce(cardinality(segments_joined), 0) + coalesce(cardinality(segments_there), 0)
-                                    + coalesce(cardinality(segments_left), 0) + 2 * coalesce(cardinality(courses), 0)) AS bytes
-                FROM muster.import_plans
-               WHERE $5 AND import_no = $1 AND line = ANY ($2)),
+                           + 400 * coalesce(cardinality(membership_id), 0) AS bytes
+                FROM muster.plans_of_lines($1, $2)
+               WHERE $5),
            sized AS (
               SELECT r.line, sum(muster.bytes_held(r.bytes_held, r.cells) + $4 + coalesce(i.bytes, 0) + coalesce(p.bytes, 0))
                              OVER (ORDER BY r.line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
@@ -110,17 +109,10 @@ pub(crate) async fn fitting(
 /// These lines, in order.
 pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<Vec<Line>, StoreError> {
     let found = sqlx::query!(
-        r#"WITH done AS MATERIALIZED (
-              SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
-                FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
-           SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
-                  p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
-                  o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"
+        r#"SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
+                  p.action::text AS action, p.outcome, p.outcome_code, p.outcome_message
              FROM muster.import_rows r
-            CROSS JOIN done
-             LEFT JOIN muster.import_plans p ON p.import_no = $1 AND p.line = r.line
-             LEFT JOIN muster.import_outcomes o ON o.import_no = $1 AND o.line = r.line
+             LEFT JOIN muster.results_of($1) p ON p.line = r.line
             WHERE r.import_no = $3 AND r.line = ANY ($2)
             ORDER BY r.line"#,
         import.no.0,
@@ -132,17 +124,16 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
     let mut issues = issues(conn, import, lines).await?;
     let page = found.into_iter().map(|row| {
         let action = row.action.as_deref().map(action).transpose()?;
-        let other = row.outcome.as_deref().map(outcome).transpose()?;
-        let tried = action.filter(|_| import.applied_at.is_some() && row.is_done).map(|action| import.outcome_of(action));
+        let outcome = row.outcome.as_deref().map(outcome).transpose()?;
         let mut issues = issues.remove(&row.line).unwrap_or_default();
         if let (None, Some(of_shape)) = (action, row.issues) {
             issues.extend(from_json::<Vec<Issue>>(of_shape, "import_rows.issues")?.into_iter().map(IssueView::from));
         }
-        if let (Some(other), Some(code), Some(message)) = (other, row.outcome_code, row.outcome_message) {
-            let severity = if other == Outcome::Failed { Severity::Error } else { Severity::Warning };
+        if let (Some(outcome), Some(code), Some(message)) = (outcome, row.outcome_code, row.outcome_message) {
+            let severity = if outcome == Outcome::Failed { Severity::Error } else { Severity::Warning };
             issues.push(IssueView { code, severity, column: None, value: None, message, suggestion: None });
         }
-        Ok(Line { number: row.line, key: row.key, cells: row.cells, action, outcome: other.or(tried), issues })
+        Ok(Line { number: row.line, key: row.key, cells: row.cells, action, outcome, issues })
     });
     page.collect()
 }

@@ -4,10 +4,10 @@ use super::{
     continued::Continued,
     names::{Name, Names},
     page::{IssueView, Line},
-    plans::Plan,
 };
 use muster_shared::{
-    model::plan::{Action, Outcome},
+    model::action::{Action, Outcome},
+    plan::{Change, Deed, Membership, Plan, Write},
     store::imports::Import,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -23,8 +23,8 @@ pub(crate) struct RowView {
     subject: BTreeMap<String, Option<i64>>,
     action: Option<Action>,
     outcome: Option<Outcome>,
-    changes: Vec<Change>,
-    memberships: Vec<Membership>,
+    changes: Vec<ChangeView>,
+    memberships: Vec<MembershipView>,
     issues: Vec<IssueView>,
     /// In an import that goes on with it.
     continued: Option<Continued>,
@@ -33,7 +33,7 @@ pub(crate) struct RowView {
 
 /// A field that is written.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Change {
+pub(crate) struct ChangeView {
     field: String,
     before: Option<String>,
     after: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Change {
 
 /// Something that the subject belongs to, and what happens to that.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Membership {
+pub(crate) struct MembershipView {
     what: &'static str,
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,26 +51,18 @@ pub(crate) struct Membership {
     does: &'static str,
 }
 
-/// Bits of `import_plans.course_does`.
-const ENROLS: i16 = 1;
-const ADDS_ROLE: i16 = 2;
-const ENDS: i16 = 4;
-const REMOVES_ROLE: i16 = 8;
-
 impl RowView {
     /// Of a line of that import.
-    pub(super) fn new(import: &Import, names: &Names, line: Line, plan: &Plan, continued: Option<Continued>) -> Self {
+    pub(super) fn new(import: &Import, names: &Names, line: Line, plan: Option<&Plan>, continued: Option<Continued>) -> Self {
         let spec = import.kind.spec();
         let subject = format!("{}_id", spec.subject);
-        // What is skipped or rejected does nothing, whatever preview had worked out before it came to that.
-        let nothing = Plan::default();
-        let done = if matches!(line.action, Some(Action::Skip | Action::Reject)) { &nothing } else { plan };
+        let write = plan.and_then(Plan::written);
         Self {
-            subject: BTreeMap::from([(subject, target(plan, line.action, line.outcome))]),
+            subject: BTreeMap::from([(subject, write.and_then(|write| target(write, line.outcome)))]),
             action: line.action,
             outcome: line.outcome,
-            changes: changes(&import.fields, spec.derived, line.action, done),
-            memberships: memberships(names, done),
+            changes: write.map(|write| changes(&import.fields, spec.derived, write)).unwrap_or_default(),
+            memberships: write.map(|write| memberships(names, write)).unwrap_or_default(),
             issues: line.issues,
             continued,
             cells: Cells::new(&import.file.columns, line.cells),
@@ -81,83 +73,48 @@ impl RowView {
 }
 
 /// The record that the line is about. The id that is reserved for a new one is nobody's before it is made.
-fn target(plan: &Plan, action: Option<Action>, outcome: Option<Outcome>) -> Option<i64> {
-    let is_there = action != Some(Action::Create) || outcome == Some(Outcome::Created);
-    plan.target_id.filter(|_| is_there)
+fn target(write: &Write, outcome: Option<Outcome>) -> Option<i64> {
+    let is_there = write.deed != Deed::Create || outcome == Some(Outcome::Created);
+    is_there.then_some(write.target)
 }
 
-/// The fields that a plan of that action writes: all that a new record has, all that a deleted one had.
-pub(crate) fn changes(fields: &[String], derived: &[&str], action: Option<Action>, plan: &Plan) -> Vec<Change> {
-    let is_new = action == Some(Action::Create);
-    let is_gone = action == Some(Action::Delete);
-    let at = |values: &[Option<String>], i: usize| values.get(i).cloned().flatten();
-    let shown = fields.iter().enumerate().filter(|(_, field)| !derived.contains(&field.as_str()));
-    let changes = shown.filter_map(|(i, field)| {
-        let (before, after) = (at(&plan.before, i), at(&plan.after, i));
-        let is_written = match action {
-            Some(Action::Create) => after.as_ref().is_some_and(|value| !value.is_empty()),
-            Some(Action::Delete) => before.as_ref().is_some_and(|value| !value.is_empty()),
-            _ => i < 64 && plan.mask >> i & 1 == 1,
-        };
-        is_written.then(|| Change { field: field.clone(), before: before.filter(|_| !is_new), after: after.filter(|_| !is_gone) })
-    });
-    changes.collect()
+/// The fields that a plan writes: of a new record all that it gets, of a deleted one all that it had.
+pub(crate) fn changes(fields: &[String], derived: &[&str], write: &Write) -> Vec<ChangeView> {
+    let is_filled = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
+    let is_told = |change: &Change| match write.deed {
+        Deed::Create => is_filled(&change.after),
+        Deed::Delete => is_filled(&change.before),
+        Deed::Update | Deed::Keep => true,
+    };
+    let view = |change: &Change| {
+        let field = fields.get(change.field).filter(|field| !derived.contains(&field.as_str()))?.clone();
+        let before = change.before.clone().filter(|_| write.deed != Deed::Create);
+        let after = change.after.clone().filter(|_| write.deed != Deed::Delete);
+        Some(ChangeView { field, before, after })
+    };
+    write.changes.iter().filter(|change| is_told(change)).filter_map(view).collect()
 }
 
 /// All that a plan says about what its subject belongs to.
-pub(crate) fn memberships(names: &Names, plan: &Plan) -> Vec<Membership> {
-    let joined = plan.segments_joined.iter().map(|id| segment(names, *id, "join"));
-    let left = plan.segments_left.iter().map(|id| segment(names, *id, "leave"));
-    let there = plan.segments_there.iter().map(|id| segment(names, *id, "already"));
-    let mut memberships: Vec<_> = joined.chain(left).chain(there).collect();
-    // A course has a position for each of its roles; it is told once, before them.
-    let mut told: Vec<i64> = Vec::new();
-    for (i, &course) in plan.courses.iter().enumerate() {
-        if !told.contains(&course) {
-            told.push(course);
-            let does = does(plan, course).fold(0, |all, does| all | does);
-            memberships.push(enrolment(names, course, word(does, (ENROLS, "join"), (ENDS, "remove"))));
-            for (role, does) in roles(plan, course, i) {
-                memberships.push(course_role(names, course, role, word(does, (ADDS_ROLE, "add"), (REMOVES_ROLE, "remove"))));
-            }
+pub(crate) fn memberships(names: &Names, write: &Write) -> Vec<MembershipView> {
+    write.memberships.iter().map(|membership| MembershipView::new(names, membership)).collect()
+}
+
+impl MembershipView {
+    /// What is no longer there is shown by its id.
+    fn new(names: &Names, membership: &Membership) -> Self {
+        let (key, spec) = (membership.key, membership.key.sort.spec());
+        let found = names.objects.get(&(key.sort, key.id)).cloned();
+        let Name { key: told, name } = found.unwrap_or_else(|| Name { key: key.id.to_string(), name: String::new() });
+        let role = |role: i32| names.roles.get(&role).cloned().unwrap_or_else(|| role.to_string());
+        Self {
+            what: spec.label,
+            key: told,
+            name: spec.tells_name.then_some(name),
+            role: key.role.map(role),
+            does: membership.does.word(key.sort),
         }
     }
-    memberships
-}
-
-fn does(plan: &Plan, course: i64) -> impl Iterator<Item = i16> {
-    plan.courses.iter().zip(&plan.course_does).filter(move |(id, _)| **id == course).map(|(_, does)| *does)
-}
-
-fn roles(plan: &Plan, course: i64, from: usize) -> impl Iterator<Item = (i32, i16)> {
-    let positions = plan.courses.iter().zip(&plan.course_roles).zip(&plan.course_does).skip(from);
-    positions.filter(move |((id, _), _)| **id == course).map(|((_, role), does)| (*role, *does))
-}
-
-/// What happens, by which bit is set.
-fn word(does: i16, gives: (i16, &'static str), takes: (i16, &'static str)) -> &'static str {
-    let said = [gives, takes].into_iter().find(|(bit, _)| does & bit != 0);
-    said.map_or("already", |(_, word)| word)
-}
-
-fn segment(names: &Names, id: i64, does: &'static str) -> Membership {
-    let Name { key, name } = named(names.segments.get(&id), id);
-    Membership { what: "segment", key, name: Some(name), role: None, does }
-}
-
-fn enrolment(names: &Names, id: i64, does: &'static str) -> Membership {
-    let Name { key, name } = named(names.courses.get(&id), id);
-    Membership { what: "enrolment", key, name: Some(name), role: None, does }
-}
-
-fn course_role(names: &Names, id: i64, role: i32, does: &'static str) -> Membership {
-    let role = names.roles.get(&role).cloned().unwrap_or_else(|| role.to_string());
-    Membership { what: "course_role", key: named(names.courses.get(&id), id).key, name: None, role: Some(role), does }
-}
-
-/// What is no longer there is shown by its id.
-fn named(found: Option<&Name>, id: i64) -> Name {
-    found.cloned().unwrap_or_else(|| Name { key: id.to_string(), name: String::new() })
 }
 
 /// Cells under their headings, in the file's order.
@@ -188,28 +145,40 @@ impl Serialize for Cells {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_shared::plan::{Changes, Does, MembershipKey, MembershipSort};
     use serde_json::json;
 
     fn names() -> Names {
         let name = |key: &str, name: &str| Name { key: key.to_owned(), name: name.to_owned() };
+        let (sales, it, seven, eight) = (name("sales", "Sales"), name("it", "IT"), name("c007", "Seven"), name("c008", "Eight"));
+        use MembershipSort::{CourseRole, Enrolment, Segment};
         Names {
-            segments: [(1, name("sales", "Sales")), (2, name("it", "IT"))].into(),
-            courses: [(7, name("c007", "Seven")), (8, name("c008", "Eight"))].into(),
+            objects: [
+                ((Segment, 1), sales),
+                ((Segment, 2), it),
+                ((Enrolment, 7), seven.clone()),
+                ((CourseRole, 7), seven),
+                ((Enrolment, 8), eight.clone()),
+                ((CourseRole, 8), eight),
+            ]
+            .into(),
             roles: [(1, "student".to_owned()), (2, "teacher".to_owned())].into(),
         }
     }
 
+    fn update(changes: Changes, memberships: &[(MembershipKey, Does)]) -> Write {
+        let memberships = memberships.iter().map(|&(key, does)| Membership::new(key, does)).collect();
+        Write::update(5, 1, Some(1), changes, memberships)
+    }
+
     #[test]
-    fn an_update_shows_what_the_mask_says() {
+    fn an_update_shows_what_it_writes() {
         let fields = ["username", "email", "email_key", "city"].map(str::to_owned);
-        let text = |text: &str| Some(text.to_owned());
-        let plan = Plan {
-            mask: 0b1110,
-            before: vec![None, text("A@x.no"), text("a@x.no"), text("Oslo")],
-            after: vec![None, text("B@x.no"), text("b@x.no"), text("Bergen")],
-            ..Plan::default()
-        };
-        let changes = serde_json::to_value(changes(&fields, &["email_key"], Some(Action::Update), &plan)).unwrap();
+        let mut written = Changes::default();
+        written.write(1, Some("A@x.no"), Some("B@x.no"));
+        written.write(2, Some("a@x.no"), Some("b@x.no"));
+        written.write(3, Some("Oslo"), Some("Bergen"));
+        let changes = serde_json::to_value(changes(&fields, &["email_key"], &update(written, &[]))).unwrap();
         let expected =
             json!([{"field": "email", "before": "A@x.no", "after": "B@x.no"}, {"field": "city", "before": "Oslo", "after": "Bergen"}]);
         assert_eq!(changes, expected);
@@ -218,43 +187,49 @@ mod tests {
     #[test]
     fn a_create_shows_all_that_it_writes() {
         let fields = ["username", "city"].map(str::to_owned);
-        let plan = Plan { after: vec![Some("anna".to_owned()), None], target_id: Some(5), ..Plan::default() };
-        let create = Some(Action::Create);
+        let create = Write::create(5, Changes::of_new(vec![Some("anna".to_owned()), None]));
         assert_eq!(
-            changes(&fields, &[], create, &plan),
-            [Change { field: "username".to_owned(), before: None, after: Some("anna".to_owned()) }]
+            changes(&fields, &[], &create),
+            [ChangeView { field: "username".to_owned(), before: None, after: Some("anna".to_owned()) }]
         );
-        assert_eq!((target(&plan, create, None), target(&plan, create, Some(Outcome::Created))), (None, Some(5)));
+        assert_eq!((target(&create, None), target(&create, Some(Outcome::Created))), (None, Some(5)));
     }
 
     #[test]
     fn a_delete_shows_all_that_there_was() {
         let fields = ["username", "email_key", "city"].map(str::to_owned);
         let text = |text: &str| Some(text.to_owned());
-        let plan = Plan { before: vec![text("anna"), text("a@x.no"), text("")], target_id: Some(5), ..Plan::default() };
-        let delete = Some(Action::Delete);
+        let gone = Changes::of_gone(&[text("anna"), text("a@x.no"), text("")]);
+        let delete = Write { deed: Deed::Delete, ..update(gone, &[]) };
         assert_eq!(
-            changes(&fields, &["email_key"], delete, &plan),
-            [Change { field: "username".to_owned(), before: text("anna"), after: None }]
+            changes(&fields, &["email_key"], &delete),
+            [ChangeView { field: "username".to_owned(), before: text("anna"), after: None }]
         );
-        assert_eq!(target(&plan, delete, Some(Outcome::Deleted)), Some(5));
+        assert_eq!(target(&delete, Some(Outcome::Deleted)), Some(5));
     }
 
-    fn told(plan: &Plan) -> Vec<String> {
-        let told = memberships(&names(), plan).into_iter();
+    fn told(write: &Write) -> Vec<String> {
+        let told = memberships(&names(), write).into_iter();
         told.map(|m| format!("{} {}{} {}", m.what, m.key, m.role.map(|role| format!(" {role}")).unwrap_or_default(), m.does)).collect()
     }
 
     #[test]
     fn memberships_are_told_one_by_one() {
-        let plan = Plan {
-            segments_joined: vec![1],
-            segments_there: vec![2],
-            courses: vec![7, 8, 7, 9],
-            course_roles: vec![1, 1, 2, 1],
-            course_does: vec![ENROLS | ADDS_ROLE, 0, ADDS_ROLE, ADDS_ROLE],
-            ..Plan::default()
-        };
+        use Does::{Joins, Stays};
+        let write = update(
+            Changes::default(),
+            &[
+                (MembershipKey::segment(1), Joins),
+                (MembershipKey::segment(2), Stays),
+                (MembershipKey::enrolment(7), Joins),
+                (MembershipKey::course_role(7, 1), Joins),
+                (MembershipKey::course_role(7, 2), Joins),
+                (MembershipKey::enrolment(8), Stays),
+                (MembershipKey::course_role(8, 1), Stays),
+                (MembershipKey::enrolment(9), Stays),
+                (MembershipKey::course_role(9, 1), Joins),
+            ],
+        );
         let expected = [
             "segment sales join",
             "segment it already",
@@ -266,19 +241,24 @@ mod tests {
             "enrolment 9 already",
             "course_role 9 student add",
         ];
-        assert_eq!(told(&plan), expected);
+        assert_eq!(told(&write), expected);
     }
 
     #[test]
     fn what_an_undo_takes_away_is_told_too() {
-        let plan = Plan {
-            segments_joined: vec![2],
-            segments_left: vec![1],
-            courses: vec![7, 7, 8],
-            course_roles: vec![1, 2, 2],
-            course_does: vec![ENDS | REMOVES_ROLE, REMOVES_ROLE, REMOVES_ROLE],
-            ..Plan::default()
-        };
+        use Does::{Joins, Leaves, Stays};
+        let write = update(
+            Changes::default(),
+            &[
+                (MembershipKey::segment(2), Joins),
+                (MembershipKey::segment(1), Leaves),
+                (MembershipKey::enrolment(7), Leaves),
+                (MembershipKey::course_role(7, 1), Leaves),
+                (MembershipKey::course_role(7, 2), Leaves),
+                (MembershipKey::enrolment(8), Stays),
+                (MembershipKey::course_role(8, 2), Leaves),
+            ],
+        );
         let expected = [
             "segment it join",
             "segment sales leave",
@@ -288,7 +268,7 @@ mod tests {
             "enrolment c008 already",
             "course_role c008 teacher remove",
         ];
-        assert_eq!(told(&plan), expected);
+        assert_eq!(told(&write), expected);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A line that describes a course.
 
-use crate::model::{column::ColumnSpec, kind::KindSpec};
+use crate::model::{
+    column::ColumnSpec,
+    kind::{KindSpec, SubjectEffects},
+};
 
 /// What files of courses look like.
 pub static SPEC: KindSpec = KindSpec {
@@ -20,5 +23,8 @@ pub static SPEC: KindSpec = KindSpec {
     refused: &[],
     fields: &["shortname", "fullname", "idnumber", "category_path", "category_id", "summary", "visible", "startdate", "enddate"],
     derived: &["category_id"],
+    max_profile_fields: 0,
+    effects: SubjectEffects { created: "courses_created", updated: "courses_updated", deleted: "courses_deleted" },
+    other_effects: &["categories_created", "categories_deleted"],
     has_details: false,
 };

@@ -1,6 +1,9 @@
 //! A line that describes a segment.
 
-use crate::model::{column::ColumnSpec, kind::KindSpec};
+use crate::model::{
+    column::ColumnSpec,
+    kind::{KindSpec, SubjectEffects},
+};
 
 /// What files of segments look like.
 pub static SPEC: KindSpec = KindSpec {
@@ -16,5 +19,8 @@ pub static SPEC: KindSpec = KindSpec {
     refused: &[],
     fields: &["idnumber", "name", "description", "visible"],
     derived: &[],
+    max_profile_fields: 0,
+    effects: SubjectEffects { created: "segments_created", updated: "segments_updated", deleted: "segments_deleted" },
+    other_effects: &[],
     has_details: false,
 };

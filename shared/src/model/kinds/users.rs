@@ -1,6 +1,9 @@
 //! A line that describes a person.
 
-use crate::model::{column::ColumnSpec, kind::KindSpec};
+use crate::model::{
+    column::ColumnSpec,
+    kind::{KindSpec, SubjectEffects},
+};
 
 /// A username as it is stored: trimmed, in lower case, without the characters that none may have.
 #[must_use]
@@ -30,5 +33,8 @@ pub static SPEC: KindSpec = KindSpec {
     refused: &["oldusername", "deleted", "suspended", "auth", "password", "sysrole"],
     fields: &["username", "firstname", "lastname", "email", "email_key", "idnumber", "institution", "department", "city", "country"],
     derived: &["email_key"],
+    max_profile_fields: 30,
+    effects: SubjectEffects { created: "users_created", updated: "users_updated", deleted: "users_deleted" },
+    other_effects: &[],
     has_details: true,
 };

@@ -4,10 +4,10 @@ mod stored;
 
 use super::{StoreError, sites};
 use crate::model::{
+    action::{Action, Became, Outcome},
     ids::{AccountId, ImportId, ImportNo, SiteId},
     issue::FileIssue,
     kind::Kind,
-    plan::{Action, Became, Outcome},
     reading::{Delimiter, Found, Reading},
     recipe::Recipe,
     settings::Settings,
@@ -357,6 +357,26 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
 /// A value as it is stored in a `jsonb` column.
 ///
 /// # Panics
+/// Under whose number an import makes what it makes: its own; or, where an undo of an undo makes it anew, that of the import which made it
+/// first.
+pub async fn origin(conn: &mut PgConnection, import: &Import) -> Result<ImportNo, StoreError> {
+    if import.undoes.is_none() {
+        return Ok(import.no);
+    }
+    let first = sqlx::query_scalar!(
+        r#"WITH RECURSIVE made_anew AS (
+                SELECT no, undoes_no FROM muster.imports WHERE no = $1
+                 UNION ALL
+                SELECT first.no, first.undoes_no
+                  FROM made_anew m
+                  JOIN muster.imports undo ON undo.no = m.undoes_no
+                  JOIN muster.imports first ON first.no = undo.undoes_no)
+           SELECT min(no) AS "no!" FROM made_anew"#,
+        import.no.0,
+    );
+    Ok(ImportNo(first.fetch_one(conn).await?))
+}
+
 /// Never: the types that are stored have string keys only.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> serde_json::Value {

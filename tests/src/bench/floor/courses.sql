@@ -12,7 +12,7 @@ SELECT DISTINCT u.id AS user_id, c.id AS course_id, e.user_id IS NULL AS enrols,
   LEFT JOIN lms.role_assignments r ON r.user_id = u.id AND r.course_id = c.id AND r.role_id = 1
  ORDER BY 1, 2;
 BEGIN;
-INSERT INTO lms.enrolments (user_id, course_id, starts_at)
-SELECT user_id, course_id, date_trunc('day', now()) FROM planned WHERE enrols;
-INSERT INTO lms.role_assignments (user_id, course_id, role_id) SELECT user_id, course_id, 1 FROM planned WHERE assigns;
+INSERT INTO lms.enrolments (site_id, user_id, course_id, starts_at)
+SELECT {site}, user_id, course_id, date_trunc('day', now()) FROM planned WHERE enrols;
+INSERT INTO lms.role_assignments (site_id, user_id, course_id, role_id) SELECT {site}, user_id, course_id, 1 FROM planned WHERE assigns;
 COMMIT;

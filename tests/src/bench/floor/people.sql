@@ -32,7 +32,8 @@ UPDATE lms.users u
        IS DISTINCT FROM (p.firstname, p.lastname, p.email, p.city, p.country, p.idnumber);
 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, city, country, idnumber)
 SELECT id, {site}, username, firstname, lastname, email, email_key, city, country, idnumber FROM planned WHERE is_new;
-INSERT INTO lms.segment_members (user_id, segment_id) SELECT id, segment_id FROM planned WHERE joins;
-INSERT INTO lms.enrolments (user_id, course_id, starts_at) SELECT id, course_id, date_trunc('day', now()) FROM planned WHERE enrols;
-INSERT INTO lms.role_assignments (user_id, course_id, role_id) SELECT id, course_id, 1 FROM planned WHERE assigns;
+INSERT INTO lms.segment_members (site_id, user_id, segment_id) SELECT {site}, id, segment_id FROM planned WHERE joins;
+INSERT INTO lms.enrolments (site_id, user_id, course_id, starts_at)
+SELECT {site}, id, course_id, date_trunc('day', now()) FROM planned WHERE enrols;
+INSERT INTO lms.role_assignments (site_id, user_id, course_id, role_id) SELECT {site}, id, course_id, 1 FROM planned WHERE assigns;
 COMMIT;

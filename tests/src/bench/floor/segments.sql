@@ -10,4 +10,4 @@ SELECT DISTINCT u.id AS user_id, s.id AS segment_id
   JOIN lms.segments s ON s.site_id = {site} AND s.idnumber = c.idnumber
  WHERE NOT EXISTS (SELECT FROM lms.segment_members m WHERE m.user_id = u.id AND m.segment_id = s.id)
  ORDER BY 1, 2;
-INSERT INTO lms.segment_members (user_id, segment_id) SELECT user_id, segment_id FROM planned;
+INSERT INTO lms.segment_members (site_id, user_id, segment_id) SELECT {site}, user_id, segment_id FROM planned;

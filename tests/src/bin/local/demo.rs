@@ -118,14 +118,14 @@ fn end(import: &Import, wanted: Status) -> Result<(), Trouble> {
 
 /// The preview must count what the maker of the file knows. In a site with other data only what does not depend on it.
 fn compare(step: &Step, is_first: bool, ready: &Import, issues: &IssuePage) -> Result<(), Trouble> {
-    let (actions, effects) = (ready.actions.unwrap_or_default(), ready.effects.unwrap_or_default());
+    let (actions, effects) = (ready.actions.unwrap_or_default(), ready.effects.clone().unwrap_or_default());
     let mut errors = BTreeMap::new();
     for group in issues.issues.iter().filter(|group| group.severity == Severity::Error) {
         *errors.entry(group.code.as_str()).or_default() += group.count;
     }
     let (first, again) = (&step.expected, step.expected.again());
     let counts_agree = if is_first {
-        (actions, effects) == (first.actions, first.effects)
+        (actions, &effects) == (first.actions, &first.effects)
     } else {
         let (mut whole, mut wanted) = (actions, again.actions);
         whole.skip += std::mem::take(&mut whole.create);
@@ -148,7 +148,7 @@ fn compare_applied(step: &Step, ready: &Import, applied: &Import) -> Result<(), 
     let done = applied.outcomes.unwrap_or_default();
     let same_lines = (done.created, done.updated, done.unchanged, done.skipped, done.rejected)
         == (lines.create, lines.update, lines.unchanged, lines.skip, lines.reject);
-    let (happened, planned) = (applied.effects.unwrap_or_default(), ready.effects.unwrap_or_default());
+    let (happened, planned) = (applied.effects.clone().unwrap_or_default(), ready.effects.clone().unwrap_or_default());
     if same_lines && happened == planned {
         return Ok(());
     }

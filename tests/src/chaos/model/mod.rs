@@ -15,6 +15,7 @@ pub(super) use state::State;
 pub(super) use table::{Rules, Table};
 pub(super) use undo::left_something;
 
+use state::Place;
 use std::collections::BTreeMap;
 
 /// Something of the made-up LMS; never given twice.
@@ -94,6 +95,10 @@ pub(super) struct Enrolment {
     pub(super) ends: bool,
     /// Only an undo does.
     pub(super) takes_role: bool,
+    /// Only an undo says so: it would enrol again, and finds it so.
+    pub(super) is_enrolled: bool,
+    /// Only an undo says so: it would give the role back, and finds it so.
+    pub(super) has_role: bool,
 }
 
 /// What a line would do, without what that was based on.
@@ -110,6 +115,8 @@ pub(super) struct Deed {
     /// Segments that the person leaves; only in an undo.
     pub(super) leaves: Vec<Id>,
     pub(super) courses: Vec<Enrolment>,
+    /// Under whose number an undo of an undo gives memberships back.
+    pub(super) returned: BTreeMap<Place, Source>,
 }
 
 /// The plan of a line.
@@ -179,6 +186,7 @@ impl Plan {
             category: None,
             segments: Vec::new(),
             leaves: Vec::new(),
+            returned: BTreeMap::new(),
             courses: Vec::new(),
         };
         Self { line, key, deed, version: None, under: None, keeps_address: false, codes }
@@ -195,7 +203,7 @@ impl Plan {
 pub(super) fn preview(state: &mut State, origin: &Origin<'_>) -> Vec<Plan> {
     match origin {
         Origin::File { rules, table } => plans(state, rules, table, &|_| true),
-        Origin::Undo { kind, undone, of } => undo::plans(state, *kind, undone, *of, None),
+        Origin::Undo { kind, undone, of, .. } => undo::plans(state, *kind, undone, *of, None),
     }
 }
 
@@ -228,17 +236,21 @@ pub(super) fn effects(kind: Kind, plans: &[Plan]) -> Counts {
         add("enrolments_removed", courses(|course| course.ends));
         add("course_roles_added", courses(|course| course.adds_role));
         add("course_roles_removed", courses(|course| course.takes_role));
-        if let Some(effect) = effect(kind, deed.action) {
+        if let Some(effect) = effect(kind, deed) {
             add(effect, 1);
         }
     }
     counts
 }
 
-/// What an action brings about.
-fn effect(kind: Kind, action: Action) -> Option<&'static str> {
-    Some(match (kind, action) {
+/// What a deed brings about, besides memberships.
+fn effect(kind: Kind, deed: &Deed) -> Option<&'static str> {
+    if deed.action == Action::Update && deed.writes.is_empty() {
+        return None;
+    }
+    Some(match (kind, deed.action) {
         (Kind::People, Action::Create) => "users_created",
+        (Kind::People, Action::Update) => "users_updated",
         (Kind::People, Action::Delete) => "users_deleted",
         (Kind::Segments, Action::Create) => "segments_created",
         (Kind::Segments, Action::Update) => "segments_updated",

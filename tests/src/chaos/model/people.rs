@@ -270,6 +270,8 @@ impl Planner<'_> {
             let is_there = self.state.enrolments.contains_key(&(person, course));
             let has_role = self.state.roles.contains_key(&(person, course, role));
             plan.deed.courses.push(Enrolment {
+                is_enrolled: false,
+                has_role: false,
                 course,
                 role,
                 enrols: self.enrolments.insert((person, course)) && !is_there,

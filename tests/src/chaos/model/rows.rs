@@ -41,15 +41,15 @@ impl State {
         let name = |shelf: &Shelf, id: Id| shelf.key(id).to_owned();
         for ((person, segment), source) in &self.members {
             let what = format!("member {} of {}", name(&self.people, *person), name(&self.segments, *segment));
-            rows.insert(what, format!("by {source}"));
+            rows.insert(what, format!("by {}", self.shown(('s', *person, *segment, ""), *source)));
         }
         for ((person, course), source) in &self.enrolments {
             let what = format!("enrolment {} in {}", name(&self.people, *person), name(&self.courses, *course));
-            rows.insert(what, format!("active from midnight by {source}"));
+            rows.insert(what, format!("active from midnight by {}", self.shown(('e', *person, *course, ""), *source)));
         }
         for ((person, course, role), source) in &self.roles {
             let what = format!("role {} in {} as {role}", name(&self.people, *person), name(&self.courses, *course));
-            rows.insert(what, format!("by {source}"));
+            rows.insert(what, format!("by {}", self.shown(('r', *person, *course, role), *source)));
         }
     }
 }

@@ -41,6 +41,9 @@ pub(crate) struct Node {
     pub(super) source: Source,
 }
 
+/// Which membership: of a person in something, with a role where it is one.
+pub(super) type Place = (char, Id, Id, &'static str);
+
 /// What a site holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
@@ -51,9 +54,12 @@ pub(crate) struct State {
     /// Who holds an address, in lower case.
     pub(super) addresses: HashMap<String, Id>,
     pub(super) categories: BTreeMap<Id, Node>,
+    /// By whom memberships were given last.
     pub(super) members: BTreeMap<(Id, Id), Source>,
     pub(super) enrolments: BTreeMap<(Id, Id), Source>,
     pub(super) roles: BTreeMap<(Id, Id, &'static str), Source>,
+    /// Under whose number memberships stand that an undo of an undo gave back.
+    pub(super) first_given_by: BTreeMap<Place, Source>,
 }
 
 impl Shelf {
@@ -115,6 +121,11 @@ impl State {
     /// Has somebody a role in a course that an import did not give?
     pub(super) fn has_other_role(&self, person: Id, course: Id, but_by: Source) -> bool {
         self.roles.range((person, course, "")..(person, course + 1, "")).any(|(_, source)| *source != but_by)
+    }
+
+    /// Under whose number a membership stands which that import gave.
+    pub(super) fn shown(&self, place: Place, given_by: Source) -> Source {
+        self.first_given_by.get(&place).copied().unwrap_or(given_by)
     }
 
     /// An id that nothing has had.

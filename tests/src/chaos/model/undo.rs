@@ -137,11 +137,14 @@ impl Reversal<'_> {
             let (place, role) = ((person, named.course), (person, named.course, named.role));
             let has_left = named.ends && done.taken.courses.contains(&named.course);
             let has_lost = done.taken.roles.contains(&(named.course, named.role));
+            let (is_enrolled, has_role) = (self.state.enrolments.contains_key(&place), self.state.roles.contains_key(&role));
             plan.deed.courses.push(Enrolment {
                 course: named.course,
                 role: named.role,
-                enrols: has_left && !self.state.enrolments.contains_key(&place),
-                adds_role: has_lost && !self.state.roles.contains_key(&role),
+                enrols: has_left && !is_enrolled,
+                adds_role: has_lost && !has_role,
+                is_enrolled: has_left && is_enrolled,
+                has_role: has_lost && has_role,
                 ends: named.enrols
                     && is_ours(self.state.enrolments.get(&place))
                     && !self.state.has_other_role(person, named.course, self.of),
@@ -151,6 +154,7 @@ impl Reversal<'_> {
         for &segment in &done.taken.segments {
             plan.deed.segments.push((segment, !self.state.members.contains_key(&(person, segment))));
         }
+        plan.deed.returned.clone_from(&done.taken.shown);
     }
 }
 

@@ -72,9 +72,18 @@ fn origin(imports: &[Import], place: usize) -> Origin<'_> {
         What::File { rules, table } => Origin::File { rules, table },
         What::Undo(of) => {
             let undone = imports[*of].applied.as_ref().expect("only what was applied is undone");
-            Origin::Undo { kind: origin(imports, *of).kind(), undone, of: *of }
+            Origin::Undo { kind: origin(imports, *of).kind(), undone, of: *of, first: first(imports, place) }
         }
     }
+}
+
+/// The import that made first what an undo of an undo makes anew; any other makes everything first.
+fn first(imports: &[Import], place: usize) -> usize {
+    let undone = |place: usize| match imports[place].what {
+        What::Undo(of) => Some(of),
+        What::File { .. } => None,
+    };
+    undone(place).and_then(undone).map_or(place, |again| first(imports, again))
 }
 
 impl Script {

@@ -6,23 +6,21 @@ mod sql;
 
 use super::{
     cells::Cells,
-    details::{Existing, Open, Records},
-    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, Turn},
+    importer::{Piece, Shaken, StagedRow, Turn},
+    records::{Description, Existing, Read, RecordKind},
     reversal,
 };
-use crate::{error::StageError, rows::Rows, validate::header::Header};
+use crate::error::StageError;
 use async_trait::async_trait;
 use categories::Categories;
 use muster_shared::{
     model::{
         ids::{ImportNo, SiteId},
         issue::{Code, Issue},
-        kinds,
-        plan::Action,
-        recipe::Recipe,
-        settings::Mode,
+        kind::Kind,
         tally::Effects,
     },
+    plan::{Deed, DonePlan, Plan},
     store::imports::Import,
 };
 use sqlx::{PgConnection, PgPool};
@@ -43,146 +41,109 @@ const ENDDATE: usize = 8;
 /// Where a course goes whose line names no category.
 const DEFAULT_CATEGORY: &str = "General";
 
-const REVERSED: reversal::Fields<'static> = reversal::Fields {
-    names: kinds::courses::SPEC.fields,
+static COURSES: Description = Description {
+    kind: Kind::Courses,
+    table: "lms.courses",
+    noun: "course",
+    exists: Code::CourseExists,
+    not_found: Code::CourseNotFound,
+    needed: &[FULLNAME],
     defaults: &[None, None, Some(""), Some(DEFAULT_CATEGORY), None, Some(""), Some("true"), None, None],
     derived: &[CATEGORY_PATH],
     shown_by: &[(CATEGORY_ID, CATEGORY_PATH)],
 };
 
-/// Imports courses.
+/// Courses of a site, with the categories that they are in.
 pub(super) struct Courses {
-    header: Header,
     control: PgPool,
-    import_no: ImportNo,
     site: SiteId,
-    recipe: Recipe,
-    mode: Mode,
-    open: Open,
+    import_no: ImportNo,
+    /// Of the courses that were looked up last.
+    categories: Categories,
 }
 
 impl Courses {
-    pub(super) fn new(import: &Import, header: Header, control: PgPool) -> Self {
-        Self {
-            header,
-            control,
-            import_no: import.no,
-            site: import.site_id,
-            recipe: import.recipe,
-            mode: import.settings.mode,
-            open: Open::default(),
-        }
+    pub(super) fn new(import: &Import, control: PgPool) -> Self {
+        let categories = Categories::new(import.site_id, import.no);
+        Self { control, site: import.site_id, import_no: import.no, categories }
     }
 }
 
 #[async_trait]
-impl Importer for Courses {
-    fn identify(&self, cells: &Cells<'_>) -> Identity {
-        let key = cells.named("shortname").and_then(|cell| cell.filled()).map(str::to_owned);
-        Identity { key, claims: Vec::new() }
+impl RecordKind for Courses {
+    fn description(&self) -> &'static Description {
+        &COURSES
     }
 
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {
-        let keys = super::keys(&rows.all);
-        let found = sql::find(conn, self.site, &keys).await?;
-        let mut categories = Categories::of_courses(conn, self.site, self.import_no, &found).await?;
-        let mut existing = sql::by_shortname(found, &categories);
-        self.open.resume(rows, &mut existing);
-        let ids = super::reserve_ids(conn, "lms.courses", super::missing(&keys, &existing)).await?.into_iter();
-        let mut records = Records {
-            mode: self.mode,
-            recipe: self.recipe,
-            key_heading: "shortname",
-            noun: "course",
-            exists: Code::CourseExists,
-            not_found: Code::CourseNotFound,
-            needed: &[(FULLNAME, "fullname")],
-            defaults: &[(IDNUMBER, ""), (CATEGORY_PATH, DEFAULT_CATEGORY), (SUMMARY, ""), (VISIBLE, "true")],
-            existing,
-            ids,
-        };
-        let mut places = records.existing.values().map(|course| (course.id, course.fields[CATEGORY_ID].clone())).collect();
-        let mut planned = Planned::default();
-        for row in &rows.all {
-            let before = row.key.as_ref().and_then(|key| records.existing.get(key)).map(|course| course.fields.clone());
-            let read = row::read(row, &Cells::new(&self.header, &row.cells), before.as_deref());
-            let plan = records.plan(row, read);
-            match plan.action {
-                Action::Create => planned.effects.courses_created += 1,
-                Action::Update => planned.effects.courses_updated += 1,
-                _ => {}
-            }
-            planned.plans.push(plan);
-        }
-        categories.put_ids(conn, &self.control, &mut planned.plans, &mut places).await?;
-        for course in records.existing.values_mut() {
+    fn begin(&mut self) {
+        self.categories = Categories::new(self.site, self.import_no);
+    }
+
+    fn read(&self, row: &StagedRow, cells: &Cells<'_>, before: Option<&Existing>) -> Read {
+        row::read(row, cells, before.map(|course| course.fields.as_slice()))
+    }
+
+    async fn find(&mut self, conn: &mut PgConnection, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
+        let found = sql::find(conn, self.site, keys).await?;
+        self.categories.look_up(conn, found.iter().map(|course| course.category_id)).await?;
+        Ok(sql::by_shortname(found, &self.categories))
+    }
+
+    async fn of_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+        let found = sql::of_ids(conn, self.site, ids).await?;
+        self.categories.look_up(conn, found.iter().map(|course| course.category_id)).await?;
+        Ok(sql::by_id(found, &self.categories))
+    }
+
+    async fn used(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
+        sql::used(conn, ids).await
+    }
+
+    async fn update(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+        sql::update(conn, turn).await
+    }
+
+    async fn create(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+        sql::create(conn, turn).await
+    }
+
+    /// Puts the ids of the categories into plans that write a path.
+    async fn complete(
+        &mut self,
+        conn: &mut PgConnection,
+        plans: &mut [Plan],
+        records: &mut HashMap<String, Existing>,
+    ) -> Result<(), StageError> {
+        let mut places = records.values().map(|course| (course.id, course.fields[CATEGORY_ID].clone())).collect();
+        self.categories.put_ids(conn, &self.control, plans, &mut places).await?;
+        for course in records.values_mut() {
             course.fields[CATEGORY_ID] = places.remove(&course.id).flatten();
         }
-        self.open.keep(rows, records.existing);
-        Ok(planned)
+        Ok(())
     }
 
-    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
-        let done = &categories::with_actual_ids(conn, undone, done).await?;
-        let ids = reversal::subjects(done);
-        let found = sql::of_ids(conn, self.site, &ids).await?;
-        let holders = sql::find(conn, self.site, &reversal::returning(done, SHORTNAME)).await?;
-        let mut categories = Categories::of_courses(conn, self.site, self.import_no, &found).await?;
-        categories.look_up(conn, &reversal::returning(done, CATEGORY_ID)).await?;
-        let present = sql::by_id(found, &categories);
-        let used = sql::used(conn, &ids).await?.into_iter().collect();
-        let holders = holders.into_iter().map(|course| (course.shortname, course.id)).collect();
-        let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let (plans, actions) = records.plan(done, |present, plans| {
-            check_period(present, &plans)?;
-            categories.check(plans)
-        });
-        let effects = Effects {
-            courses_created: actions.create,
-            courses_updated: actions.update,
-            courses_deleted: actions.delete,
-            ..Effects::default()
-        };
-        Ok(Planned { plans, effects, ..Planned::default() })
+    async fn translate(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Vec<DonePlan>, StageError> {
+        let done = categories::with_actual_ids(conn, undone, done).await?;
+        let returning = reversal::returning(&done, CATEGORY_ID);
+        self.categories.look_up(conn, returning.iter().filter_map(|id| id.parse().ok())).await?;
+        Ok(done)
     }
 
-    async fn depended_on(&self, conn: &mut PgConnection, _piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
-        sql::lock_whole(conn, self.site, subjects).await?;
-        sql::used(conn, subjects).await
+    fn check_undo(&self, present: Option<&Existing>, plans: Vec<Plan>) -> Result<Vec<Plan>, Issue> {
+        check_period(present, &plans)?;
+        self.categories.check(plans)
     }
 
-    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
-        sql::versions(conn, self.site, subjects, lock).await
-    }
-
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, _plans: &[Outline]) -> Result<Shaken, StageError> {
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
         Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, ..Shaken::default() })
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
-        let mut executed = Executed::default();
-        if turn.updates() {
-            executed.effects.courses_updated = sql::update(conn, turn).await?;
-        }
-        if turn.deletes() {
-            executed.effects.courses_deleted = sql::delete(conn, turn).await?;
-        }
-        if turn.creates() {
-            let (created, held) = sql::create(conn, turn).await?;
-            executed.effects.courses_created = created;
-            executed.held = held;
-        }
-        Ok(executed)
-    }
-
     async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
-        let made = categories::make(conn, self.site, import).await?;
-        Ok(Effects { categories_created: made, ..Effects::default() })
+        Ok(Effects::of([("categories_created", categories::make(conn, self.site, import).await?)]))
     }
 
     async fn remove_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
-        let removed = categories::remove(conn, self.site, import).await?;
-        Ok(Effects { categories_deleted: removed, ..Effects::default() })
+        Ok(Effects::of([("categories_deleted", categories::remove(conn, self.site, import).await?)]))
     }
 }
 
@@ -190,12 +151,12 @@ impl Importer for Courses {
 fn check_period(present: Option<&Existing>, plans: &[Plan]) -> Result<(), Issue> {
     let Some(present) = present else { return Ok(()) };
     let mut dates = [STARTDATE, ENDDATE].map(|i| present.fields[i].clone());
-    let mut in_turn: Vec<&Plan> = plans.iter().filter(|plan| plan.action == Action::Update).collect();
-    in_turn.sort_by_key(|plan| plan.turn);
-    for plan in in_turn {
+    let mut in_order: Vec<_> = plans.iter().filter_map(Plan::written).filter(|write| write.deed == Deed::Update).collect();
+    in_order.sort_by_key(|write| write.seq);
+    for write in in_order {
         for (date, i) in dates.iter_mut().zip([STARTDATE, ENDDATE]) {
-            if plan.changes.mask & (1 << i) != 0 {
-                date.clone_from(&plan.changes.after[i]);
+            if let Some(change) = write.changes.of(i) {
+                date.clone_from(&change.after);
             }
         }
         // Dates as they are stored compare like their texts.
@@ -210,7 +171,7 @@ fn check_period(present: Option<&Existing>, plans: &[Plan]) -> Result<(), Issue>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::importer::Changes;
+    use muster_shared::plan::{Changes, Write};
 
     fn course(start: &str, end: &str) -> Existing {
         let mut fields = vec![None; FIELDS];
@@ -218,10 +179,10 @@ mod tests {
         Existing { id: 1, version: Some(1), fields, turns: 0 }
     }
 
-    fn back(turn: i16, field: usize, to: Option<&str>) -> Plan {
+    fn back(seq: i16, field: usize, to: Option<&str>) -> Plan {
         let mut changes = Changes::default();
-        changes.write(field, FIELDS, None, to);
-        Plan { turn, changes, ..Plan::idle(2, Action::Update, Vec::new()) }
+        changes.write(field, None, to);
+        Plan::write(2, Write::update(1, seq, Some(1), changes, Vec::new()), Vec::new())
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::{CATEGORY_PATH, ENDDATE, FIELDS, FULLNAME, IDNUMBER, SHORTNAME, STARTDATE, SUMMARY, VISIBLE, categories};
 use crate::kinds::{
     cells::{Cell, Cells, check_example, check_odd_space, missing},
-    details::Read,
     importer::StagedRow,
+    records::Read,
 };
 use muster_shared::model::issue::{Code, Issue};
 

@@ -4,8 +4,8 @@ use super::categories::Categories;
 use crate::{
     error::StageError,
     kinds::{
-        details::{Existing, statements_of_records},
         importer::{Turn, in_turn},
+        records::Existing,
     },
 };
 use muster_shared::model::ids::SiteId;
@@ -52,8 +52,6 @@ pub(super) fn by_shortname(courses: Vec<Course>, categories: &Categories) -> Has
 pub(super) fn by_id(courses: Vec<Course>, categories: &Categories) -> HashMap<i64, Existing> {
     courses.into_iter().map(|course| (course.id, course.existing(categories))).collect()
 }
-
-statements_of_records!("lms.courses");
 
 /// The courses of these short names.
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Vec<Course>, StageError> {
@@ -127,12 +125,13 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
                  WHERE p.action::text = 'c'),
            made AS (
                 INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
-                SELECT target_id, $5, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $1
+                SELECT target_id, $5, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $6
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
         turn.piece.site.0,
+        turn.piece.source.0,
     )
     .fetch_all(conn)
     .await?;

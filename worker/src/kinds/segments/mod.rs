@@ -5,26 +5,14 @@ mod sql;
 
 use super::{
     cells::Cells,
-    details::{Existing, Open, Records},
-    importer::{Executed, Identity, Importer, Piece, Plan, Planned, Turn},
-    reversal,
+    importer::{StagedRow, Turn},
+    records::{Description, Existing, Read, RecordKind},
 };
-use crate::{error::StageError, rows::Rows, validate::header::Header};
+use crate::error::StageError;
 use async_trait::async_trait;
-use muster_shared::{
-    model::{
-        ids::{ImportNo, SiteId},
-        issue::Code,
-        kinds,
-        plan::Action,
-        recipe::Recipe,
-        settings::Mode,
-        tally::Effects,
-    },
-    store::imports::Import,
-};
+use muster_shared::model::{ids::SiteId, issue::Code, kind::Kind};
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Positions in a plan's fields.
 const FIELDS: usize = 4;
@@ -33,107 +21,51 @@ const NAME: usize = 1;
 const DESCRIPTION: usize = 2;
 const VISIBLE: usize = 3;
 
-const REVERSED: reversal::Fields<'static> =
-    reversal::Fields { names: kinds::segments::SPEC.fields, defaults: &[None, None, Some(""), Some("true")], derived: &[], shown_by: &[] };
+static SEGMENTS: Description = Description {
+    kind: Kind::Segments,
+    table: "lms.segments",
+    noun: "segment",
+    exists: Code::SegmentExists,
+    not_found: Code::SegmentNotFound,
+    needed: &[NAME],
+    defaults: &[None, None, Some(""), Some("true")],
+    derived: &[],
+    shown_by: &[],
+};
 
-/// Imports segments.
+/// Segments of a site.
 pub(super) struct Segments {
-    header: Header,
-    site: SiteId,
-    recipe: Recipe,
-    mode: Mode,
-    open: Open,
-}
-
-impl Segments {
-    pub(super) fn new(import: &Import, header: Header) -> Self {
-        Self { header, site: import.site_id, recipe: import.recipe, mode: import.settings.mode, open: Open::default() }
-    }
+    pub(super) site: SiteId,
 }
 
 #[async_trait]
-impl Importer for Segments {
-    fn identify(&self, cells: &Cells<'_>) -> Identity {
-        let key = cells.named("idnumber").and_then(|cell| cell.filled()).map(str::to_owned);
-        Identity { key, claims: Vec::new() }
+impl RecordKind for Segments {
+    fn description(&self) -> &'static Description {
+        &SEGMENTS
     }
 
-    async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {
-        let keys = super::keys(&rows.all);
-        let mut existing = sql::find(conn, self.site, &keys).await?;
-        self.open.resume(rows, &mut existing);
-        let ids = super::reserve_ids(conn, "lms.segments", super::missing(&keys, &existing)).await?.into_iter();
-        let mut records = Records {
-            mode: self.mode,
-            recipe: self.recipe,
-            key_heading: "idnumber",
-            noun: "segment",
-            exists: Code::SegmentExists,
-            not_found: Code::SegmentNotFound,
-            needed: &[(NAME, "name")],
-            defaults: &[(DESCRIPTION, ""), (VISIBLE, "true")],
-            existing,
-            ids,
-        };
-        let mut planned = Planned::default();
-        for row in &rows.all {
-            let plan = records.plan(row, row::read(row, &Cells::new(&self.header, &row.cells)));
-            match plan.action {
-                Action::Create => planned.effects.segments_created += 1,
-                Action::Update => planned.effects.segments_updated += 1,
-                _ => {}
-            }
-            planned.plans.push(plan);
-        }
-        self.open.keep(rows, records.existing);
-        Ok(planned)
+    fn read(&self, row: &StagedRow, cells: &Cells<'_>, _before: Option<&Existing>) -> Read {
+        row::read(row, cells)
     }
 
-    async fn reverse(&mut self, conn: &mut PgConnection, _undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
-        let ids = reversal::subjects(done);
-        let present = sql::of_ids(conn, self.site, &ids).await?;
-        let found = sql::find(conn, self.site, &reversal::returning(done, IDNUMBER)).await?;
-        let mut used: HashSet<i64> = sql::used(conn, &ids).await?.into_iter().collect();
-        used.extend(sql::managed(conn, &ids).await?);
-        let holders = found.into_iter().map(|(key, record)| (key, record.id)).collect();
-        let records = reversal::Records { fields: REVERSED, present, holders, used };
-        let (plans, actions) = records.plan(done, |_, plans| Ok(plans));
-        let effects = Effects {
-            segments_created: actions.create,
-            segments_updated: actions.update,
-            segments_deleted: actions.delete,
-            ..Effects::default()
-        };
-        Ok(Planned { plans, effects, ..Planned::default() })
+    async fn find(&mut self, conn: &mut PgConnection, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
+        sql::find(conn, self.site, keys).await
     }
 
-    async fn depended_on(&self, conn: &mut PgConnection, _piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
-        sql::lock_whole(conn, self.site, subjects).await?;
-        let mut depended_on = sql::used(conn, subjects).await?;
-        depended_on.extend(sql::managed(conn, subjects).await?);
-        Ok(depended_on)
+    async fn of_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+        sql::of_ids(conn, self.site, ids).await
     }
 
-    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
-        sql::versions(conn, self.site, subjects, lock).await
+    /// Those that have members, and those whose members a rule chooses.
+    async fn used(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
+        sql::used(conn, ids).await
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
-        let mut executed = Executed::default();
-        if turn.updates() {
-            executed.effects.segments_updated = sql::update(conn, turn).await?;
-        }
-        if turn.deletes() {
-            executed.effects.segments_deleted = sql::delete(conn, turn).await?;
-        }
-        if turn.creates() {
-            let (created, held) = sql::create(conn, turn).await?;
-            executed.effects.segments_created = created;
-            executed.held = held;
-        }
-        Ok(executed)
+    async fn update(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
+        sql::update(conn, turn).await
+    }
+
+    async fn create(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+        sql::create(conn, turn).await
     }
 }
-
-/// Existing segments, by key.
-type Found = HashMap<String, Existing>;

@@ -3,8 +3,8 @@
 use super::{DESCRIPTION, FIELDS, IDNUMBER, NAME, VISIBLE};
 use crate::kinds::{
     cells::{Cells, check_example, check_odd_space, missing},
-    details::Read,
     importer::StagedRow,
+    records::Read,
 };
 
 /// Reads a line.

@@ -1,11 +1,10 @@
 //! All that segments ask the database.
 
-use super::Found;
 use crate::{
     error::StageError,
     kinds::{
-        details::{Existing, statements_of_records},
         importer::{Turn, in_turn},
+        records::Existing,
     },
 };
 use muster_shared::model::ids::SiteId;
@@ -29,10 +28,8 @@ impl From<Record> for Existing {
     }
 }
 
-statements_of_records!("lms.segments");
-
 /// The segments of these keys.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Found, StageError> {
+pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
     let rows = sqlx::query_as!(
         Record,
         "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE site_id = $1 AND idnumber = ANY ($2)",
@@ -57,20 +54,15 @@ pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -
     Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 
-/// Those of the segments that have members.
+/// Those of the segments that have members, or that a rule fills.
 pub(super) async fn used(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
     Ok(sqlx::query_scalar!(
         "SELECT s.id FROM lms.segments s
-          WHERE s.id = ANY ($1) AND EXISTS (SELECT FROM lms.segment_members m WHERE m.segment_id = s.id)",
+          WHERE s.id = ANY ($1) AND (s.is_managed OR EXISTS (SELECT FROM lms.segment_members m WHERE m.segment_id = s.id))",
         ids,
     )
     .fetch_all(conn)
     .await?)
-}
-
-/// Those of the segments that a rule fills.
-pub(super) async fn managed(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<i64>, StageError> {
-    Ok(sqlx::query_scalar!("SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed", ids).fetch_all(conn).await?)
 }
 
 /// Updates segments; how many.
@@ -100,11 +92,12 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
                  WHERE action::text = 'c'),
            made AS (
                 INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
-                SELECT target_id, $5, after[1], after[2], after[3], after[4]::boolean, $1 FROM planned ORDER BY after[1]
+                SELECT target_id, $5, after[1], after[2], after[3], after[4]::boolean, $6 FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
         turn.piece.site.0,
+        turn.piece.source.0,
     )
     .fetch_all(conn)
     .await?;

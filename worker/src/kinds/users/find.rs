@@ -1,15 +1,17 @@
 //! What the site knows about the people of some rows: one query a table, whatever the number of rows.
 //!
 //! Each asks with `= ANY`, never with a join: whatever the planner believes of a table that nobody has analysed, it can at worst
-//! read it once, while a join of five thousand keys with the people of a new site took four seconds a batch. `+ 0` keeps the second
-//! array out of the index, which would be searched for each pair of both.
+//! read it once, while a join of five thousand keys with the people of a new site took four seconds a batch.
 
-use super::{EMAIL_CLAIM, Rules, field, row::Row};
+use super::{EMAIL_CLAIM, Rules, field, memberships, row::Row};
 use crate::{error::StageError, kinds};
-use muster_shared::model::{
-    ids::{ImportNo, SiteId},
-    settings::{ExistingDetails, Mode},
-    suggest::Lexicon,
+use muster_shared::{
+    model::{
+        ids::{ImportNo, SiteId},
+        settings::{ExistingDetails, Mode},
+        suggest::Lexicon,
+    },
+    plan::{MembershipKey, MembershipTerms},
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -33,12 +35,8 @@ pub(super) struct Site {
     pub(super) people: HashMap<String, Person>,
     /// Who has an address.
     pub(super) emails: HashMap<String, Vec<i64>>,
-    /// Person and segment.
-    pub(super) segments: HashSet<(i64, i64)>,
-    /// Person and course, with the status of the enrolment.
-    pub(super) enrolments: HashMap<(i64, i64), i16>,
-    /// Person, course, role.
-    pub(super) roles: HashSet<(i64, i64, i32)>,
+    /// What people belong to of what rows name.
+    pub(super) memberships: HashMap<(i64, MembershipKey), MembershipTerms>,
     /// Ids for people who would be created.
     pub(super) ids: std::vec::IntoIter<i64>,
     /// Usernames like those that are unknown.
@@ -68,8 +66,7 @@ pub(super) async fn find(
     } else {
         found.ids = kinds::reserve_ids(conn, "lms.users", unknown.len()).await?.into_iter();
     }
-    memberships(conn, rows, &mut found).await?;
-    courses(conn, rows, &mut found).await?;
+    found.memberships = named_memberships(conn, rows, &found.people).await?;
     Ok(found)
 }
 
@@ -227,69 +224,15 @@ async fn holders(conn: &mut PgConnection, site: SiteId, emails: &[String]) -> Re
     Ok(holders)
 }
 
-async fn memberships(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) -> Result<(), StageError> {
-    let pairs = |row: &Row<'_>| -> Vec<(i64, i64)> {
-        let person = row.key.as_ref().and_then(|key| found.people.get(key));
-        person.map(|person| row.segments.iter().map(|&segment| (person.id, segment)).collect()).unwrap_or_default()
-    };
-    let (people, segments): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
-    if people.is_empty() {
-        return Ok(());
-    }
-    found.segments = members(conn, &distinct(people), &distinct(segments)).await?;
-    Ok(())
-}
-
-/// Which of the people are in which of the segments.
-pub(super) async fn members(conn: &mut PgConnection, people: &[i64], segments: &[i64]) -> Result<HashSet<(i64, i64)>, StageError> {
-    let rows = sqlx::query!(
-        "SELECT user_id, segment_id FROM lms.segment_members WHERE user_id = ANY ($1) AND segment_id + 0 = ANY ($2)",
-        people,
-        segments,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.segment_id)).collect())
-}
-
-async fn courses(conn: &mut PgConnection, rows: &[Row<'_>], found: &mut Site) -> Result<(), StageError> {
-    let pairs = |row: &Row<'_>| -> Vec<(i64, i64)> {
-        let person = row.key.as_ref().and_then(|key| found.people.get(key));
-        person.map(|person| row.courses.iter().map(|&(course, _)| (person.id, course)).collect()).unwrap_or_default()
-    };
-    let (people, courses): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(pairs).unzip();
-    if people.is_empty() {
-        return Ok(());
-    }
-    let (people, courses) = (distinct(people), distinct(courses));
-    found.enrolments = enrolments(conn, &people, &courses).await?;
-    found.roles = roles(conn, &people, &courses).await?;
-    Ok(())
-}
-
-/// Which of the people are enrolled in which of the courses, with the status of the enrolment.
-pub(super) async fn enrolments(conn: &mut PgConnection, people: &[i64], courses: &[i64]) -> Result<HashMap<(i64, i64), i16>, StageError> {
-    let rows = sqlx::query!(
-        "SELECT user_id, course_id, status FROM lms.enrolments WHERE user_id = ANY ($1) AND course_id + 0 = ANY ($2)",
-        people,
-        courses,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| ((row.user_id, row.course_id), row.status)).collect())
-}
-
-/// Which of the people have which roles in which of the courses.
-pub(super) async fn roles(conn: &mut PgConnection, people: &[i64], courses: &[i64]) -> Result<HashSet<(i64, i64, i32)>, StageError> {
-    let rows = sqlx::query!(
-        r#"SELECT user_id, course_id AS "course_id!", role_id FROM lms.role_assignments
-            WHERE user_id = ANY ($1) AND course_id + 0 = ANY ($2)"#,
-        people,
-        courses,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.course_id, row.role_id)).collect())
+async fn named_memberships(
+    conn: &mut PgConnection,
+    rows: &[Row<'_>],
+    people: &HashMap<String, Person>,
+) -> Result<HashMap<(i64, MembershipKey), MembershipTerms>, StageError> {
+    let who_are_there =
+        rows.iter().filter(|row| !row.memberships.is_empty()).filter_map(|row| Some((people.get(row.key.as_ref()?)?.id, row)));
+    let (ids, named): (Vec<i64>, Vec<&[MembershipKey]>) = who_are_there.map(|(id, row)| (id, &row.memberships[..])).unzip();
+    memberships::held_of_these(conn, ids, named.into_iter().flatten()).await
 }
 
 /// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.

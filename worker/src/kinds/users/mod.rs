@@ -5,14 +5,14 @@ mod email;
 mod execute;
 mod find;
 mod ground;
+mod memberships;
 mod plan;
 mod row;
-mod take;
 mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Executed, Identity, Importer, Outline, Piece, Plan, Planned, Shaken, Turn},
+    importer::{Executed, Identity, Importer, Piece, Planned, Shaken, Turn},
 };
 use crate::{error::StageError, rows::Rows, validate::header::Header};
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ use muster_shared::{
         recipe::Recipe,
         settings::{ExistingDetails, Mode},
     },
+    plan::{DonePlan, PlanSummary},
     store::imports::Import,
 };
 use plan::Open;
@@ -141,24 +142,24 @@ impl Importer for Users {
         let last = rows.all.last().filter(|_| !rows.are_last).and_then(|row| row.key.clone());
         let repeated = plan::repeated(&read, last.iter().chain(open.as_ref().map(Open::key)));
         let site = find::find(conn, self.site, self.rules, &read, &repeated, &mut directory.comparisons).await?;
-        let (planned, open) = block_in_place(|| plan::plan(self.rules, read, site, repeated, open, last));
+        let (planned, open) = block_in_place(|| plan::plan(self.rules, read, site, repeated, open, last))?;
         self.open = open;
         Ok(planned)
     }
 
-    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
+    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError> {
         undo::plan(conn, self.site, undone, done).await
     }
 
-    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, subjects: &[i64]) -> Result<Vec<i64>, StageError> {
-        take::depended_on(conn, piece, subjects).await
+    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, plans: &[&PlanSummary]) -> Result<Vec<i64>, StageError> {
+        ground::depended_on(conn, piece, plans).await
     }
 
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
         execute::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, plans: &[Outline]) -> Result<Shaken, StageError> {
+    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, plans: &[PlanSummary]) -> Result<Shaken, StageError> {
         ground::shaken(conn, piece, plans).await
     }
 

@@ -8,13 +8,15 @@ use super::{
     find::{Person, Site},
     row::Row,
 };
-use crate::kinds::importer::{ADDS_ROLE, Changes, ENROLS, Memberships, Plan, Planned};
-use muster_shared::model::{
-    issue::{Code, Issue},
-    plan::Action,
-    settings::{ExistingDetails, Mode},
+use crate::{error::StageError, kinds::importer::Planned};
+use muster_shared::{
+    model::{
+        issue::{Code, Issue},
+        settings::{ExistingDetails, Mode},
+    },
+    plan::{Changes, Does, Membership, MembershipKey, MembershipSort, MembershipTerms, Plan, Write},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 /// Details without which nobody is created.
 const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
@@ -29,17 +31,17 @@ pub(super) fn plan(
     repeated: HashSet<String>,
     open: Option<Open>,
     last: Option<String>,
-) -> (Planned, Option<Open>) {
+) -> Result<(Planned, Option<Open>), StageError> {
     let mut planner = Planner { rules, site, repeated, subjects: HashMap::new(), planned: Planned::default() };
     if let Some(open) = open {
         planner.resume(open);
     }
     for row in rows {
-        let plan = planner.plan(row);
+        let plan = planner.plan(row)?;
         planner.planned.plans.push(plan);
     }
     let open = last.and_then(|key| planner.open(key));
-    (planner.planned, open)
+    Ok((planner.planned, open))
 }
 
 /// Usernames that several rows have, and those of whom other pieces have rows.
@@ -54,9 +56,7 @@ pub(super) fn repeated<'a>(rows: &[Row<'_>], elsewhere: impl IntoIterator<Item =
 pub(super) struct Open {
     key: String,
     subject: Subject,
-    segments: Vec<(i64, i64)>,
-    enrolments: Vec<((i64, i64), i16)>,
-    roles: Vec<(i64, i64, i32)>,
+    memberships: Vec<((i64, MembershipKey), MembershipTerms)>,
 }
 
 impl Open {
@@ -87,45 +87,31 @@ struct Planner {
 impl Planner {
     /// Goes on about a person.
     fn resume(&mut self, open: Open) {
-        self.site.segments.extend(open.segments);
-        self.site.enrolments.extend(open.enrolments);
-        self.site.roles.extend(open.roles);
+        self.site.memberships.extend(open.memberships);
         self.subjects.insert(open.key, open.subject);
     }
 
     /// The person, if there is one, for whoever goes on.
     fn open(&mut self, key: String) -> Option<Open> {
         let subject = self.subjects.remove(&key)?;
-        let id = subject.id;
-        Some(Open {
-            segments: self.site.segments.iter().filter(|(person, _)| *person == id).copied().collect(),
-            enrolments: self
-                .site
-                .enrolments
-                .iter()
-                .filter(|((person, _), _)| *person == id)
-                .map(|(place, status)| (*place, *status))
-                .collect(),
-            roles: self.site.roles.iter().filter(|(person, ..)| *person == id).copied().collect(),
-            key,
-            subject,
-        })
+        let of_them = self.site.memberships.iter().filter(|((person, _), _)| *person == subject.id);
+        Some(Open { memberships: of_them.map(|(place, held)| (*place, *held)).collect(), key, subject })
     }
 
-    fn plan(&mut self, mut row: Row<'_>) -> Plan {
+    fn plan(&mut self, mut row: Row<'_>) -> Result<Plan, StageError> {
         let Some(key) = row.key.take() else {
-            return Plan::idle(row.line, Action::Reject, row.issues);
+            return Ok(Plan::reject(row.line, row.issues));
         };
         let (plan, subject) = match (self.subject(&key), self.rules.mode) {
             (Some(subject), Mode::CreateOnly) => (skip_existing(&row), Some(subject)),
             (Some(mut subject), _) => (self.update(&row, &mut subject), Some(subject)),
             (None, Mode::UpdateOnly) => (self.unknown(&row, &key), None),
-            (None, _) => self.create(row, &key),
+            (None, _) => self.create(row, &key)?,
         };
         if let Some(subject) = subject.filter(|_| self.repeated.contains(&key)) {
             self.subjects.insert(key, subject);
         }
-        plan
+        Ok(plan)
     }
 
     /// The person as the lines so far would leave them; `None`: there is nobody yet.
@@ -136,15 +122,13 @@ impl Planner {
 
     fn unknown(&self, row: &Row<'_>, key: &str) -> Plan {
         let mut issues = row.issues.clone();
-        let (action, make): (_, fn(Code, &'static str) -> Issue) =
-            if self.rules.recipe.spec().unknown_is_error { (Action::Reject, Issue::error) } else { (Action::Skip, Issue::warning) };
+        let make: fn(Code, &'static str) -> Issue = if self.rules.recipe.spec().unknown_is_error { Issue::error } else { Issue::warning };
         let issue = make(Code::UserNotFound, "There is nobody with this username.").at(row.key_heading, row.key_text);
         issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
-        let action = if issues.iter().any(Issue::is_error) { Action::Reject } else { action };
-        Plan::idle(row.line, action, issues)
+        if issues.iter().any(Issue::is_error) { Plan::reject(row.line, issues) } else { Plan::skip(row.line, issues) }
     }
 
-    fn create(&mut self, mut row: Row<'_>, key: &str) -> (Plan, Option<Subject>) {
+    fn create(&mut self, mut row: Row<'_>, key: &str) -> Result<(Plan, Option<Subject>), StageError> {
         let mut issues = row.issues.clone();
         issues.append(&mut row.detail_issues);
         for (field, name) in NEEDED {
@@ -153,14 +137,14 @@ impl Planner {
             }
         }
         self.check_email(&row, None, &mut issues);
-        let id = if issues.iter().any(Issue::is_error) { None } else { self.site.ids.next() };
-        let Some(id) = id else { return (Plan::idle(row.line, Action::Reject, issues), None) };
+        if issues.iter().any(Issue::is_error) {
+            return Ok((Plan::reject(row.line, issues), None));
+        }
+        let id = self.site.ids.next().ok_or_else(|| StageError::defect("fewer ids were reserved than people are new"))?;
         let memberships = self.memberships(id, &row, &mut issues);
-        self.planned.effects.users_created += 1;
         let fields = if self.repeated.contains(key) { row.details.clone() } else { Vec::new() };
-        let changes = Changes::of_new(row.details);
-        let plan = Plan { subject: Some(id), changes, memberships, ..Plan::idle(row.line, Action::Create, issues) };
-        (plan, Some(Subject { id, version: None, fields, turns: 1 }))
+        let write = Write { memberships, ..Write::create(id, Changes::of_new(row.details)) };
+        Ok((Plan::write(row.line, write, issues), Some(Subject { id, version: None, fields, turns: 1 })))
     }
 
     fn update(&mut self, row: &Row<'_>, subject: &mut Subject) -> Plan {
@@ -170,19 +154,17 @@ impl Planner {
             ExistingDetails::Override => self.changes(row, subject, &mut issues),
         };
         if issues.iter().any(Issue::is_error) {
-            return Plan::idle(row.line, Action::Reject, issues);
+            return Plan::reject(row.line, issues);
         }
         if self.rules.details == ExistingDetails::Keep {
             self.count_ignored(row);
         }
-        for (i, after) in changes.after.iter().enumerate().filter(|(i, _)| changes.mask & (1 << i) != 0) {
-            subject.fields[i].clone_from(after);
+        for change in changes.iter() {
+            subject.fields[change.field].clone_from(&change.after);
         }
         subject.turns += 1;
         let memberships = self.memberships(subject.id, row, &mut issues);
-        let action = if changes.mask != 0 || memberships.change() { Action::Update } else { Action::Unchanged };
-        let (id, turn, target_version) = (Some(subject.id), subject.turns, subject.version);
-        Plan { subject: id, turn, target_version, changes, memberships, ..Plan::idle(row.line, action, issues) }
+        Plan::write(row.line, Write::update(subject.id, subject.turns, subject.version, changes, memberships), issues)
     }
 
     /// The details that a line would write.
@@ -191,16 +173,16 @@ impl Planner {
         let mut changes = Changes::default();
         for (i, value) in row.details.iter().enumerate() {
             if value.is_some() && *value != subject.fields[i] {
-                changes.write(i, field::COUNT, subject.fields[i].as_deref(), value.as_deref());
+                changes.write(i, subject.fields[i].as_deref(), value.as_deref());
             }
         }
         // An address that was stored in another spelling, before there was one form, is the same.
         let stored = || subject.fields[field::EMAIL].as_deref().and_then(Email::read).map(|email| email.address);
-        if changes.mask & (1 << field::EMAIL) != 0 && stored() == row.details[field::EMAIL] {
+        if changes.of(field::EMAIL).is_some() && stored() == row.details[field::EMAIL] {
             changes.leave(field::EMAIL);
             changes.leave(field::EMAIL_KEY);
         }
-        if changes.mask & (1 << field::EMAIL_KEY) != 0 {
+        if changes.of(field::EMAIL_KEY).is_some() {
             self.check_email(row, Some(subject.id), issues);
         }
         changes
@@ -225,45 +207,27 @@ impl Planner {
         }
     }
 
-    /// What becomes of the segments and courses that a line names, remembered for the lines after it.
-    fn memberships(&mut self, person: i64, row: &Row<'_>, issues: &mut Vec<Issue>) -> Memberships {
-        let mut memberships = Memberships::default();
-        for &segment in &row.segments {
-            if self.site.segments.insert((person, segment)) {
-                memberships.segments_joined.push(segment);
-            } else {
-                memberships.segments_there.push(segment);
-            }
-        }
-        self.planned.effects.segments_joined += memberships.segments_joined.len() as i64;
-        for &(course, role) in &row.courses {
-            let does = self.enrol(person, course, role, issues);
-            memberships.courses.push(course);
-            memberships.course_roles.push(role);
-            memberships.course_does.push(does);
-        }
+    /// What becomes of what a line names, remembered for the lines after it.
+    fn memberships(&mut self, person: i64, row: &Row<'_>, issues: &mut Vec<Issue>) -> Vec<Membership> {
+        let mut memberships: Vec<Membership> = row.memberships.iter().map(|&key| self.membership(person, key, issues)).collect();
+        Membership::sort_as_told(&mut memberships);
         memberships
     }
 
-    fn enrol(&mut self, person: i64, course: i64, role: i32, issues: &mut Vec<Issue>) -> i16 {
-        let mut does = 0;
-        match self.site.enrolments.get(&(person, course)) {
-            None => {
-                self.site.enrolments.insert((person, course), 0);
-                self.planned.effects.enrolments_created += 1;
-                does |= ENROLS;
+    fn membership(&mut self, person: i64, key: MembershipKey, issues: &mut Vec<Issue>) -> Membership {
+        match self.site.memberships.entry((person, key)) {
+            Entry::Vacant(missing) => {
+                missing.insert(MembershipTerms::default());
+                Membership::new(key, Does::Joins)
             }
-            Some(0) => {}
-            Some(_) => {
-                let message = "The person's enrolment in a course is suspended, and stays so.";
-                issues.push(Issue::warning(Code::EnrolmentSuspended, message));
+            Entry::Occupied(held) => {
+                if key.sort == MembershipSort::Enrolment && held.get().is_suspended() {
+                    let message = "The person's enrolment in a course is suspended, and stays so.";
+                    issues.push(Issue::warning(Code::EnrolmentSuspended, message));
+                }
+                Membership::new(key, Does::Stays)
             }
         }
-        if self.site.roles.insert((person, course, role)) {
-            self.planned.effects.course_roles_added += 1;
-            does |= ADDS_ROLE;
-        }
-        does
     }
 }
 
@@ -272,5 +236,5 @@ fn skip_existing(row: &Row<'_>) -> Plan {
     let issue = Issue::warning(Code::UserExists, message).at(row.key_heading, row.key_text);
     let mut issues: Vec<Issue> = row.issues.iter().filter(|issue| !issue.is_error()).cloned().collect();
     issues.push(issue);
-    Plan::idle(row.line, Action::Skip, issues)
+    Plan::skip(row.line, issues)
 }

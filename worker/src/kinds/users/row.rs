@@ -8,10 +8,13 @@ use crate::{
     },
     validate::header::Header,
 };
-use muster_shared::model::{
-    issue::{Code, Issue},
-    kinds::users::standard_username,
-    text::cut,
+use muster_shared::{
+    model::{
+        issue::{Code, Issue},
+        kinds::users::standard_username,
+        text::cut,
+    },
+    plan::MembershipKey,
 };
 
 /// Columns of plain details, with their positions in a plan's fields.
@@ -63,9 +66,8 @@ pub(super) struct Row<'a> {
     pub(super) details: Vec<Option<String>>,
     /// The headings of the filled cells, at the same positions.
     pub(super) headings: Vec<&'a str>,
-    pub(super) segments: Vec<i64>,
-    /// Course and role.
-    pub(super) courses: Vec<(i64, i32)>,
+    /// What the person is to belong to, each once: segments, then courses, each followed by the roles in it.
+    pub(super) memberships: Vec<MembershipKey>,
     /// What is wrong whoever the line is about: the line can do nothing.
     pub(super) issues: Vec<Issue>,
     /// What is wrong with the details, should they be written.
@@ -84,8 +86,7 @@ pub(super) fn read<'a>(staged: &StagedRow, cells: &Cells<'a>, columns: &Columns,
         key: staged.key.clone(),
         details: vec![None; field::COUNT],
         headings: vec![""; field::COUNT],
-        segments: Vec::new(),
-        courses: Vec::new(),
+        memberships: Vec::new(),
         issues: staged.issues.clone(),
         detail_issues: Vec::new(),
         email_named_on: staged.clashes.iter().find(|(claim, _)| *claim == super::EMAIL_CLAIM).map(|(_, line)| *line),
@@ -177,8 +178,7 @@ fn read_segment(row: &mut Row<'_>, cell: &Cell<'_>, directory: &mut Directory) {
             let message = "The members of this segment are chosen by a rule; nobody can be added by a file.";
             row.issues.push(cell.issue(Issue::error(Code::SegmentManaged, message)));
         }
-        Some(segment) if row.segments.contains(&segment.id) => {}
-        Some(segment) => row.segments.push(segment.id),
+        Some(segment) => name(&mut row.memberships, MembershipKey::segment(segment.id)),
         None => {
             let issue = Issue::error(Code::SegmentNotFound, "There is no segment with this ID number.");
             row.issues.push(cell.issue(issue).suggest(directory.like_segment(text)));
@@ -206,7 +206,18 @@ fn read_course(row: &mut Row<'_>, cell: &Cell<'_>, role: Option<Cell<'_>>, direc
         let issue = Issue::error(Code::RoleNotFound, format!("There is no such role; there are {roles}."));
         row.issues.push(role.issue(issue).suggest(suggestion));
     }
-    if let Some(pair) = course.zip(role_id).filter(|pair| !row.courses.contains(pair)) {
-        row.courses.push(pair);
+    if let Some((course, role)) = course.zip(role_id) {
+        name(&mut row.memberships, MembershipKey::enrolment(course));
+        name(&mut row.memberships, MembershipKey::course_role(course, role));
     }
+}
+
+/// Names a membership, unless the line does already; behind others in the same thing, if it hangs on one of them.
+fn name(memberships: &mut Vec<MembershipKey>, key: MembershipKey) {
+    if memberships.contains(&key) {
+        return;
+    }
+    let base = key.base();
+    let beside = memberships.iter().rposition(|other| base.is_some() && (Some(*other) == base || other.base() == base));
+    memberships.insert(beside.map_or(memberships.len(), |beside| beside + 1), key);
 }

@@ -2,21 +2,24 @@
 
 use super::{
     field,
-    find::{Person, distinct},
+    find::Person,
+    memberships::{self, Held},
 };
 use crate::{
     error::StageError,
     kinds::{
-        importer::{ADDS_ROLE, Changes, ENDS_ENROLMENT, ENROLS, Memberships, Plan, Planned, TAKES_ROLE},
+        importer::Planned,
         reversal::{self, Fields, Reversal},
     },
 };
-use chrono::{DateTime, Utc};
-use muster_shared::model::{
-    ids::{ImportNo, SiteId},
-    issue::{Code, Issue},
-    kinds::users::SPEC,
-    plan::Action,
+use muster_shared::{
+    model::{
+        ids::{ImportNo, SiteId},
+        issue::{Code, Issue},
+        kinds::users::SPEC,
+    },
+    plan::{Changes, Deed, Does, DonePlan, Membership, MembershipDetail, MembershipKey, MembershipSort, MembershipTerms, Plan},
+    store::imports::from_json,
 };
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -28,81 +31,63 @@ const FIELDS: Fields<'static> = Fields {
     shown_by: &[],
 };
 
-/// What is now there of the people of some plans, and what the undone import took from them. Memberships: whether they came by it.
-#[derive(Default)]
+/// What is now there of the people of some plans, and what the undone import gave them and took from them.
 pub(super) struct Now {
+    undone: ImportNo,
     people: HashMap<i64, Person>,
-    /// Those who have something that the undone import did not give: a password, another sign-in method, a membership.
+    /// Those who have something that no import gives: a password, another sign-in method, a role in the site.
     have_more: HashSet<i64>,
     usernames: HashMap<String, i64>,
     emails: HashMap<String, Vec<i64>>,
-    segments: HashMap<(i64, i64), bool>,
-    /// Those of the segments whose members a rule chooses.
+    held: Held,
+    /// On which memberships others hang that the undone import did not give.
+    hung_on: HashSet<(i64, MembershipKey)>,
+    /// What the undone import gave with terms of their own, since it was an undo of an undo: to whom, and on which.
+    given: HashMap<(i64, MembershipKey), MembershipTerms>,
+    /// On which terms it gave everything else.
+    usual: MembershipTerms,
+    /// By line, what it took away, as it was.
+    taken: HashMap<i32, Vec<(MembershipKey, MembershipTerms)>>,
+    /// Segments whose members a rule chooses.
     managed: HashSet<i64>,
-    enrolments: HashMap<(i64, i64), (bool, Terms)>,
-    /// On which the undone import enrolled people.
-    terms: Terms,
-    /// On which it enrolled them again, since it was an undo of an undo: by line and course.
-    terms_again: HashMap<(i32, i64), Terms>,
-    roles: HashMap<(i64, i64, i32), bool>,
-    /// Person and course, where somebody else gave a role.
-    others_roles: HashSet<(i64, i64)>,
-    /// By line, what it took away: segments, courses, courses with roles.
-    taken: HashMap<i32, Taken>,
-}
-
-/// Status, beginning and end of an enrolment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Terms {
-    status: i16,
-    starts_at: Option<DateTime<Utc>>,
-    ends_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Default)]
-struct Taken {
-    segments: Vec<i64>,
-    courses: Vec<i64>,
-    roles: Vec<(i64, i32)>,
 }
 
 /// Plans what takes back these lines.
-pub(super) async fn plan(conn: &mut PgConnection, site: SiteId, undone: ImportNo, done: &[Plan]) -> Result<Planned, StageError> {
+pub(super) async fn plan(conn: &mut PgConnection, site: SiteId, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError> {
     let now = Now::look_up(conn, site, undone, done).await?;
-    let mut planned = Planned { plans: reversal::of_all(done, |lines| now.person(lines)), ..Planned::default() };
-    for plan in &planned.plans {
-        let effects = &mut planned.effects;
-        let does = |bit: i16| plan.memberships.course_does.iter().filter(|does| *does & bit != 0).count() as i64;
-        effects.users_created += i64::from(plan.action == Action::Create);
-        effects.users_deleted += i64::from(plan.action == Action::Delete);
-        effects.segments_joined += plan.memberships.segments_joined.len() as i64;
-        effects.segments_left += plan.memberships.segments_left.len() as i64;
-        effects.enrolments_created += does(ENROLS);
-        effects.enrolments_removed += does(ENDS_ENROLMENT);
-        effects.course_roles_added += does(ADDS_ROLE);
-        effects.course_roles_removed += does(TAKES_ROLE);
-    }
-    Ok(planned)
+    Ok(Planned { plans: reversal::of_all(done, |lines| now.person(lines)), ..Planned::default() })
 }
 
 impl Now {
-    async fn look_up(conn: &mut PgConnection, site: SiteId, undone: ImportNo, done: &[Plan]) -> Result<Self, StageError> {
+    async fn look_up(conn: &mut PgConnection, site: SiteId, undone: ImportNo, done: &[DonePlan]) -> Result<Self, StageError> {
         let ids = reversal::subjects(done);
-        let mut now = Self::default();
+        let mut now = Self {
+            undone,
+            people: HashMap::new(),
+            have_more: HashSet::new(),
+            usernames: HashMap::new(),
+            emails: HashMap::new(),
+            held: memberships::held(conn, &ids).await?,
+            hung_on: HashSet::new(),
+            given: given(done),
+            usual: usual_terms(conn, undone).await?,
+            taken: taken(conn, undone, done).await?,
+            managed: HashSet::new(),
+        };
         now.look_up_people(conn, site, &ids).await?;
         now.look_up_holders(conn, site, done).await?;
-        now.look_up_memberships(conn, undone, &ids).await?;
-        now.look_up_taken(conn, undone, done).await?;
-        now.look_up_terms(conn, undone, done).await?;
-        now.look_up_managed(conn, done).await?;
+        let touched = done.iter().flat_map(|plan| &plan.write.memberships).map(|membership| &membership.key);
+        now.managed = memberships::managed(conn, touched).await?;
+        now.weigh_memberships();
         Ok(now)
     }
 
     async fn look_up_people(&mut self, conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
         let rows = sqlx::query!(
             r#"SELECT id, version, username, firstname, lastname, email, email_key, idnumber, institution, department, city, country,
-                      auth <> 'manual' OR suspended OR password_hash IS NOT NULL AS "has_more!"
-                 FROM lms.users WHERE id = ANY ($2) AND site_id = $1 AND deleted_at IS NULL"#,
+                      auth <> 'manual' OR suspended OR password_hash IS NOT NULL
+                      OR EXISTS (SELECT FROM lms.role_assignments r WHERE r.user_id = u.id AND r.course_id IS NULL) AS "has_more!"
+                 FROM lms.users u WHERE id = ANY ($2) AND site_id = $1 AND deleted_at IS NULL"#,
             site.0,
             ids,
         )
@@ -130,7 +115,7 @@ impl Now {
     }
 
     /// Who has the usernames and addresses that would come back.
-    async fn look_up_holders(&mut self, conn: &mut PgConnection, site: SiteId, done: &[Plan]) -> Result<(), StageError> {
+    async fn look_up_holders(&mut self, conn: &mut PgConnection, site: SiteId, done: &[DonePlan]) -> Result<(), StageError> {
         let usernames = sqlx::query!(
             "SELECT username, id FROM lms.users WHERE site_id = $1 AND username = ANY ($2) AND deleted_at IS NULL",
             site.0,
@@ -152,123 +137,34 @@ impl Now {
         Ok(())
     }
 
-    async fn look_up_memberships(&mut self, conn: &mut PgConnection, undone: ImportNo, ids: &[i64]) -> Result<(), StageError> {
-        let segments = sqlx::query!(
-            r#"SELECT user_id, segment_id, source IS NOT DISTINCT FROM $2 AS "is_ours!" FROM lms.segment_members WHERE user_id = ANY ($1)"#,
-            ids,
-            undone.0,
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        for row in segments {
-            self.has(row.user_id, row.is_ours);
-            self.segments.insert((row.user_id, row.segment_id), row.is_ours);
-        }
-        let enrolments = sqlx::query!(
-            r#"SELECT user_id, course_id, status, starts_at, ends_at, source IS NOT DISTINCT FROM $2 AS "is_ours!"
-                 FROM lms.enrolments WHERE user_id = ANY ($1)"#,
-            ids,
-            undone.0,
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        for row in enrolments {
-            self.has(row.user_id, row.is_ours);
-            let terms = Terms { status: row.status, starts_at: row.starts_at, ends_at: row.ends_at };
-            self.enrolments.insert((row.user_id, row.course_id), (row.is_ours, terms));
-        }
-        let roles = sqlx::query!(
-            r#"SELECT user_id, course_id, role_id, source IS NOT DISTINCT FROM $2 AS "is_ours!"
-                 FROM lms.role_assignments WHERE user_id = ANY ($1)"#,
-            ids,
-            undone.0,
-        )
-        .fetch_all(conn)
-        .await?;
-        for row in roles {
-            self.has(row.user_id, row.is_ours);
-            let Some(course) = row.course_id else { continue };
-            self.roles.insert((row.user_id, course, row.role_id), row.is_ours);
-            if !row.is_ours {
-                self.others_roles.insert((row.user_id, course));
-            }
-        }
-        Ok(())
+    /// Who has more than the undone import gave, and what of that hangs on what.
+    fn weigh_memberships(&mut self) {
+        let others = self.held.iter().filter(|(place, terms)| !self.is_ours(place, terms));
+        let (people, bases): (Vec<i64>, Vec<_>) =
+            others.map(|((person, key), _)| (*person, key.base().map(|base| (*person, base)))).unzip();
+        self.have_more.extend(people);
+        self.hung_on.extend(bases.into_iter().flatten());
     }
 
-    fn has(&mut self, person: i64, is_ours: bool) {
-        if !is_ours {
-            self.have_more.insert(person);
-        }
-    }
-
-    async fn look_up_taken(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<(), StageError> {
-        let lines: Vec<i32> = done.iter().map(|plan| plan.line).collect();
-        let rows = sqlx::query!(
-            r#"SELECT line, (record ->> 'segment_id')::bigint AS segment, (record ->> 'course_id')::bigint AS course,
-                      (record ->> 'role_id')::integer AS role
-                 FROM muster.import_removed WHERE import_no = $1 AND line = ANY ($2)"#,
-            undone.0,
-            &lines,
-        )
-        .fetch_all(conn)
-        .await?;
-        for row in rows {
-            let taken = self.taken.entry(row.line).or_default();
-            match (row.segment, row.course, row.role) {
-                (Some(segment), ..) => taken.segments.push(segment),
-                (_, Some(course), Some(role)) => taken.roles.push((course, role)),
-                (_, Some(course), None) => taken.courses.push(course),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// What an import gives is active, without an end, and begins on one day; what an undo of an undo gave back is as it was taken.
-    async fn look_up_terms(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[Plan]) -> Result<(), StageError> {
-        let import =
-            sqlx::query!("SELECT enrols_from, undoes_no FROM muster.imports WHERE no = $1", undone.0).fetch_one(&mut *conn).await?;
-        self.terms.starts_at = import.enrols_from;
-        let Some(taken_by) = import.undoes_no else { return Ok(()) };
-        let lines: Vec<i32> = done.iter().map(|plan| plan.line).collect();
-        let rows = sqlx::query!(
-            r#"SELECT line, (record ->> 'course_id')::bigint AS "course!", (record ->> 'status')::smallint AS "status!",
-                      (record ->> 'starts_at')::timestamptz AS starts_at, (record ->> 'ends_at')::timestamptz AS ends_at
-                 FROM muster.import_removed WHERE import_no = $1 AND line = ANY ($2) AND what = 'enrolment'"#,
-            taken_by,
-            &lines,
-        )
-        .fetch_all(conn)
-        .await?;
-        let terms = rows
-            .into_iter()
-            .map(|row| ((row.line, row.course), Terms { status: row.status, starts_at: row.starts_at, ends_at: row.ends_at }));
-        self.terms_again = terms.collect();
-        Ok(())
-    }
-
-    async fn look_up_managed(&mut self, conn: &mut PgConnection, done: &[Plan]) -> Result<(), StageError> {
-        let joined = done.iter().flat_map(|plan| &plan.memberships.segments_joined);
-        let named = distinct(joined.chain(self.taken.values().flat_map(|taken| &taken.segments)).copied());
-        let managed = sqlx::query_scalar!("SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed", &named);
-        self.managed = managed.fetch_all(conn).await?.into_iter().collect();
-        Ok(())
+    /// Did the undone import give it, under its own number or, as an undo of an undo, under the one that it had?
+    fn is_ours(&self, place: &(i64, MembershipKey), terms: &MembershipTerms) -> bool {
+        terms.source == Some(self.undone.0) || self.given.get(place).is_some_and(|given| given.source == terms.source)
     }
 
     /// The plans for the lines of one person, or why the person is left alone.
-    fn person(&self, done: &[Plan]) -> Result<Vec<Plan>, Issue> {
-        let id = done[0].subject.unwrap_or_default();
+    fn person(&self, done: &[DonePlan]) -> Result<Vec<Plan>, Issue> {
+        let id = done[0].write.target;
         let person = self.people.get(&id);
+        let last = reversal::last_seq(done);
         let changes = match reversal::of_subject(done, person.map(|person| person.fields.as_slice()), FIELDS) {
             Reversal::Held(issue) => return Err(issue),
             Reversal::Nothing if person.is_none() => {
-                return Ok(done.iter().map(|line| Self::line(line, done, None, Changes::default(), Memberships::default())).collect());
+                return Ok(done.iter().map(|line| reversal::of_line(line, last, None, Changes::default(), Vec::new())).collect());
             }
             Reversal::Nothing => vec![Changes::default(); done.len()],
             Reversal::Lines(changes) => changes,
         };
-        let is_deleted = person.is_some() && done[0].action == Action::Create;
+        let is_deleted = person.is_some() && done[0].write.deed == Deed::Create;
         if is_deleted && self.have_more.contains(&id) {
             return Err(Issue::warning(
                 Code::TargetChanged,
@@ -279,19 +175,14 @@ impl Now {
         let version = person.map(|person| person.version);
         let with_memberships = |(line, changes)| {
             let (memberships, issues) = self.memberships(id, line)?;
-            Ok(Plan { issues, ..Self::line(line, done, version, changes, memberships) })
+            Ok(Plan { issues, ..reversal::of_line(line, last, version, changes, memberships) })
         };
         done.iter().zip(changes).map(with_memberships).collect()
     }
 
-    fn line(line: &Plan, done: &[Plan], version: Option<i64>, changes: Changes, memberships: Memberships) -> Plan {
-        let turns = done.last().map_or(0, |last| last.turn);
-        reversal::of_line(line, turns, version, changes, memberships)
-    }
-
     /// A username or an address that comes back must still be free.
     fn check_names(&self, person: i64, changes: &[Changes]) -> Result<(), Issue> {
-        let wanted = |i: usize| changes.iter().filter(move |c| c.mask & (1 << i) != 0).filter_map(move |c| c.after[i].as_ref());
+        let wanted = |i: usize| changes.iter().filter_map(move |changes| changes.after(i));
         for username in wanted(field::USERNAME) {
             if self.usernames.get(username).is_some_and(|holder| *holder != person) {
                 return Err(Issue::warning(Code::TargetChanged, "Somebody else has this username now.").at("username", username));
@@ -305,67 +196,94 @@ impl Now {
         Ok(())
     }
 
-    /// What a line would take and give back; or, if somebody has changed what it would take, why the person is left alone.
-    fn memberships(&self, person: i64, line: &Plan) -> Result<(Memberships, Vec<Issue>), Issue> {
-        let mut memberships = Memberships::default();
-        let mut issues = Vec::new();
-        let is_ours = |segment: &i64| self.segments.get(&(person, *segment)) == Some(&true);
-        memberships.segments_left = line.memberships.segments_joined.iter().copied().filter(|segment| is_ours(segment)).collect();
-        let courses = &line.memberships;
-        for ((&course, &role), &does) in courses.courses.iter().zip(&courses.course_roles).zip(&courses.course_does) {
-            let takes = if does & ADDS_ROLE != 0 && self.roles.get(&(person, course, role)) == Some(&true) { TAKES_ROLE } else { 0 };
-            let ends = if does & ENROLS != 0 { self.end(person, line.line, course, &mut issues)? } else { 0 };
-            push(&mut memberships, course, role, takes | ends);
+    /// What a line would take and give back; or, if somebody has changed what it would take, why the person is left alone. What it neither
+    /// takes nor gives is nothing to an undo.
+    fn memberships(&self, person: i64, line: &DonePlan) -> Result<(Vec<Membership>, Vec<Issue>), Issue> {
+        let (mut back, mut issues) = (Vec::new(), Vec::new());
+        for membership in &line.write.memberships {
+            let place = (person, membership.key);
+            match membership.does {
+                Does::Joins => back.extend(self.take_back(place, &mut issues)?),
+                Does::Leaves => back.extend(self.give_back(place, line.line)),
+                Does::Stays => {}
+            }
         }
-        if let Some(taken) = self.taken.get(&line.line) {
-            self.give_back(person, line, taken, &mut memberships);
-        }
-        let mut touched = memberships.segments_left.iter().chain(&memberships.segments_joined);
-        if touched.any(|segment| self.managed.contains(segment)) {
+        Membership::sort_as_told(&mut back);
+        if back.iter().any(|m| m.is_change() && m.key.sort == MembershipSort::Segment && self.managed.contains(&m.key.id)) {
             let message = "The members of a segment are chosen by a rule since, so nothing of it is taken back.";
             return Err(Issue::warning(Code::TargetChanged, message));
         }
-        Ok((memberships, issues))
+        Ok((back, issues))
     }
 
-    /// An enrolment stays while somebody else's role hangs on it.
-    fn end(&self, person: i64, line: i32, course: i64, issues: &mut Vec<Issue>) -> Result<i16, Issue> {
-        let Some((true, terms)) = self.enrolments.get(&(person, course)) else { return Ok(0) };
-        if *terms != self.given(line, course, *terms) {
+    /// What the import gave is taken, if it is as it was given; a membership stays while somebody else's hangs on it.
+    fn take_back(&self, place: (i64, MembershipKey), issues: &mut Vec<Issue>) -> Result<Option<Membership>, Issue> {
+        let Some(terms) = self.held.get(&place).filter(|terms| self.is_ours(&place, terms)) else { return Ok(None) };
+        if !terms.is_like(&self.terms_of(place, terms)) {
             let message = "The person's enrolment in a course was changed since, so nothing of it is taken back.";
             return Err(Issue::warning(Code::TargetChanged, message));
         }
-        if self.others_roles.contains(&(person, course)) {
+        if self.hung_on.contains(&place) {
             let message = "The person has another role in the course since, so the enrolment stays.";
             issues.push(Issue::warning(Code::EnrolmentKept, message));
-            return Ok(0);
+            return Ok(None);
         }
-        Ok(ENDS_ENROLMENT)
+        let mut taken = Membership::new(place.1, Does::Leaves);
+        if terms.source != Some(self.undone.0) {
+            taken.detail = Some(Box::new(MembershipDetail { before: Some(*terms), after: None }));
+        }
+        Ok(Some(taken))
     }
 
-    /// On which terms the undone import enrolled somebody. When enrolments began is not known of imports that are older than its column.
-    fn given(&self, line: i32, course: i64, present: Terms) -> Terms {
-        let given = self.terms_again.get(&(line, course)).copied().unwrap_or(self.terms);
-        Terms { starts_at: given.starts_at.or(present.starts_at), ..given }
+    /// On which terms the import gave a membership. When enrolments began is not known of imports that are older than that column.
+    fn terms_of(&self, place: (i64, MembershipKey), present: &MembershipTerms) -> MembershipTerms {
+        if place.1.sort != MembershipSort::Enrolment {
+            return MembershipTerms::default();
+        }
+        let given = self.given.get(&place).copied().unwrap_or(self.usual);
+        MembershipTerms { starts_at: given.starts_at.or(present.starts_at), ..given }
     }
 
-    fn give_back(&self, person: i64, line: &Plan, taken: &Taken, memberships: &mut Memberships) {
-        for &segment in &taken.segments {
-            let is_there = self.segments.contains_key(&(person, segment));
-            if is_there { &mut memberships.segments_there } else { &mut memberships.segments_joined }.push(segment);
+    /// What the import took is given back as it was.
+    fn give_back(&self, place: (i64, MembershipKey), line: i32) -> Option<Membership> {
+        let (key, terms) = self.taken.get(&line)?.iter().find(|(key, _)| *key == place.1)?;
+        if self.held.contains_key(&place) {
+            return Some(Membership::new(*key, Does::Stays));
         }
-        for (i, (&course, &role)) in line.memberships.courses.iter().zip(&line.memberships.course_roles).enumerate() {
-            let enrols = taken.courses.contains(&course)
-                && line.memberships.course_does[i] & ENDS_ENROLMENT != 0
-                && !self.enrolments.contains_key(&(person, course));
-            let adds = taken.roles.contains(&(course, role)) && !self.roles.contains_key(&(person, course, role));
-            memberships.course_does[i] = if enrols { ENROLS } else { 0 } | if adds { ADDS_ROLE } else { 0 };
-        }
+        let detail = Some(Box::new(MembershipDetail { before: None, after: Some(*terms) }));
+        Some(Membership { detail, ..Membership::new(*key, Does::Joins) })
     }
 }
 
-fn push(memberships: &mut Memberships, course: i64, role: i32, does: i16) {
-    memberships.courses.push(course);
-    memberships.course_roles.push(role);
-    memberships.course_does.push(does);
+/// What the lines gave with terms of their own.
+fn given(done: &[DonePlan]) -> HashMap<(i64, MembershipKey), MembershipTerms> {
+    let memberships = done.iter().flat_map(|plan| plan.write.memberships.iter().map(|membership| (plan.write.target, membership)));
+    memberships.filter_map(|(person, membership)| Some(((person, membership.key), *membership.given()?))).collect()
+}
+
+/// What an import gives by itself: enrolments that are active, without an end, and begin on one day.
+async fn usual_terms(conn: &mut PgConnection, undone: ImportNo) -> Result<MembershipTerms, StageError> {
+    let starts_at = sqlx::query_scalar!("SELECT enrols_from FROM muster.imports WHERE no = $1", undone.0).fetch_one(conn).await?;
+    Ok(MembershipTerms { source: Some(undone.0), status: Some(0), starts_at, ends_at: None })
+}
+
+/// By line, what the undone import really took away.
+async fn taken(
+    conn: &mut PgConnection,
+    undone: ImportNo,
+    done: &[DonePlan],
+) -> Result<HashMap<i32, Vec<(MembershipKey, MembershipTerms)>>, StageError> {
+    let lines: Vec<i32> = done.iter().map(|plan| plan.line).collect();
+    let rows =
+        sqlx::query!("SELECT line, what, record FROM muster.import_removed WHERE import_no = $1 AND line = ANY ($2)", undone.0, &lines)
+            .fetch_all(conn)
+            .await?;
+    let mut taken: HashMap<i32, Vec<_>> = HashMap::new();
+    for row in rows {
+        let sort = MembershipSort::of_text(&row.what).ok_or_else(|| StageError::defect("import_removed has a sort that is not known"))?;
+        let key =
+            MembershipKey::of_record(sort, &row.record).ok_or_else(|| StageError::defect("import_removed has a record of nothing"))?;
+        taken.entry(row.line).or_default().push((key, from_json(row.record, "import_removed.record")?));
+    }
+    Ok(taken)
 }

@@ -4,9 +4,9 @@ use crate::v1::moment::Moment;
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::{
+        action::Outcome,
         ids::{ImportId, SiteId},
         kind::Kind,
-        plan::{Action, Outcome},
     },
     store::StoreError,
 };
@@ -32,7 +32,7 @@ pub(super) struct People {
 /// Something that was done, without what it did.
 pub(super) struct Entry {
     pub(super) no: i64,
-    pub(super) turn: i16,
+    pub(super) seq: i16,
     pub(super) line: i32,
     pub(super) user_id: i64,
     /// `None`: by hand.
@@ -47,7 +47,6 @@ pub(super) struct Origin {
     pub(super) id: ImportId,
     pub(super) kind: Kind,
     pub(super) fields: Vec<String>,
-    pub(super) action: Action,
 }
 
 impl People {
@@ -83,19 +82,16 @@ impl People {
         let (at, no, turn, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, turn, user)| (Some(at), no, turn, user));
         // OFFSET 0 keeps the planner from going the other way round: it would look for these people in all plans that there are.
         let rows = sqlx::query!(
-            r#"SELECT no AS "no!", turn AS "turn!", line AS "line!", user_id AS "user_id!", import, kind, fields, action, outcome AS "outcome!", at AS "at!",
+            r#"SELECT no AS "no!", seq AS "seq!", line AS "line!", user_id AS "user_id!", import, kind, fields, outcome AS "outcome!", at AS "at!",
                       (SELECT a.email FROM muster.accounts a WHERE a.id = found.applied_by) AS by
-                 FROM (SELECT i.no, p.turn, p.line, p.target_id AS user_id, i.id AS import, i.kind, i.fields, p.action, p.outcome, i.applied_by,
+                 FROM (SELECT i.no, p.seq, p.line, p.target_id AS user_id, i.id AS import, i.kind, i.fields, p.outcome, i.applied_by,
                               coalesce(b.done_at, i.settled_at, i.applied_at) AS at
                          FROM muster.imports i
                         CROSS JOIN LATERAL (
-                           SELECT turn, line, subject, target_id, action::text AS action,
-                                  coalesce((SELECT o.outcome FROM muster.import_outcomes o WHERE o.import_no = i.no AND o.line = p.line),
-                                           CASE action WHEN 'c' THEN 'created' WHEN 'u' THEN 'updated' ELSE 'deleted' END) AS outcome
-                             FROM muster.import_plans p
-                            WHERE import_no = i.no AND target_id = ANY ($2)
-                              AND place = ANY (ARRAY (SELECT DISTINCT id >> 10 FROM unnest($2::bigint[]) AS person (id)))
-                              AND action::text IN ('c', 'u', 'd')
+                           SELECT seq, line, subject, target_id, outcome
+                             FROM muster.results_of(i.no)
+                            WHERE target_id = ANY ($2) AND action::text IN ('c', 'u', 'd')
+                              AND subject_block = ANY (ARRAY (SELECT DISTINCT id >> 10 FROM unnest($2::bigint[]) AS person (id)))
                            OFFSET 0) p
                         CROSS JOIN LATERAL (
                            SELECT done_at FROM muster.import_batches
@@ -104,9 +100,9 @@ impl People {
                         WHERE i.site_id = $1 AND i.kind = ANY ($3) AND i.applied_at IS NOT NULL AND i.pruned_at IS NULL
                           AND p.outcome IN ('created', 'updated', 'deleted')
                         UNION ALL
-                       SELECT 0, 0::smallint, 0, id, NULL, NULL, NULL, NULL, 'created', NULL, at FROM unnest($4::bigint[], $5::timestamptz[]) AS made (id, at)) found
-                WHERE $6::timestamptz IS NULL OR (at, no, turn, user_id) < ($6, $7::bigint, $8::smallint, $9::bigint)
-                ORDER BY at DESC, no DESC, turn DESC, user_id DESC
+                       SELECT 0, 0::smallint, 0, id, NULL, NULL, NULL, 'created', NULL, at FROM unnest($4::bigint[], $5::timestamptz[]) AS made (id, at)) found
+                WHERE $6::timestamptz IS NULL OR (at, no, seq, user_id) < ($6, $7::bigint, $8::smallint, $9::bigint)
+                ORDER BY at DESC, no DESC, seq DESC, user_id DESC
                 LIMIT $10"#,
             self.site.0,
             &self.ids,
@@ -123,20 +119,18 @@ impl People {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let import = row.import.zip(row.kind).zip(row.fields).zip(row.action);
-                let import = import.map(|(((id, kind), fields), action)| Origin::new(ImportId(id), &kind, fields, &action)).transpose()?;
+                let import = row.import.zip(row.kind).zip(row.fields);
+                let import = import.map(|((id, kind), fields)| Origin::new(ImportId(id), &kind, fields)).transpose()?;
                 let outcome = row.outcome.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", &row.outcome))?;
-                Ok(Entry { no: row.no, turn: row.turn, line: row.line, user_id: row.user_id, import, outcome, by: row.by, at: row.at })
+                Ok(Entry { no: row.no, seq: row.seq, line: row.line, user_id: row.user_id, import, outcome, by: row.by, at: row.at })
             })
             .collect()
     }
 }
 
 impl Origin {
-    fn new(id: ImportId, kind: &str, fields: Vec<String>, action: &str) -> Result<Self, StoreError> {
+    fn new(id: ImportId, kind: &str, fields: Vec<String>) -> Result<Self, StoreError> {
         let kind = kind.parse().map_err(|_| StoreError::inconsistent("imports.kind", kind))?;
-        let letter = action.bytes().next().and_then(Action::of_letter);
-        let action = letter.ok_or_else(|| StoreError::inconsistent("import_plans.action", action))?;
-        Ok(Self { id, kind, fields, action })
+        Ok(Self { id, kind, fields })
     }
 }

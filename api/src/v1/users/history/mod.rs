@@ -13,7 +13,7 @@ use crate::{
     v1::{
         moment::Moment,
         paging::Page,
-        rows::{Change, Membership, Names, Plan, changes, memberships, of_targets},
+        rows::{ChangeView, MembershipView, Names, changes, memberships},
     },
 };
 use axum::{extract::State, response::Response};
@@ -21,7 +21,11 @@ use chrono::{DateTime, Utc};
 use find::{Entry, People};
 
 pub(crate) use find::Place;
-use muster_shared::model::{ids::ImportId, plan::Outcome};
+use muster_shared::{
+    model::{action::Outcome, ids::ImportId},
+    plan::Write,
+    store::plans,
+};
 use serde::Serialize;
 
 /// What is said when nobody ever had the name.
@@ -35,8 +39,8 @@ struct EntryView {
     import: Option<ImportId>,
     line: Option<i32>,
     outcome: Outcome,
-    changes: Vec<Change>,
-    memberships: Vec<Membership>,
+    changes: Vec<ChangeView>,
+    memberships: Vec<MembershipView>,
     /// Who asked for it, by e-mail address.
     by: Option<String>,
     at: DateTime<Utc>,
@@ -53,33 +57,33 @@ pub(crate) async fn list(
     let site = access.site.id;
     let people = People::of_name(&mut connection, site, &username).await?.ok_or(Problem::NotFound(ABSENT))?;
     let mut entries = people.entries(&mut connection, page.after, page.look_for()).await?;
-    let next = page.cut(&mut entries, |last| (Moment(last.at), last.no, last.turn, last.user_id));
+    let next = page.cut(&mut entries, |last| (Moment(last.at), last.no, last.seq, last.user_id));
     let mut imports: Vec<_> = entries.iter().map(|entry| entry.no).collect();
     imports.sort_unstable();
     imports.dedup();
-    let mut plans = of_targets(&mut connection, &imports, &people.ids).await?;
+    let mut plans = plans::of_targets(&mut connection, &imports, &people.ids).await?;
     let names = Names::of(&mut connection, site, plans.values()).await?;
     drop(connection);
     // Of an import that is swept away meanwhile there is nothing left to tell.
     let view = |entry: Entry| match plans.remove(&(entry.no, entry.line)) {
-        Some(plan) => Some(EntryView::new(&names, entry, &plan)),
-        None => entry.import.is_none().then(|| EntryView::new(&names, entry, &Plan::default())),
+        Some(plan) => Some(EntryView::new(&names, entry, plan.written())),
+        None => entry.import.is_none().then(|| EntryView::new(&names, entry, None)),
     };
     let views: Vec<_> = entries.into_iter().filter_map(view).collect();
     Ok(page.answer("history", &views, next.as_ref()))
 }
 
 impl EntryView {
-    fn new(names: &Names, entry: Entry, plan: &Plan) -> Self {
+    fn new(names: &Names, entry: Entry, write: Option<&Write>) -> Self {
         let origin = entry.import.as_ref();
-        let changes = origin.map(|origin| changes(&origin.fields, origin.kind.spec().derived, Some(origin.action), plan));
+        let changes = origin.zip(write).map(|(origin, write)| changes(&origin.fields, origin.kind.spec().derived, write));
         Self {
             user_id: entry.user_id,
             line: origin.map(|_| entry.line),
             import: entry.import.map(|origin| origin.id),
             outcome: entry.outcome,
             changes: changes.unwrap_or_default(),
-            memberships: memberships(names, plan),
+            memberships: write.map(|write| memberships(names, write)).unwrap_or_default(),
             by: entry.by,
             at: entry.at,
         }

@@ -1,9 +1,9 @@
 //! One line's deeds: what it takes away, what it writes, what it gives.
 
-use super::{Apply, Done, Taken};
+use super::{Apply, Done, Origin, Taken};
 use crate::chaos::model::{
-    Action, Category, Enrolment, Id, Kind, Plan, effect,
-    state::{CATEGORY, COURSES, EMAIL, PEOPLE, Record, SEGMENTS},
+    Action, Category, Id, Kind, Plan, Source, effect,
+    state::{CATEGORY, COURSES, EMAIL, PEOPLE, Place, Record, SEGMENTS},
     undo::named,
 };
 
@@ -16,11 +16,11 @@ impl Apply<'_> {
         let taken = self.take(subject, plan);
         let mut done = plan.clone();
         if deed.action == Action::Delete {
-            self.delete(subject);
+            self.delete(subject, plan);
         } else if deed.action == Action::Create || !deed.writes.is_empty() {
             self.write(subject, &mut done, category);
         }
-        self.give(subject, &joins, &deed.courses);
+        self.give(subject, &joins, plan);
         if !matches!(deed.action, Action::Unchanged) {
             self.applied.done.push(Done { plan: done, taken });
         }
@@ -42,6 +42,7 @@ impl Apply<'_> {
             if self.state.members.get(&(person, segment)) == Some(&undone) {
                 self.state.members.remove(&(person, segment));
                 taken.segments.push(segment);
+                self.hide(('s', person, segment, ""), undone, &mut taken);
             }
         }
         for course in plan.deed.courses.iter().filter(|course| course.takes_role) {
@@ -49,6 +50,7 @@ impl Apply<'_> {
             if self.state.roles.get(&role) == Some(&undone) {
                 self.state.roles.remove(&role);
                 taken.roles.push((course.course, course.role));
+                self.hide(('r', person, course.course, course.role), undone, &mut taken);
             }
         }
         for course in plan.deed.courses.iter().filter(|course| course.ends) {
@@ -57,6 +59,7 @@ impl Apply<'_> {
             if self.state.enrolments.get(&place) == Some(&undone) && !is_kept {
                 self.state.enrolments.remove(&place);
                 taken.courses.push(course.course);
+                self.hide(('e', person, course.course, ""), undone, &mut taken);
             }
         }
         self.add("segments_left", taken.segments.len());
@@ -65,17 +68,29 @@ impl Apply<'_> {
         taken
     }
 
-    fn delete(&mut self, subject: Id) {
+    /// Remembers under whose number a membership stood that is taken away.
+    fn hide(&mut self, place: Place, given_by: Source, taken: &mut Taken) {
+        taken.shown.insert(place, self.state.first_given_by.remove(&place).unwrap_or(given_by));
+    }
+
+    /// Gives a membership the number under which it stood.
+    fn show(&mut self, place: Place, plan: &Plan) {
+        if let Some(&first) = plan.deed.returned.get(&place) {
+            self.state.first_given_by.insert(place, first);
+        }
+    }
+
+    fn delete(&mut self, subject: Id, plan: &Plan) {
         let email = self.shelf().records.get(&subject).and_then(|record| record.fields.get(EMAIL).cloned().flatten());
         if let Some(email) = email.filter(|_| self.kind == Kind::People) {
             self.state.addresses.remove(&email.to_lowercase());
         }
         self.shelf().remove(subject);
-        self.count(Action::Delete);
+        self.count(plan);
     }
 
-    fn count(&mut self, action: Action) {
-        if let Some(effect) = effect(self.kind, action) {
+    fn count(&mut self, plan: &Plan) {
+        if let Some(effect) = effect(self.kind, &plan.deed) {
             self.add(effect, 1);
         }
     }
@@ -83,7 +98,8 @@ impl Apply<'_> {
     /// Writes fields; of a category it is remembered which it was and is.
     fn write(&mut self, subject: Id, plan: &mut Plan, category: Option<Id>) {
         let kind = self.kind;
-        let (key, source) = (plan.key.clone().unwrap_or_default(), self.source);
+        let key = plan.key.clone().unwrap_or_default();
+        let source = if let Origin::Undo { first, .. } = self.origin { *first } else { self.source };
         if plan.deed.action == Action::Create {
             let fields = match kind {
                 Kind::People => PEOPLE,
@@ -114,24 +130,29 @@ impl Apply<'_> {
             }
             self.state.addresses.extend(after.map(|after| (after.to_lowercase(), subject)));
         }
-        self.count(plan.deed.action);
+        self.count(plan);
     }
 
-    fn give(&mut self, person: Id, joins: &[Id], courses: &[Enrolment]) {
+    fn give(&mut self, person: Id, joins: &[Id], plan: &Plan) {
         for &segment in joins {
             let is_new = !self.state.members.contains_key(&(person, segment));
-            self.state.members.entry((person, segment)).or_insert(self.source);
+            if is_new {
+                self.state.members.insert((person, segment), self.source);
+                self.show(('s', person, segment, ""), plan);
+            }
             self.add("segments_joined", usize::from(is_new));
         }
-        for course in courses {
+        for course in &plan.deed.courses {
             let (place, role) = ((person, course.course), (person, course.course, course.role));
             let enrols = course.enrols && !self.state.enrolments.contains_key(&place);
             let adds = course.adds_role && !self.state.roles.contains_key(&role);
             if enrols {
                 self.state.enrolments.insert(place, self.source);
+                self.show(('e', person, course.course, ""), plan);
             }
             if adds {
                 self.state.roles.insert(role, self.source);
+                self.show(('r', person, course.course, course.role), plan);
             }
             self.add("enrolments_created", usize::from(enrols));
             self.add("course_roles_added", usize::from(adds));

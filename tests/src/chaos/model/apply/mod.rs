@@ -4,7 +4,7 @@ mod deeds;
 
 use super::{
     Action, Category, Counts, Enrolment, Id, Kind, Outcome, Plan, Rules, Source, State, Table, plans,
-    state::{EMAIL, Node, Shelf},
+    state::{EMAIL, Node, Place, Shelf},
     undo,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,6 +21,8 @@ pub(crate) enum Origin<'a> {
         kind: Kind,
         undone: &'a Applied,
         of: Source,
+        /// Under whose number subjects come back: of the import that made them first.
+        first: Source,
     },
 }
 
@@ -61,6 +63,8 @@ pub(super) struct Taken {
     pub(super) segments: Vec<Id>,
     pub(super) courses: Vec<Id>,
     pub(super) roles: Vec<(Id, &'static str)>,
+    /// Under whose number each stood.
+    pub(super) shown: BTreeMap<Place, Source>,
 }
 
 struct Apply<'a> {
@@ -233,7 +237,7 @@ impl Apply<'_> {
             return true;
         }
         let mut fresh = match self.origin {
-            Origin::Undo { kind, undone, of } => undo::plans(self.state, *kind, undone, *of, Some(subject)),
+            Origin::Undo { kind, undone, of, .. } => undo::plans(self.state, *kind, undone, *of, Some(subject)),
             Origin::File { rules, table } => {
                 let lines: HashSet<u32> = stored.iter().map(|plan| plan.line).collect();
                 plans(self.state, rules, table, &|line| lines.contains(&line))
@@ -255,7 +259,8 @@ impl Apply<'_> {
     /// Are the segments, courses and categories there that a plan names? An undo names more courses than it gives something in.
     fn names_what_is_there(&self, plan: &Plan) -> bool {
         let deed = &plan.deed;
-        let is_named = |course: &&Enrolment| self.undoes.is_none() || course.enrols || course.adds_role;
+        let is_named =
+            |course: &&Enrolment| self.undoes.is_none() || course.enrols || course.adds_role || course.is_enrolled || course.has_role;
         let has_category = match &deed.category {
             Some(Category::There(id)) => self.state.categories.contains_key(&self.back.get(id).copied().unwrap_or(*id)),
             Some(Category::Made(_)) => self.has_ground(plan),
@@ -266,8 +271,8 @@ impl Apply<'_> {
             && deed.courses.iter().filter(is_named).all(|course| self.state.courses.records.contains_key(&course.course))
     }
 
-    /// Has the person what the plans leave as it is, if no line before gives it? An undo counts only on enrolments for roles, and on
-    /// segments.
+    /// Has the person what the plans leave as it is, if no line before gives it? An undo counts on enrolments for roles, and on what it
+    /// would give back and finds.
     fn has_what_is_granted(&self, person: Id, stored: &[&Plan]) -> bool {
         let (mut members, mut enrolments, mut roles) = (HashSet::new(), HashSet::new(), HashSet::new());
         for plan in stored {
@@ -284,12 +289,12 @@ impl Apply<'_> {
                     enrolments.insert(course);
                 }
                 let is_enrolled = enrolments.contains(&course) || self.state.enrolments.contains_key(&(person, course));
-                if !is_enrolled && (self.undoes.is_none() || named.adds_role) {
+                if !is_enrolled && (self.undoes.is_none() || named.adds_role || named.is_enrolled) {
                     return false;
                 }
                 if named.adds_role {
                     roles.insert((course, role));
-                } else if self.undoes.is_none()
+                } else if (self.undoes.is_none() || named.has_role)
                     && !roles.contains(&(course, role))
                     && !self.state.roles.contains_key(&(person, course, role))
                 {

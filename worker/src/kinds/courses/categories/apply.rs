@@ -3,12 +3,12 @@
 
 use crate::{
     error::StageError,
-    kinds::{
-        courses::CATEGORY_ID,
-        importer::{Piece, Plan},
-    },
+    kinds::{courses::CATEGORY_ID, importer::Piece},
 };
-use muster_shared::model::ids::{ImportNo, SiteId};
+use muster_shared::{
+    model::ids::{ImportNo, SiteId},
+    plan::DonePlan,
+};
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap};
 
@@ -96,8 +96,8 @@ pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, 
 pub(in crate::kinds::courses) async fn with_actual_ids(
     conn: &mut PgConnection,
     import: ImportNo,
-    plans: &[Plan],
-) -> Result<Vec<Plan>, StageError> {
+    plans: &[DonePlan],
+) -> Result<Vec<DonePlan>, StageError> {
     let others = sqlx::query!(
         r#"SELECT reserved_id, actual_id AS "actual_id!" FROM muster.import_makes
             WHERE import_no = $1 AND what = 'category' AND actual_id <> reserved_id"#,
@@ -107,8 +107,8 @@ pub(in crate::kinds::courses) async fn with_actual_ids(
     .await?;
     let actual: HashMap<String, String> = others.into_iter().map(|row| (row.reserved_id.to_string(), row.actual_id.to_string())).collect();
     let mut plans = plans.to_vec();
-    let ids = plans.iter_mut().flat_map(|plan| [plan.changes.before.get_mut(CATEGORY_ID), plan.changes.after.get_mut(CATEGORY_ID)]);
-    for id in ids.flatten().flatten() {
+    let changes = plans.iter_mut().filter_map(|plan| plan.write.changes.of_mut(CATEGORY_ID));
+    for id in changes.flat_map(|change| [&mut change.before, &mut change.after]).flatten() {
         if let Some(actual) = actual.get(id.as_str()) {
             id.clone_from(actual);
         }

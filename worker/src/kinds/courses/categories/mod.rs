@@ -4,15 +4,15 @@
 
 mod apply;
 
-use super::{CATEGORY_ID, CATEGORY_PATH, FIELDS, sql::Course};
-use crate::{
-    error::StageError,
-    kinds::{cells::Cell, importer::Plan},
-};
-use muster_shared::model::{
-    ids::{ImportNo, SiteId},
-    issue::{Code, Issue},
-    text::trimmed,
+use super::{CATEGORY_ID, CATEGORY_PATH};
+use crate::{error::StageError, kinds::cells::Cell};
+use muster_shared::{
+    model::{
+        ids::{ImportNo, SiteId},
+        issue::{Code, Issue},
+        text::trimmed,
+    },
+    plan::{Plan, Work, Write},
 };
 use sqlx::{PgConnection, PgPool};
 use std::collections::{BTreeSet, HashMap};
@@ -58,27 +58,14 @@ pub(super) struct Categories {
 }
 
 impl Categories {
-    /// Those that courses are in.
-    pub(super) async fn of_courses(
-        conn: &mut PgConnection,
-        site: SiteId,
-        import_no: ImportNo,
-        courses: &[Course],
-    ) -> Result<Self, StageError> {
-        let mut categories = Self { import_no, site, ids: HashMap::new(), names: HashMap::new() };
-        let ids: BTreeSet<i64> = courses.iter().map(|course| course.category_id).collect();
-        categories.look_up_ids(conn, &Vec::from_iter(ids)).await?;
-        Ok(categories)
-    }
-
-    /// Looks up those of these ids, as plans have them.
-    pub(super) async fn look_up(&mut self, conn: &mut PgConnection, ids: &[String]) -> Result<(), StageError> {
-        let ids: BTreeSet<i64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-        self.look_up_ids(conn, &Vec::from_iter(ids)).await
+    /// None yet.
+    pub(super) fn new(site: SiteId, import_no: ImportNo) -> Self {
+        Self { import_no, site, ids: HashMap::new(), names: HashMap::new() }
     }
 
     /// These and all above them. What this import makes goes by its reserved id, made already or not, as in the plans.
-    async fn look_up_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<(), StageError> {
+    pub(super) async fn look_up(&mut self, conn: &mut PgConnection, ids: impl Iterator<Item = i64>) -> Result<(), StageError> {
+        let ids = Vec::from_iter(BTreeSet::from_iter(ids));
         if ids.is_empty() {
             return Ok(());
         }
@@ -94,7 +81,7 @@ impl Categories {
                SELECT id AS "id!", parent AS "parent!", name AS "name!" FROM upwards"#,
             self.site.0,
             self.import_no.0,
-            ids,
+            &ids,
         )
         .fetch_all(conn)
         .await?;
@@ -117,9 +104,9 @@ impl Categories {
 
     /// The plans, if the categories into which courses would go back are there.
     pub(super) fn check(&self, plans: Vec<Plan>) -> Result<Vec<Plan>, Issue> {
-        let gone = |id: &&String| id.parse().is_ok_and(|id: i64| !self.names.contains_key(&id));
-        let written = plans.iter().filter(|plan| plan.changes.mask & (1 << CATEGORY_ID) != 0);
-        match written.filter_map(|plan| plan.changes.after[CATEGORY_ID].as_ref()).find(gone) {
+        let gone = |id: &str| id.parse().is_ok_and(|id: i64| !self.names.contains_key(&id));
+        let mut written = plans.iter().filter_map(Plan::written).filter_map(|write| write.changes.after(CATEGORY_ID));
+        match written.find(|id| gone(id)) {
             Some(_) => Err(Issue::warning(Code::TargetChanged, "The category that it was in is gone.")),
             None => Ok(plans),
         }
@@ -137,15 +124,14 @@ impl Categories {
         plans: &mut [Plan],
         places: &mut HashMap<i64, Option<String>>,
     ) -> Result<(), StageError> {
-        let writes = |plan: &&mut Plan| plan.changes.mask & (1 << CATEGORY_PATH) != 0;
         let written: BTreeSet<String> =
-            plans.iter_mut().filter(writes).filter_map(|plan| plan.changes.after[CATEGORY_PATH].clone()).collect();
+            plans.iter().filter_map(|plan| plan.written()?.changes.after(CATEGORY_PATH)).map(str::to_owned).collect();
         let ids = self.ids_of(conn, control, &written).await?;
-        for plan in plans.iter_mut().filter(writes) {
-            let path = plan.changes.after[CATEGORY_PATH].as_ref();
-            let after = path.and_then(|path| ids.get(path.as_str())).map(ToString::to_string);
-            let before = plan.subject.and_then(|course| places.insert(course, after.clone())).flatten();
-            plan.changes.write(CATEGORY_ID, FIELDS, before.as_deref(), after.as_deref());
+        for write in plans.iter_mut().filter_map(writing) {
+            let Some(path) = write.changes.after(CATEGORY_PATH) else { continue };
+            let after = ids.get(path).map(ToString::to_string);
+            let before = places.insert(write.subject, after.clone()).flatten();
+            write.changes.write(CATEGORY_ID, before.as_deref(), after.as_deref());
         }
         Ok(())
     }
@@ -236,6 +222,13 @@ impl Categories {
     /// Parents and names of those that are not known yet.
     fn unknown(&self, level: &BTreeSet<(i64, String)>) -> (Vec<i64>, Vec<String>) {
         level.iter().filter(|key| !self.ids.contains_key(*key)).cloned().unzip()
+    }
+}
+
+fn writing(plan: &mut Plan) -> Option<&mut Write> {
+    match &mut plan.work {
+        Work::Write(write) => Some(write),
+        Work::Skip | Work::Reject => None,
     }
 }
 

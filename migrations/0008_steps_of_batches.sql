@@ -1,0 +1,2 @@
+-- Held for the steps of batches.
+SELECT 1;
