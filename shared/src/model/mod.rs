@@ -1,6 +1,7 @@
 //! The words of Muster. No input or output happens here.
 
 pub mod access;
+pub mod batch;
 pub mod budget;
 pub mod column;
 pub mod guard;
