@@ -2,6 +2,18 @@
 
 use crate::sources::{Source, assert_none, read, rust};
 
+/// Where the SQL on batches is.
+const BATCHES: &str = "shared/src/store/batches/";
+
+// These join batches with plans.
+const JOIN_BATCHES: &[&str] = &[
+    "api/src/v1/rows/continued.rs",
+    "api/src/v1/rows/lines.rs",
+    "api/src/v1/rows/page.rs",
+    "api/src/v1/users/history/find.rs",
+    "shared/src/store/lines.rs",
+];
+
 fn below(folder: &str) -> Vec<Source> {
     rust().into_iter().filter(|source| source.path.starts_with(folder)).collect()
 }
@@ -40,6 +52,16 @@ fn only_the_queues_rooms_name_apalis() {
         .filter(|source| source.path != "tests/house/arrows.rs")
         .collect();
     assert_none("these name the queue's library", &that_contain(&others, &["apalis"]));
+}
+
+#[test]
+fn only_one_folder_asks_about_batches() {
+    let tables = ["muster.import_batches", "muster.claimable_batches", "muster.imports_at_work"];
+    let sources: Vec<_> = ["api/src/", "worker/src/", "shared/src/"].into_iter().flat_map(below).collect();
+    let (listed, others): (Vec<_>, Vec<_>) =
+        sources.into_iter().filter(|source| !source.path.starts_with(BATCHES)).partition(|source| JOIN_BATCHES.contains(&&*source.path));
+    assert_none("these ask about batches themselves", &that_contain(&others, &tables));
+    assert_eq!(that_contain(&listed, &tables[..1]).len(), JOIN_BATCHES.len(), "a file is listed that does not");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The story of the data is read in order.
 
 use crate::sources::{assert_none, with_ending};
+use muster_shared::model::batch::{BatchState, Step};
+use strum::VariantArray;
 
 #[test]
 fn migrations_are_numbered_without_gaps() {
@@ -21,4 +23,21 @@ fn migrations_say_in_their_name_and_first_line_what_they_are_about() {
         .map(|file| file.path.clone())
         .collect();
     assert_none("these do not", &silent);
+}
+
+/// The words that the newest version of a check allows.
+fn allowed(constraint: &str) -> Vec<String> {
+    let begins = format!("CONSTRAINT {constraint} CHECK (");
+    let mut newest_first = with_ending("migrations", "sql").into_iter().rev();
+    let newest = newest_first.find_map(|file| Some(file.text.rsplit_once(&begins)?.1.to_owned()));
+    let newest = newest.unwrap_or_else(|| panic!("{constraint} is nowhere"));
+    let (_, words) = newest.split_once(" IN (").expect("a list of words");
+    let (words, _) = words.split_once(')').expect("its end");
+    words.split(',').map(|word| word.trim().trim_matches('\'').to_owned()).collect()
+}
+
+#[test]
+fn checks_allow_the_words_that_are_written() {
+    assert_eq!(allowed("import_batches_state"), BatchState::VARIANTS.iter().map(|state| state.name()).collect::<Vec<_>>());
+    assert_eq!(allowed("import_batches_step"), Step::VARIANTS.iter().map(|step| step.name()).collect::<Vec<_>>());
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     apply::{self, Failing},
-    batches::{self, Batch, Claimed},
+    batches::{self, Claimed},
     choice,
     context::Context,
     crash,
@@ -16,11 +16,15 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         budget::{Budget, Load},
         ids::ImportId,
         stage::Stage,
     },
-    store::imports::{self, Import},
+    store::{
+        batches::{self as store, Batch},
+        imports::{self, Import},
+    },
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::{Duration, Instant};
@@ -118,7 +122,7 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     let stage = run_stage(context, import, batch, kept);
     // Every chunk of validate renews the lease, and what all subjects share may take longer than one: they are bounded by their
     // statements instead. Nobody takes a claim away, however late, while its row is locked and its session does not stall.
-    let result = if batch.stage == Stage::Validate || batch.is_shared() {
+    let result = if batch.stage == Stage::Validate || batch.step != Step::Main {
         stage.await
     } else {
         tokio::time::timeout(patience, stage).await.unwrap_or(Err(StageError::Late))
@@ -131,7 +135,7 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     match result {
         Ok(true) => Ok(true),
         Ok(false) => {
-            batches::give_back(&mut conn, batch).await?;
+            store::give_back(&mut conn, batch).await?;
             Ok(true)
         }
         Err(StageError::Lost) => {
@@ -149,12 +153,12 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
         }
         Err(StageError::Data(error)) => {
             tracing::error!(code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), "refused");
-            batches::stick(&mut conn, batch, "refused", "The database refused what Muster wrote.").await?;
+            store::fail(&mut conn, batch, "refused", "The database refused what Muster wrote.").await?;
             Ok(true)
         }
         Err(StageError::Fail { code, detail }) => {
-            tracing::error!(code, detail, "stuck");
-            batches::stick(&mut conn, batch, code, &detail).await?;
+            tracing::error!(code, detail, "failed");
+            store::fail(&mut conn, batch, code, &detail).await?;
             Ok(true)
         }
     }
@@ -225,7 +229,7 @@ async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut
 async fn make_smaller(context: &Context, import: &Import, batch: &Batch) -> bool {
     let ending = async {
         let mut conn = patiently(context).await?;
-        batches::end_sessions(&mut conn, batch).await?;
+        store::end_sessions(&mut conn, batch).await?;
         drop(conn);
         take_apart(context, import, batch, halve).await
     };
@@ -261,7 +265,7 @@ async fn put_parts(context: &Context, import: &Import, batch: &Batch, parts: &[P
     let mut tx = context.control.begin().await?;
     imports::lock(&mut tx, import.id).await?;
     batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    parts::put(&mut tx, batch, parts).await?;
+    store::put_parts(&mut tx, batch, parts).await?;
     tx.commit().await?;
     Ok(())
 }

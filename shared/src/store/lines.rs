@@ -74,7 +74,7 @@ pub async fn never_tried(conn: &mut PgConnection, import: ImportNo) -> Result<i6
     Ok(sqlx::query_scalar!(
         r#"SELECT coalesce(sum(lines), 0) AS "lines!"
              FROM muster.import_batches
-            WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state <> 'done'"#,
+            WHERE import_no = $1 AND stage = 'apply' AND step = 'main' AND state <> 'done'"#,
         import.0,
     )
     .fetch_one(conn)
@@ -110,7 +110,7 @@ pub async fn with_plan(
               SELECT coalesce(range_agg(int8range(low, high)) FILTER (WHERE state = 'done'), '{}') AS subjects,
                      coalesce(bool_and(state = 'done'), true) AS are_all
                 FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0)
+               WHERE import_no = $1 AND stage = 'apply' AND step = 'main')
            SELECT line AS "line!" FROM (
               SELECT found.line
                 FROM unnest($4::"char"[], $5::text[]) AS wanted (action, state)

@@ -5,7 +5,7 @@ mod guard;
 mod outcomes;
 
 use crate::{
-    batches::{Batch, LAST, confirm, finish},
+    batches::{confirm, finish},
     context::Context,
     crash,
     error::StageError,
@@ -15,11 +15,12 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         budget::{Budget, Load},
         plan::Action,
         tally::{Effects, Tally},
     },
-    store::imports::Import,
+    store::{batches::Batch, imports::Import},
 };
 use outcomes::Differing;
 use sqlx::{Connection, PgConnection};
@@ -68,19 +69,20 @@ pub(crate) async fn run(
     let mut conn = context.lanes.acquire().await?;
     let mut tx = conn.begin().await?;
     confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let (tally, effects) = if batch.is_shared() {
-        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-        let effects = match batch.number {
-            LAST => importer.remove_groundwork(&mut tx, import.no).await?,
-            _ => importer.make_groundwork(&mut tx, import.no).await?,
-        };
-        (Tally::default(), effects)
-    } else {
-        match execute(&mut tx, import, batch, importer, failing).await {
+    let (tally, effects) = match batch.step {
+        Step::Before => {
+            allow_long_statements(&mut tx).await?;
+            (Tally::default(), importer.make_groundwork(&mut tx, import.no).await?)
+        }
+        Step::Main => match execute(&mut tx, import, batch, importer, failing).await {
             Ok(done) => done,
             Err(Stopped::TooMuch(parts)) => return Ok(Ended::TooMuch(parts)),
             Err(Stopped::Error(turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
             Err(Stopped::Error(_, other)) => return Err(other),
+        },
+        Step::After => {
+            allow_long_statements(&mut tx).await?;
+            (Tally::default(), importer.remove_groundwork(&mut tx, import.no).await?)
         }
     };
     crash::point(batch.stage, "executed");
@@ -148,6 +150,12 @@ fn parts(plans: &[Outline], batch: &Batch) -> Vec<Part> {
     };
     let subjects: Vec<_> = plans.chunk_by(|one, next| one.subject == next.subject).map(of_subject).collect();
     cut(&subjects, batch.low, batch.high, Budget::TRANSACTION)
+}
+
+/// What many subjects share is made, or taken away, while nothing else of the import is done.
+async fn allow_long_statements(conn: &mut PgConnection) -> Result<(), StageError> {
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
+    Ok(())
 }
 
 /// Statements that write keep their plans: those that check foreign keys are planned like all others, and planning one takes four times

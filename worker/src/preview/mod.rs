@@ -5,7 +5,7 @@ mod record;
 mod subject;
 
 use crate::{
-    batches::{Batch, confirm, finish},
+    batches::{confirm, finish},
     context::Context,
     crash,
     error::StageError,
@@ -15,11 +15,12 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         ids::ImportNo,
         issue::{Issue, Severity},
         tally::{Actions, Effects, IssueCounts, Tally},
     },
-    store::imports::Import,
+    store::{batches::Batch, imports::Import},
 };
 use sqlx::{Connection, PgConnection};
 use std::{collections::BTreeMap, mem::take};
@@ -30,12 +31,14 @@ pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, impor
     let mut conn = context.lanes.acquire().await?;
     let mut tx = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let (tally, effects) = if batch.number == 0 {
-        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-        clear(&mut tx, import.no).await?;
-        (Tally::default(), Effects::default())
-    } else {
-        plan(&mut tx, import, batch, importer).await?
+    let (tally, effects) = match batch.step {
+        Step::Before => {
+            sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
+            clear(&mut tx, import.no).await?;
+            (Tally::default(), Effects::default())
+        }
+        Step::Main => plan(&mut tx, import, batch, importer).await?,
+        Step::After => (Tally::default(), Effects::default()),
     };
     finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
     crash::point(batch.stage, "finished");

@@ -2,14 +2,11 @@
 //! those of the admin's file.
 
 use super::{Ended, Found, must_leave};
-use crate::{
-    batches::{Batch, confirm, record_progress},
-    context::Context,
-    error::StageError,
-};
+use crate::{batches::confirm, context::Context, error::StageError};
 use muster_shared::{
     model::{ids::ImportNo, issue::Code, plan::Became},
     store::{
+        batches::{Batch, record_progress},
         imports::{self, Import},
         lines::that_became,
     },

@@ -12,14 +12,7 @@ mod sample;
 mod source;
 mod stage;
 
-use crate::{
-    batches::{self, Batch},
-    choice,
-    context::Context,
-    crash,
-    error::StageError,
-    kinds, statistics,
-};
+use crate::{batches, choice, context::Context, crash, error::StageError, kinds, statistics};
 use carry::carry;
 use muster_shared::{
     model::{
@@ -30,7 +23,12 @@ use muster_shared::{
         status::Status,
         tally::{Effects, Tally},
     },
-    store::{imports::Import, imports::to_json, sites},
+    store::{
+        batches::{Batch, record_progress},
+        imports::Import,
+        imports::to_json,
+        sites,
+    },
 };
 use pass::Pass;
 use sqlx::Connection;
@@ -170,7 +168,7 @@ async fn complete(
     )
     .execute(&mut *tx)
     .await?;
-    batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
+    record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
     batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
     crash::point(batch.stage, "finished");
     tx.commit().await?;

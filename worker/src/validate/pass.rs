@@ -10,7 +10,6 @@ use super::{
     stage::Chunk,
 };
 use crate::{
-    batches::Batch,
     context::Context,
     error::StageError,
     kinds::{self, importer::Importer},
@@ -23,7 +22,7 @@ use muster_shared::{
         slot::Slots,
         text::{cut, trimmed},
     },
-    store::{imports::Import, slots},
+    store::{batches::Batch, imports::Import, slots},
 };
 use sqlx::{PgConnection, PgPool};
 use std::{mem::take, time::Instant};

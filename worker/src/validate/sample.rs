@@ -8,7 +8,7 @@ use super::{
     source::{Source, is_of_excel},
 };
 use crate::{
-    batches::{Batch, confirm},
+    batches::confirm,
     context::Context,
     error::StageError,
     kinds::{self, cells::Cells, importer::Importer},
@@ -18,7 +18,10 @@ use muster_shared::{
         site::Limits,
         slot::{SLOTS, stand_in},
     },
-    store::{batches::LINE_WEIGHT, imports::Import},
+    store::{
+        batches::{Batch, LINE_WEIGHT},
+        imports::Import,
+    },
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use super::sample::Bounds;
 use crate::{
-    batches::{Batch, confirm, record_progress},
+    batches::confirm,
     copy::{CopyRows, SEND_BYTES},
     crash,
     error::StageError,
@@ -15,7 +15,10 @@ use muster_shared::{
         issue::{Code, FileIssue, Issue},
         text::cut,
     },
-    store::imports::to_json,
+    store::{
+        batches::{Batch, record_progress},
+        imports::to_json,
+    },
 };
 use sqlx::{Connection, PgConnection};
 

@@ -32,7 +32,7 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         r#"WITH done AS MATERIALIZED (
               SELECT import_no, range_agg(int8range(low, high)) AS subjects
                 FROM muster.import_batches
-               WHERE import_no = ANY ($1) AND stage = 'apply' AND number > 0 AND state = 'done'
+               WHERE import_no = ANY ($1) AND stage = 'apply' AND step = 'main' AND state = 'done'
                GROUP BY import_no)
            SELECT l.line AS "parent_line!", c.id AS "import!", r.line AS "line!", p.action::text AS action, o.outcome AS "outcome?",
                   c.applied_at IS NOT NULL AND coalesce(coalesce(d.subjects, '{}') @> p.subject, true) AS "is_done!"

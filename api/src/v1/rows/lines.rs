@@ -112,7 +112,7 @@ async fn with_issue(
         r#"WITH done AS MATERIALIZED (
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
                 FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
+               WHERE import_no = $1 AND stage = 'apply' AND step = 'main' AND state = 'done')
            SELECT DISTINCT found.line AS "line!"
              FROM unnest($4::text[]) AS looked_for (code)
             CROSS JOIN done
@@ -183,7 +183,7 @@ async fn in_file(
         r#"WITH done AS MATERIALIZED (
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
                 FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
+               WHERE import_no = $1 AND stage = 'apply' AND step = 'main' AND state = 'done')
            SELECT r.line
              FROM muster.import_rows r
             CROSS JOIN done

@@ -113,7 +113,7 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         r#"WITH done AS MATERIALIZED (
               SELECT coalesce(range_agg(int8range(low, high)), '{}') AS subjects
                 FROM muster.import_batches
-               WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state = 'done')
+               WHERE import_no = $1 AND stage = 'apply' AND step = 'main' AND state = 'done')
            SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
                   p.action::text AS action, coalesce(done.subjects @> p.subject, true) AS "is_done!",
                   o.outcome AS "outcome?", o.code AS "outcome_code?", o.message AS "outcome_message?"

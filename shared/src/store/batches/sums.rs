@@ -1,92 +1,15 @@
-//! The batches of an import as both processes see them: made when a stage begins, summed up for whoever looks.
-//! Claiming and finishing them is the worker's own.
+//! The batches of an import, summed up for whoever looks.
 
-use super::StoreError;
 use crate::model::{
+    batch::BatchState,
     ids::ImportNo,
     stage::Stage,
     tally::{Actions, Effects, IssueCounts, Outcomes, Tally},
 };
+use crate::store::StoreError;
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, types::Json};
 use std::collections::HashMap;
-
-/// Rows in one batch of preview, about; plans in one batch of apply, at least. Measured: smaller ones cost more statements, larger
-/// ones more memory, and neither gains speed.
-pub const BATCH_LINES: i64 = 5_000;
-
-/// Bytes of the file behind one batch of preview, at most about: what a lane holds in memory.
-const BATCH_BYTES: i64 = 16 << 20;
-
-/// What a line weighs besides its bytes: so many lines fill a batch as so many bytes do.
-pub const LINE_WEIGHT: i64 = BATCH_BYTES / BATCH_LINES;
-
-/// Makes the one batch of validate. Whatever earlier readings of the file left is swept away by that batch itself.
-pub async fn make_validate(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("INSERT INTO muster.import_batches (import_no, stage, number, low, high) VALUES ($1, 'validate', 1, 0, 0)", import.0)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Makes the batches of preview for the staged lines, of a file that has so many bytes when it is expanded. A batch is some slots:
-/// about as many as fill it, and never a part of one.
-pub async fn make_preview(conn: &mut PgConnection, import: ImportNo, lines: i64, bytes: i64) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate'", import.0).execute(&mut *conn).await?;
-    sqlx::query!(
-        "WITH known AS (
-            SELECT slot, count(*) AS lines, NULL::integer AS line_weight FROM muster.import_rows WHERE import_no = $1 GROUP BY slot
-             UNION ALL
-            SELECT w.nth - 1, 0, w.line_weight
-              FROM muster.import_slots s CROSS JOIN LATERAL unnest(s.line_weights) WITH ORDINALITY AS w (line_weight, nth)
-             WHERE s.import_no = $1
-             UNION ALL
-            SELECT 0, 0, NULL),
-         weighed AS (
-            SELECT slot, sum(lines) AS lines, sum(lines) * coalesce(max(line_weight), $2::bigint) AS weight FROM known GROUP BY slot),
-         cut AS (
-            SELECT slot, lines, floor((sum(weight) OVER (ORDER BY slot) - weight) / $3::bigint) AS number FROM weighed)
-         INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, 'preview', row_number() OVER (ORDER BY number), min(slot), max(slot) + 1, sum(lines)
-           FROM cut GROUP BY number HAVING sum(lines) > 0 OR number = 0",
-        import.0,
-        LINE_WEIGHT + bytes / lines.max(1),
-        BATCH_BYTES,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Makes the batches of another preview as those of the last one were. Batch 0 sweeps away what that has left.
-pub async fn make_preview_again(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
-    sqlx::query!(
-        "WITH gone AS (
-            DELETE FROM muster.import_batches WHERE import_no = $1 AND stage <> 'validate' RETURNING stage, number, low, high, lines)
-         INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, stage, number, low, high, lines FROM gone WHERE stage = 'preview' AND number > 0
-          UNION ALL
-         SELECT $1, 'preview', 0, 0, 0, 0",
-        import.0,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Lets the batches of a stage that gave up begin anew.
-pub async fn unstick(conn: &mut PgConnection, import: ImportNo, stage: Stage) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE muster.import_batches SET state = 'waiting', attempts = 0, retries = 0
-          WHERE import_no = $1 AND stage = $2 AND state = 'stuck'",
-        import.0,
-        stage.name(),
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
 
 /// The batches of an import, summed up.
 #[derive(Debug, Clone, Default)]
@@ -107,9 +30,19 @@ pub struct Sums {
     pub planned_effects: Effects,
     /// What the executed lines brought about.
     pub effects: Effects,
+    /// A batch waits.
+    pub has_waiting: bool,
+    /// A lane holds a batch.
+    pub has_claimed: bool,
 }
 
 impl Sums {
+    /// Does a batch wait, and no lane hold any?
+    #[must_use]
+    pub fn are_waiting(&self) -> bool {
+        self.has_waiting && !self.has_claimed
+    }
+
     /// Adds a batch, done or not.
     fn add(&mut self, stage: Stage, is_done: bool, lines: i64, bytes: i64) {
         let (done, all) = match stage {
@@ -149,11 +82,12 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
     // What several batches name is made once, so no batch can count it ahead.
     let mut batches = sqlx::query!(
-        r#"SELECT import_no AS "import_no!", stage AS "stage!", state = 'done' AS "is_done!", lines AS "lines!", progress AS "progress!",
+        r#"SELECT import_no AS "import_no!", stage AS "stage!", state AS "state!", lines AS "lines!", progress AS "progress!",
+                  coalesce(expires_at > clock_timestamp(), FALSE) AS "is_held!",
                   tally AS "tally!: Json<Tally>", effects AS "effects!: Json<Effects>"
              FROM muster.import_batches WHERE import_no = ANY ($1)
             UNION ALL
-           SELECT import_no, 'preview', TRUE, 0, 0, '{}',
+           SELECT import_no, 'preview', 'done', 0, 0, FALSE, '{}',
                   jsonb_build_object('categories_created', count(*) FILTER (WHERE NOT removes),
                                      'categories_deleted', count(*) FILTER (WHERE removes))
              FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
@@ -162,11 +96,40 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
     .fetch(conn);
     while let Some(batch) = batches.try_next().await? {
         let stage = batch.stage.parse().map_err(|_| StoreError::inconsistent("import_batches.stage", &batch.stage))?;
+        let is: BatchState = batch.state.parse().map_err(|_| StoreError::inconsistent("import_batches.state", &batch.state))?;
+        let is_done = is == BatchState::Done;
         let sums = all.entry(ImportNo(batch.import_no)).or_default();
-        sums.add(stage, batch.is_done, batch.lines.into(), batch.progress);
-        if batch.is_done {
+        sums.has_waiting |= is == BatchState::Waiting;
+        sums.has_claimed |= batch.is_held;
+        sums.add(stage, is_done, batch.lines.into(), batch.progress);
+        if is_done {
             sums.count(stage, &batch.tally, *batch.effects);
         }
     }
     Ok(all)
+}
+
+/// How many cells of each heading were passed over since details of people who exist are kept, by all batches of preview together.
+pub async fn ignored_by_details(conn: &mut PgConnection, import: ImportNo) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(sqlx::query!(
+        r#"SELECT c.key AS "heading!", sum(c.value::bigint)::bigint AS "count!"
+             FROM muster.import_batches b CROSS JOIN jsonb_each_text(b.tally -> 'ignored_by_details') c
+            WHERE b.import_no = $1 AND b.stage = 'preview' GROUP BY c.key"#,
+        import.0,
+    )
+    .map(|row| (row.heading, row.count))
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Lets go of the headings in what batches counted.
+pub async fn forget_headings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<(), StoreError> {
+    let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
+    sqlx::query!(
+        "UPDATE muster.import_batches SET tally = tally - 'ignored_by_details' WHERE import_no = ANY ($1) AND tally ? 'ignored_by_details'",
+        &numbers,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -99,7 +99,7 @@ impl People {
                            OFFSET 0) p
                         CROSS JOIN LATERAL (
                            SELECT done_at FROM muster.import_batches
-                            WHERE import_no = i.no AND stage = 'apply' AND number > 0 AND state = 'done' AND p.subject >= low AND p.subject < high
+                            WHERE import_no = i.no AND stage = 'apply' AND step = 'main' AND state = 'done' AND p.subject >= low AND p.subject < high
                             LIMIT 1) b
                         WHERE i.site_id = $1 AND i.kind = ANY ($3) AND i.applied_at IS NOT NULL AND i.pruned_at IS NULL
                           AND p.outcome IN ('created', 'updated', 'deleted')
