@@ -5,8 +5,7 @@ mod guard;
 mod outcomes;
 
 use crate::{
-    batches::{confirm, finish},
-    context::Context,
+    claim::Claim,
     crash,
     error::StageError,
     kinds::importer::{Importer, Outline, Piece, Turn},
@@ -23,7 +22,7 @@ use muster_shared::{
     store::{batches::Batch, imports::Import},
 };
 use outcomes::Differing;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// A batch of a single subject that the database refuses.
@@ -60,35 +59,33 @@ impl From<StageError> for Stopped {
 
 /// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those after it as held.
 pub(crate) async fn run(
-    context: &Context,
     import: &Import,
-    batch: &Batch,
+    claim: &Claim,
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
 ) -> Result<Ended, StageError> {
-    let mut conn = context.lanes.acquire().await?;
-    let mut tx = conn.begin().await?;
-    confirm(&mut tx, batch, context.config.lease_seconds).await?;
+    let mut work = claim.begin().await?;
+    let batch = claim.batch();
     let (tally, effects) = match batch.step {
         Step::Before => {
-            allow_long_statements(&mut tx).await?;
-            (Tally::default(), importer.make_groundwork(&mut tx, import.no).await?)
+            allow_long_statements(&mut work).await?;
+            (Tally::default(), importer.make_groundwork(&mut work, import.no).await?)
         }
-        Step::Main => match execute(&mut tx, import, batch, importer, failing).await {
+        Step::Main => match execute(&mut work, import, batch, importer, failing).await {
             Ok(done) => done,
             Err(Stopped::TooMuch(parts)) => return Ok(Ended::TooMuch(parts)),
             Err(Stopped::Error(turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
             Err(Stopped::Error(_, other)) => return Err(other),
         },
         Step::After => {
-            allow_long_statements(&mut tx).await?;
-            (Tally::default(), importer.remove_groundwork(&mut tx, import.no).await?)
+            allow_long_statements(&mut work).await?;
+            (Tally::default(), importer.remove_groundwork(&mut work, import.no).await?)
         }
     };
     crash::point(batch.stage, "executed");
-    finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    work.finish(&tally, &effects).await?;
     crash::point(batch.stage, "finished");
-    match tx.commit().await.map_err(StageError::from) {
+    match work.commit().await {
         Err(StageError::Data(error)) => Ok(Ended::Refused { turn: 1, error }),
         Err(other) => Err(other),
         Ok(()) => {
