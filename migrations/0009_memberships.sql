@@ -177,7 +177,7 @@ $$;
 -- The subjects whose plans are executed, in an import for which apply was asked; NULL: it was not.
 CREATE FUNCTION muster.applied_subjects(import_no bigint) RETURNS int8multirange LANGUAGE sql STABLE AS $$
   SELECT coalesce((SELECT range_agg(int8range(b.low, b.high)) FROM muster.import_batches b
-                    WHERE b.import_no = i.no AND b.stage = 'apply' AND b.number > 0 AND b.state = 'done'), '{}')
+                    WHERE b.import_no = i.no AND b.stage = 'apply' AND b.step = 'main' AND b.state = 'done'), '{}')
     FROM muster.imports i WHERE i.no = applied_subjects.import_no AND i.applied_at IS NOT NULL
 $$;
 
@@ -188,15 +188,17 @@ CREATE FUNCTION muster.planned_outcome(action "char", is_undo boolean) RETURNS t
 $$;
 
 -- What became of the lines of an import: the outcome that was recorded, or else the planned one once apply has come to the line; NULL before.
--- A function in the planner's eyes only: it writes this out into the statement that asks.
+-- done_at: when its batch was done. (The planner writes this out into the statement that asks, and leaves out what is not asked for.)
 CREATE FUNCTION muster.results_of(import_no bigint)
 RETURNS TABLE (line integer, subject bigint, target_id bigint, subject_block bigint, seq smallint, action "char",
-               outcome text, outcome_code text, outcome_message text) LANGUAGE sql STABLE AS $$
+               outcome text, outcome_code text, outcome_message text, done_at timestamptz) LANGUAGE sql STABLE AS $$
   SELECT p.line, p.subject, p.target_id, p.subject_block, p.seq, p.action,
          coalesce(o.outcome, CASE WHEN (SELECT muster.applied_subjects(results_of.import_no)) @> p.subject
                                     OR p.subject IS NULL AND (SELECT muster.applied_subjects(results_of.import_no)) IS NOT NULL
                                   THEN muster.planned_outcome(p.action, (SELECT undoes_no IS NOT NULL FROM muster.imports WHERE no = results_of.import_no)) END),
-         o.code, o.message
+         o.code, o.message,
+         (SELECT max(b.done_at) FROM muster.import_batches b
+           WHERE b.import_no = p.import_no AND b.stage = 'apply' AND b.step = 'main' AND b.state = 'done' AND p.subject >= b.low AND p.subject < b.high)
     FROM muster.import_plans p
     LEFT JOIN muster.import_outcomes o ON o.import_no = p.import_no AND o.line = p.line
    WHERE p.import_no = results_of.import_no

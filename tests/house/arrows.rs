@@ -2,6 +2,9 @@
 
 use crate::sources::{Source, assert_none, read, rust};
 
+/// Where the SQL on batches is.
+const BATCHES: &str = "shared/src/store/batches/";
+
 fn below(folder: &str) -> Vec<Source> {
     rust().into_iter().filter(|source| source.path.starts_with(folder)).collect()
 }
@@ -40,6 +43,14 @@ fn only_the_queues_rooms_name_apalis() {
         .filter(|source| source.path != "tests/house/arrows.rs")
         .collect();
     assert_none("these name the queue's library", &that_contain(&others, &["apalis"]));
+}
+
+#[test]
+fn only_one_folder_asks_about_batches() {
+    let tables = ["muster.import_batches", "muster.claimable_batches", "muster.imports_at_work"];
+    let sources = ["api/src/", "worker/src/", "shared/src/"].into_iter().flat_map(below);
+    let others: Vec<_> = sources.filter(|source| !source.path.starts_with(BATCHES)).collect();
+    assert_none("these ask about batches themselves", &that_contain(&others, &tables));
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! The story of the data is read in order.
 
 use crate::sources::{assert_none, with_ending};
-use muster_shared::plan::MembershipSort;
+use muster_shared::{
+    model::batch::{BatchState, Step},
+    plan::MembershipSort,
+};
+use strum::VariantArray;
 
 #[test]
 fn migrations_are_numbered_without_gaps() {
@@ -44,4 +48,21 @@ fn every_sort_of_membership_is_in_the_views() {
         assert!(branch(&memberships, spec.table), "lms.memberships lacks {}", spec.label);
         assert!(branch(&objects, spec.objects), "lms.membership_objects lacks {}", spec.label);
     }
+}
+
+/// The words that the newest version of a check allows.
+fn allowed(constraint: &str) -> Vec<String> {
+    let begins = format!("CONSTRAINT {constraint} CHECK (");
+    let mut newest_first = with_ending("migrations", "sql").into_iter().rev();
+    let newest = newest_first.find_map(|file| Some(file.text.rsplit_once(&begins)?.1.to_owned()));
+    let newest = newest.unwrap_or_else(|| panic!("{constraint} is nowhere"));
+    let (_, words) = newest.split_once(" IN (").expect("a list of words");
+    let (words, _) = words.split_once(')').expect("its end");
+    words.split(',').map(|word| word.trim().trim_matches('\'').to_owned()).collect()
+}
+
+#[test]
+fn checks_allow_the_words_that_are_written() {
+    assert_eq!(allowed("import_batches_state"), BatchState::VARIANTS.iter().map(|state| state.name()).collect::<Vec<_>>());
+    assert_eq!(allowed("import_batches_step"), Step::VARIANTS.iter().map(|step| step.name()).collect::<Vec<_>>());
 }

@@ -1,6 +1,6 @@
 //! What a stage is handed.
 
-use crate::config::Config;
+use crate::{claim::Lanes, config::Config};
 use muster_shared::{
     files::Files,
     model::ids::ImportId,
@@ -18,8 +18,8 @@ pub(crate) struct Context {
     pub(crate) queue: Lane,
     /// Short transactions: claims, settling, things made ahead.
     pub(crate) control: PgPool,
-    /// The transactions of batches, with the time-outs that a claim rests on.
-    pub(crate) lanes: PgPool,
+    /// The transactions of batches, which only a claim begins.
+    pub(crate) lanes: Lanes,
     pub(crate) files: Files,
     pub(crate) bell: Bell,
     /// Asked to end: finish the batch, take no other.

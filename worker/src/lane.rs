@@ -3,8 +3,8 @@
 
 use crate::{
     apply::{self, Failing},
-    batches::{self, Batch, Claimed},
     choice,
+    claim::{Claim, Claimed},
     context::Context,
     crash,
     error::StageError,
@@ -16,11 +16,12 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         budget::{Budget, Load},
         ids::ImportId,
         stage::Stage,
     },
-    store::imports::{self, Import},
+    store::imports::Import,
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::{Duration, Instant};
@@ -82,21 +83,21 @@ async fn serve(context: &Context) -> Result<(), StageError> {
 
 /// One batch of an import, or a settlement. `false`: there is nothing to do there for this lane.
 async fn step(context: &Context, id: ImportId, kept: &mut Kept) -> Result<bool, StageError> {
-    let claimed = batches::claim(context, id).await?;
-    let went_on = match claimed {
-        Claimed::Batch { import, batch, is_first, waiting } => {
+    let went_on = match Claim::take(context, id).await? {
+        Some(Claimed { import, claim, is_first, waiting }) => {
+            let batch = claim.batch();
             crash::point(batch.stage, "claimed");
             if is_first {
                 context.ring(id, context.queue, waiting.min(context.config.lanes_per_import - 1)).await;
             }
             let span = tracing::info_span!("lane.work", import.id = %id, site.id = %import.site_id, stage = %batch.stage, batch.number = batch.number);
-            let went_on = work(context, &import, &batch, kept).instrument(span).await?;
+            let went_on = work(context, &import, &claim, kept).instrument(span).await?;
             if context.stop.is_cancelled() {
                 crash::point(batch.stage, "stopping");
             }
             went_on
         }
-        Claimed::Nothing => false,
+        None => false,
     };
     let has_moved = settle_and_tell(context, id).await?;
     Ok(went_on || has_moved)
@@ -113,17 +114,18 @@ pub(crate) async fn settle_and_tell(context: &Context, id: ImportId) -> Result<b
 }
 
 /// Runs the stage on a batch and sees to it that the claim ends, whatever happens. `false`: this import is another's.
-async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept) -> Result<bool, StageError> {
+async fn work(context: &Context, import: &Import, claim: &Claim, kept: &mut Kept) -> Result<bool, StageError> {
     let patience = Duration::from_secs_f64(context.config.lease_seconds * SHARE_OF_LEASE);
-    let stage = run_stage(context, import, batch, kept);
+    let stage = run_stage(context, import, claim, kept);
     // Every chunk of validate renews the lease, and what all subjects share may take longer than one: they are bounded by their
     // statements instead. Nobody takes a claim away, however late, while its row is locked and its session does not stall.
-    let result = if batch.stage == Stage::Validate || batch.is_shared() {
+    let batch = claim.batch();
+    let result = if batch.stage == Stage::Validate || batch.step != Step::Main {
         stage.await
     } else {
         tokio::time::timeout(patience, stage).await.unwrap_or(Err(StageError::Late))
     };
-    if matches!(result, Err(StageError::Late)) && make_smaller(context, import, batch).await {
+    if matches!(result, Err(StageError::Late)) && make_smaller(context, import, claim).await {
         tracing::warn!("took too long, and was made smaller");
         return Ok(true);
     }
@@ -131,7 +133,7 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
     match result {
         Ok(true) => Ok(true),
         Ok(false) => {
-            batches::give_back(&mut conn, batch).await?;
+            claim.give_back(&mut conn).await?;
             Ok(true)
         }
         Err(StageError::Lost) => {
@@ -140,7 +142,7 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
         }
         Err(error @ (StageError::Retry(_) | StageError::Late)) => {
             tracing::warn!(%error, "put off");
-            let pause = batches::put_off(&mut conn, batch, in_the_way(&error)).await?;
+            let pause = claim.put_off(&mut conn, in_the_way(&error)).await?;
             drop(conn);
             if let Some(pause) = pause.filter(|pause| *pause < SHORT) {
                 tokio::time::sleep(pause).await;
@@ -149,17 +151,17 @@ async fn work(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept
         }
         Err(StageError::Data(error)) => {
             tracing::error!(code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), "refused");
-            batches::stick(&mut conn, batch, "refused", "The database refused what Muster wrote.").await?;
+            claim.fail(&mut conn, "refused", "The database refused what Muster wrote.").await?;
             Ok(true)
         }
         Err(StageError::Defect { what, source }) => {
-            tracing::error!(what, cause = source.map(tracing::field::debug), "stuck: a defect");
-            batches::stick(&mut conn, batch, "defect", &what).await?;
+            tracing::error!(what, cause = source.map(tracing::field::display), "failed: a defect");
+            claim.fail(&mut conn, "defect", &what).await?;
             Ok(true)
         }
         Err(StageError::Fail { code, detail }) => {
-            tracing::error!(code, detail, "stuck");
-            batches::stick(&mut conn, batch, code, &detail).await?;
+            tracing::error!(code, detail, "failed");
+            claim.fail(&mut conn, code, &detail).await?;
             Ok(true)
         }
     }
@@ -189,15 +191,15 @@ async fn patiently(context: &Context) -> Result<PoolConnection<Postgres>, StageE
 }
 
 /// `false`: the batch was not finished and is to be given back.
-async fn run_stage(context: &Context, import: &Import, batch: &Batch, kept: &mut Kept) -> Result<bool, StageError> {
-    match batch.stage {
-        Stage::Validate => validate::run(context, import, batch).await,
+async fn run_stage(context: &Context, import: &Import, claim: &Claim, kept: &mut Kept) -> Result<bool, StageError> {
+    match claim.batch().stage {
+        Stage::Validate => validate::run(context, import, claim).await,
         Stage::Preview => {
-            preview::run(context, import, batch, kept.importer(import, &context.control)?).await?;
+            preview::run(import, claim, kept.importer(import, &context.control)?).await?;
             Ok(true)
         }
         Stage::Apply => {
-            apply(context, import, batch, kept.importer(import, &context.control)?).await?;
+            apply(context, import, claim, kept.importer(import, &context.control)?).await?;
             Ok(true)
         }
     }
@@ -205,34 +207,34 @@ async fn run_stage(context: &Context, import: &Import, batch: &Batch, kept: &mut
 
 /// Executes a batch. One that is too much for a transaction is taken apart first, and so is one that the database refuses, until the
 /// subject stands alone, which then fails on its own.
-async fn apply(context: &Context, import: &Import, batch: &Batch, importer: &mut dyn Importer) -> Result<(), StageError> {
+async fn apply(context: &Context, import: &Import, claim: &Claim, importer: &mut dyn Importer) -> Result<(), StageError> {
     // Neighbours are not parted beforehand, but a place may have a thousand lines of each of its people.
-    let load = Load { lines: batch.lines as u64, ..Load::default() };
-    if Budget::TRANSACTION.is_passed(&load) && take_apart(context, import, batch, within_budget).await? {
+    let load = Load { lines: claim.batch().lines as u64, ..Load::default() };
+    if Budget::TRANSACTION.is_passed(&load) && take_apart(context, import, claim, within_budget).await? {
         return Ok(());
     }
-    let (turn, error) = match apply::run(context, import, batch, importer, None).await? {
+    let (turn, error) = match apply::run(import, claim, importer, None).await? {
         apply::Ended::Done => return Ok(()),
-        apply::Ended::TooMuch(parts) => return put_parts(context, import, batch, &parts).await,
+        apply::Ended::TooMuch(parts) => return claim.put_parts(import.id, &parts).await,
         apply::Ended::Refused { turn, error } => (turn, error),
     };
-    if take_apart(context, import, batch, halve).await? {
+    if take_apart(context, import, claim, halve).await? {
         return Ok(());
     }
-    match apply::run(context, import, batch, importer, Some(Failing { turn, error: &error })).await? {
+    match apply::run(import, claim, importer, Some(Failing { turn, error: &error })).await? {
         apply::Ended::Done => Ok(()),
-        apply::Ended::TooMuch(parts) => put_parts(context, import, batch, &parts).await,
+        apply::Ended::TooMuch(parts) => claim.put_parts(import.id, &parts).await,
         apply::Ended::Refused { error, .. } => Err(StageError::Data(error)),
     }
 }
 
 /// Ends what is still done of a batch that took too long, and halves it. `false`: it stays as it is, and is to be put off.
-async fn make_smaller(context: &Context, import: &Import, batch: &Batch) -> bool {
+async fn make_smaller(context: &Context, import: &Import, claim: &Claim) -> bool {
     let ending = async {
         let mut conn = patiently(context).await?;
-        batches::end_sessions(&mut conn, batch).await?;
+        claim.end_sessions(&mut conn).await?;
         drop(conn);
-        take_apart(context, import, batch, halve).await
+        take_apart(context, import, claim, halve).await
     };
     ending.await.unwrap_or_else(|error| {
         tracing::warn!(%error, "took too long, and could not be made smaller");
@@ -248,9 +250,10 @@ fn within_budget(units: &[(i64, Load)], low: i64, high: i64) -> Vec<Part> {
 async fn take_apart(
     context: &Context,
     import: &Import,
-    batch: &Batch,
+    claim: &Claim,
     how: impl FnOnce(&[(i64, Load)], i64, i64) -> Vec<Part>,
 ) -> Result<bool, StageError> {
+    let batch = claim.batch();
     let mut conn = context.control.acquire().await?;
     let units = parts::units(&mut conn, import, batch).await?;
     drop(conn);
@@ -258,17 +261,8 @@ async fn take_apart(
     if parts.len() < 2 {
         return Ok(false);
     }
-    put_parts(context, import, batch, &parts).await?;
+    claim.put_parts(import.id, &parts).await?;
     Ok(true)
-}
-
-async fn put_parts(context: &Context, import: &Import, batch: &Batch, parts: &[Part]) -> Result<(), StageError> {
-    let mut tx = context.control.begin().await?;
-    imports::lock(&mut tx, import.id).await?;
-    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    parts::put(&mut tx, batch, parts).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 impl Kept {

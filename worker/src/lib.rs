@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod apply;
-mod batches;
 mod choice;
+mod claim;
 mod config;
 mod context;
 mod crash;
@@ -24,6 +24,7 @@ mod wakeups;
 #[cfg(any(test, fuzzing))]
 pub use validate::fuzz;
 
+use claim::Lanes;
 use config::Config;
 use context::Context;
 use muster_shared::{
@@ -39,23 +40,6 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use wakeups::{Consume, Pulse};
 
-/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
-///
-/// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose
-/// statistics do not know an import that is minutes old. Left alone it read all users for each batch, or compared each plan with
-/// each user. They are planned each time, since a plan made when a site had ten people would be kept when it has a million.
-const LANE_SETTINGS: &[(&str, &str)] = &[
-    ("statement_timeout", "30s"),
-    ("lock_timeout", "5s"),
-    ("idle_in_transaction_session_timeout", "20s"),
-    // A statement of a worker that is gone ends, and what it locks is free.
-    ("client_connection_check_interval", "1s"),
-    ("jit", "off"),
-    ("plan_cache_mode", "force_custom_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-];
 /// Short transactions lock what others need: an import's row, or the right to rescue. A process that stalls in one gives it back.
 const CONTROL_SETTINGS: &[(&str, &str)] =
     &[("statement_timeout", "30s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s"), ("jit", "off")];
@@ -105,7 +89,7 @@ fn context(config: Config) -> anyhow::Result<Context> {
     Ok(Context {
         queue: queue::Lane::Express,
         control: control(&config, config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS)?,
-        lanes: lanes(&config, config.express_lanes)?,
+        lanes: Lanes::connect(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
         bell: Bell::connect(&config.redis_url)?,
         stop: shutdown::on_signal()?,
@@ -116,17 +100,13 @@ fn context(config: Config) -> anyhow::Result<Context> {
 /// The context of the queue of large imports, with connections of its own: express lanes never wait for one that these hold.
 fn on_its_own(express: &Context) -> anyhow::Result<Context> {
     let config = &express.config;
-    let connections = (control(config, config.lanes)?, lanes(config, config.lanes)?);
+    let connections = (control(config, config.lanes)?, Lanes::connect(config, config.lanes)?);
     Ok(Context { queue: queue::Lane::Bulk, control: connections.0, lanes: connections.1, ..express.clone() })
 }
 
 /// One connection more than there are lanes: that of a statement that was given up is busy until the server has ended it.
 fn control(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
     pool::connect(&config.database_url, "muster-worker", lanes as u32 + 1, CONTROL_SETTINGS)
-}
-
-fn lanes(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
-    pool::connect(&config.database_url, "muster-worker lane", lanes as u32 + 1, LANE_SETTINGS)
 }
 
 /// Consumes the context's queue: each wake is a lane that serves its imports.

@@ -1,26 +1,18 @@
 //! Taking a batch apart: one that is more than a transaction may do, that took too long, or whose data the database refuses. What it
 //! consists of, a subject or a slot, is never parted.
 
-use crate::{
-    batches::{Batch, LAST},
-    error::StageError,
-};
+use crate::error::StageError;
 use muster_shared::{
     model::{
+        batch::Step,
         budget::{Budget, Load},
         stage::Stage,
     },
-    store::{imports::Import, plans},
+    store::{batches::Batch, imports::Import, plans},
 };
 use sqlx::PgConnection;
 
-/// A part of a batch: a range like that of the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) low: i64,
-    pub(crate) high: i64,
-    pub(crate) lines: u64,
-}
+pub(crate) use muster_shared::store::batches::Part;
 
 /// Cuts `low..high` between units so that no part passes the budget, unless it is one unit.
 pub(crate) fn cut(units: &[(i64, Load)], low: i64, high: i64, budget: Budget) -> Vec<Part> {
@@ -66,7 +58,7 @@ fn close(parts: &mut Vec<Part>, unit: i64, high: i64) {
 /// What a batch consists of, in order: subjects; of the preview of a file, slots. Nothing: it cannot be taken apart.
 pub(crate) async fn units(conn: &mut PgConnection, import: &Import, batch: &Batch) -> Result<Vec<(i64, Load)>, StageError> {
     let of_plans = match (batch.stage, import.undoes) {
-        _ if batch.is_shared() => return Ok(Vec::new()),
+        _ if batch.step != Step::Main => return Ok(Vec::new()),
         (Stage::Validate, _) => return Ok(Vec::new()),
         (Stage::Preview, None) => return slots(conn, batch).await,
         (Stage::Preview, Some(undone)) => undone,
@@ -92,39 +84,6 @@ async fn slots(conn: &mut PgConnection, batch: &Batch) -> Result<Vec<(i64, Load)
 
 fn of_lines(lines: i64) -> Load {
     Load { lines: lines as u64, ..Load::default() }
-}
-
-/// Puts the parts in place of a batch; each is claimed anew. The import's row must be locked, since new ones take the next free numbers.
-pub(crate) async fn put(conn: &mut PgConnection, batch: &Batch, parts: &[Part]) -> Result<(), StageError> {
-    let Some((first, others)) = parts.split_first() else { return Ok(()) };
-    sqlx::query!(
-        "UPDATE muster.import_batches
-            SET state = 'waiting', token = NULL, expires_at = NULL, attempts = 0, high = $5, lines = $6
-          WHERE import_no = $1 AND stage = $2 AND number = $3 AND token = $4",
-        batch.import_no.0,
-        batch.stage.name(),
-        batch.number,
-        batch.token,
-        first.high,
-        first.lines as i32,
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, $2, last.number + p.nth, p.low, p.high, p.lines
-           FROM unnest($3::bigint[], $4::bigint[], $5::integer[]) WITH ORDINALITY p (low, high, lines, nth)
-          CROSS JOIN (SELECT max(number) AS number FROM muster.import_batches WHERE import_no = $1 AND stage = $2 AND number < $6) last",
-        batch.import_no.0,
-        batch.stage.name(),
-        &others.iter().map(|part| part.low).collect::<Vec<_>>(),
-        &others.iter().map(|part| part.high).collect::<Vec<_>>(),
-        &others.iter().map(|part| part.lines as i32).collect::<Vec<_>>(),
-        LAST,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! for an import that takes long to settle.
 
 use crate::{context::Context, error::StageError, lane};
-use muster_shared::{model::ids::ImportId, queue::Lane};
-use sqlx::PgConnection;
+use muster_shared::{model::ids::ImportId, queue::Lane, store::batches};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -94,87 +93,20 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
     if !is_mine {
         return Ok(None);
     }
-    end_stalled(&mut tx).await?;
-    let ended = ended(&mut tx, MAX_SETTLING.saturating_sub(beside.settling.len())).await?;
+    let stalled = batches::end_stalled_sessions(&mut tx).await?;
+    if stalled > 0 {
+        tracing::warn!(sessions = stalled, "ended sessions of lanes that stalled");
+    }
+    let ended = batches::settleable(&mut tx, MAX_SETTLING.saturating_sub(beside.settling.len())).await?;
     let mut unserved = Vec::new();
     if beside.ringing.is_empty() {
         let config = &context.config;
         for (queue, lanes) in [(Lane::Express, config.express_lanes), (Lane::Bulk, config.lanes)] {
-            let ids = self::unserved(&mut tx, queue, config.lanes_per_import, lanes).await?;
+            // A wake is only a bell, so there are no more of them than a process has lanes; the others have their turn in the next looks.
+            let ids = batches::unserved(&mut tx, queue == Lane::Express, config.lanes_per_import, RING_EVERY, lanes).await?;
             unserved.extend(ids.into_iter().map(|id| (id, queue)));
         }
     }
     tx.commit().await?;
     Ok(Some(Found { ended, unserved }))
-}
-
-/// A claim that is expired, whose row is locked and whose session waits for its client: it does not move on. A statement that takes
-/// long does, and is bounded by its own time-out. Neither a time-out nor a cancellation ends a session that waits for its client in the
-/// middle of COPY; this does.
-async fn end_stalled(conn: &mut PgConnection) -> Result<(), StageError> {
-    let ended = sqlx::query_scalar!(
-        r#"WITH expired AS (
-                SELECT import_no, stage, number, token FROM muster.import_batches
-                 WHERE state = 'claimed' AND expires_at < clock_timestamp()),
-           free AS (
-                SELECT import_no, stage, number FROM muster.import_batches
-                 WHERE (import_no, stage, number) IN (SELECT import_no, stage, number FROM expired)
-                   FOR UPDATE SKIP LOCKED)
-           SELECT pg_terminate_backend(a.pid) AS "ended!"
-             FROM expired e
-             JOIN pg_stat_activity a ON a.application_name = 'muster ' || e.token AND a.datname = current_database()
-            WHERE NOT EXISTS (SELECT FROM free f WHERE (f.import_no, f.stage, f.number) = (e.import_no, e.stage, e.number))
-              AND (a.state <> 'active' OR a.wait_event_type = 'Client') AND a.state_change < clock_timestamp() - interval '1 s'"#
-    )
-    .fetch_all(conn)
-    .await?;
-    if !ended.is_empty() {
-        tracing::warn!(sessions = ended.len(), "ended sessions of lanes that stalled");
-    }
-    Ok(())
-}
-
-/// Imports that nobody holds a batch of and nobody can claim one of: those that were asked to stop come first. One whose row is
-/// locked is being looked after, and one whose batch was put off has something to wait for.
-async fn ended(conn: &mut PgConnection, most: usize) -> Result<Vec<ImportId>, StageError> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM muster.imports
-          WHERE id = ANY (ARRAY (
-                SELECT w.id FROM muster.imports_at_work w
-                 WHERE w.claimed = 0 AND NOT w.has_batch
-                   AND (w.status IN ('pausing', 'cancelling') OR NOT EXISTS (
-                        SELECT FROM muster.import_batches b
-                         WHERE b.import_no = w.no AND b.state = 'waiting' AND b.not_before > clock_timestamp()))))
-          ORDER BY status IN ('pausing', 'cancelling') DESC, no
-          LIMIT $1
-            FOR NO KEY UPDATE SKIP LOCKED",
-        most as i64,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(ImportId).collect())
-}
-
-/// Imports of a queue with a batch to claim, and room for another lane. A wake is only a bell, so there are no more of them than a
-/// process has lanes; the others have their turn in the next looks. Remembers that they are rung for.
-async fn unserved(conn: &mut PgConnection, queue: Lane, lanes_per_import: i64, lanes: usize) -> Result<Vec<ImportId>, StageError> {
-    let ids = sqlx::query_scalar!(
-        "WITH due AS (
-            SELECT id FROM muster.imports
-             WHERE id = ANY (ARRAY (
-                   SELECT id FROM muster.imports_at_work
-                    WHERE is_small = $1 AND has_batch AND claimed < $2
-                      AND greatest(stage_started_at + interval '1 s', rung_at + make_interval(secs => $3)) <= now()))
-             ORDER BY rung_at NULLS FIRST, no
-             LIMIT $4
-               FOR NO KEY UPDATE SKIP LOCKED)
-         UPDATE muster.imports SET rung_at = now() WHERE id IN (SELECT id FROM due) RETURNING id",
-        queue == Lane::Express,
-        lanes_per_import,
-        RING_EVERY,
-        lanes as i64,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(ImportId).collect())
 }

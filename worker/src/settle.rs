@@ -2,17 +2,11 @@
 //!
 //! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would commit after it.
 
-use crate::{
-    batches::{self, LAST},
-    context::Context,
-    crash,
-    error::StageError,
-    statistics,
-};
+use crate::{context::Context, crash, error::StageError, statistics};
 use muster_shared::{
     model::{ids::ImportId, stage::Stage, status::Status},
     store::{
-        batches::{BATCH_LINES, make_preview},
+        batches::{self, make_apply, make_preview},
         imports::{self, Import},
     },
 };
@@ -20,15 +14,6 @@ use sqlx::PgConnection;
 
 /// Issue groups that are kept, the largest of each severity first; the others are counted without their values.
 const MAX_GROUPS: i64 = 10_000;
-
-/// The open batches of one stage.
-struct Open {
-    running: i64,
-    waiting: i64,
-    stuck: i64,
-    /// What waits may not be claimed, since what comes before it is stuck.
-    is_blocked: bool,
-}
 
 /// Moves an import on if nothing runs any more, in a transaction of its own. Returns its new status if it moved.
 pub(crate) async fn settle(context: &Context, id: ImportId) -> Result<Option<Status>, StageError> {
@@ -55,19 +40,19 @@ pub(crate) async fn settle(context: &Context, id: ImportId) -> Result<Option<Sta
 /// Where the import goes now; `None`: it stays.
 async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>, StageError> {
     let Some(stage) = stage_at_work(import) else { return Ok(None) };
-    let open = open(conn, import, stage).await?;
-    if open.running > 0 {
+    let open = batches::open(conn, import.no, stage).await?;
+    if open.claimed > 0 {
         return Ok(None);
     }
-    let is_through = open.waiting == 0 && open.stuck == 0;
+    let is_through = open.step.is_none();
     Ok(match import.status {
-        // What is stuck shows again when somebody resumes.
+        // What failed shows again when somebody resumes.
         Status::Pausing if is_through => Some(Status::Applied),
         Status::Pausing => Some(Status::Paused),
         Status::Cancelling if stage == Stage::Apply && is_through => Some(Status::Applied),
         Status::Cancelling => Some(Status::Cancelled),
-        _ if open.waiting > 0 && !open.is_blocked => None,
-        _ if open.stuck > 0 => Some(Status::Failed),
+        _ if open.waiting_in_turn > 0 => None,
+        _ if open.failed > 0 => Some(Status::Failed),
         Status::Validating if import.rejected.is_some() => Some(Status::Rejected),
         Status::Validating => Some(Status::Previewing),
         Status::Previewing => Some(Status::Ready),
@@ -87,31 +72,13 @@ fn stage_at_work(import: &Import) -> Option<Stage> {
     }
 }
 
-async fn open(conn: &mut PgConnection, import: &Import, stage: Stage) -> Result<Open, StageError> {
-    Ok(sqlx::query_as!(
-        Open,
-        r#"SELECT count(*) FILTER (WHERE state = 'claimed') AS "running!",
-                  count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
-                  count(*) FILTER (WHERE state = 'stuck') AS "stuck!",
-                  count(*) FILTER (WHERE state = 'stuck' AND number = 0) > 0
-                  OR count(*) FILTER (WHERE state = 'stuck') > 0 AND count(*) FILTER (WHERE state = 'waiting' AND number < $3) = 0
-                  AS "is_blocked!"
-             FROM muster.import_batches WHERE import_no = $1 AND stage = $2 AND state <> 'done'"#,
-        import.no.0,
-        stage.name(),
-        LAST,
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
 /// Writes the new status, and makes what it needs in the same transaction.
 async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<bool, StageError> {
     match to {
         Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes).await?,
         Status::Ready => {
             group_issues(conn, import).await?;
-            cut_apply(conn, import).await?;
+            make_apply(conn, import.no).await?;
             statistics::of_plans(conn, import.no, import.lines.unwrap_or(0).into()).await?;
         }
         _ => {}
@@ -121,6 +88,7 @@ async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<b
 
 /// Counts the issues of all lines and of the file by code, column and value, errors first, then by count.
 async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), StageError> {
+    let (headings, counts): (Vec<_>, Vec<_>) = batches::ignored_by_details(conn, import.no).await?.into_iter().unzip();
     sqlx::query!(
         "WITH by_value AS (
             SELECT code, severity, column_name, value, count(*) AS count, min(line) AS first_line,
@@ -139,10 +107,9 @@ async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), St
                    f ->> 'message', f ->> 'suggestion'
               FROM muster.imports i CROSS JOIN jsonb_array_elements(i.file_issues) f WHERE i.no = $1
              UNION ALL
-            SELECT 'ignored-by-details', 'w', c.key, NULL, sum(c.value::bigint), NULL,
+            SELECT 'ignored-by-details', 'w', c.heading, NULL, c.count, NULL,
                    'Details of people who exist are kept: what these cells say is passed over.', NULL
-              FROM muster.import_batches b CROSS JOIN jsonb_each_text(b.tally -> 'ignored_by_details') c
-             WHERE b.import_no = $1 AND b.stage = 'preview' GROUP BY c.key)
+              FROM unnest($3::text[], $4::bigint[]) AS c (heading, count))
          INSERT INTO muster.import_issue_groups
                 (import_no, number, code, severity, column_name, value, count, first_line, message, suggestion)
          SELECT $1, row_number() OVER (ORDER BY strpos('ewi', severity::text), count DESC, first_line, code, column_name, value),
@@ -150,27 +117,8 @@ async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), St
            FROM kept",
         import.no.0,
         MAX_GROUPS,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Cuts the plans into the batches of apply, at the borders between blocks of subjects. Batch 0 comes first where things are to be made, the
-/// last one where things are to be taken away.
-async fn cut_apply(conn: &mut PgConnection, import: &Import) -> Result<(), StageError> {
-    sqlx::query!(
-        "WITH cut AS (
-            SELECT subject_block, lines, floor((sum(lines) OVER (ORDER BY subject_block) - 1) / $2::bigint)::integer AS number
-              FROM muster.blocks_of($1))
-         INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, 'apply', row_number() OVER (ORDER BY number), min(subject_block) << 10, (max(subject_block) + 1) << 10, sum(lines)
-           FROM cut GROUP BY number
-          UNION ALL
-         SELECT $1, 'apply', CASE WHEN removes THEN $3 ELSE 0 END, 0, 0, 0 FROM muster.import_makes WHERE import_no = $1 GROUP BY removes",
-        import.no.0,
-        BATCH_LINES,
-        LAST,
+        &headings,
+        &counts,
     )
     .execute(conn)
     .await?;

@@ -98,7 +98,7 @@ pub(crate) async fn ask(app: &App, target: Target, request: Request, if_match: &
 /// Lets the batches that gave up begin anew; the status in which they do.
 async fn again(conn: &mut PgConnection, import: &Import) -> Result<Status, Problem> {
     let stage = import.stage_failed.ok_or_else(|| Problem::Internal("an import failed in no stage".to_owned()))?;
-    batches::unstick(conn, import.no, stage).await?;
+    batches::reset_failed(conn, import.no, stage).await?;
     Ok(Status::working_on(stage))
 }
 

@@ -14,7 +14,10 @@ use muster_shared::{
         recipe::Recipe,
         status::{Request, Status},
     },
-    store::imports::{self, Import},
+    store::{
+        batches,
+        imports::{self, Import},
+    },
 };
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -40,7 +43,7 @@ pub(crate) async fn undo(
     }
     let id = ImportId::fresh();
     let no = insert(&mut tx, &import, id, target.by.id, expires_at).await?;
-    make_preview(&mut tx, no, import.no).await?;
+    batches::make_preview_of_undo(&mut tx, no, import.no).await?;
     remember_makes(&mut tx, no, import.no).await?;
     tx.commit().await?;
     tracing::info!(undo.id = %id, "an import was asked to be undone");
@@ -91,14 +94,14 @@ async fn insert(
     by: AccountId,
     expires_at: DateTime<Utc>,
 ) -> Result<ImportNo, Problem> {
+    let applied = batches::sums(conn, undone.no).await?.applied;
     let no = sqlx::query_scalar!(
         "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_bytes,
                                      file_expanded_bytes, file_sha256, file_compression, file_reading, file_columns, file_sample,
                                      lines, created_by, created_at, stage_started_at, expires_at, undoes_no, lines_of)
          SELECT $2, site_id, $3, kind, settings, mapping, fields, $4, is_small, file_name, file_bytes,
                 file_expanded_bytes, file_sha256, file_compression, file_reading, file_columns, file_sample,
-                (SELECT coalesce(sum(b.lines), 0) FROM muster.import_batches b WHERE b.import_no = no AND b.stage = 'apply' AND b.state = 'done'),
-                $5, now(), now(), $6, no, $7
+                $8, $5, now(), now(), $6, no, $7
            FROM muster.imports WHERE no = $1
          RETURNING no",
         undone.no.0,
@@ -108,6 +111,7 @@ async fn insert(
         by.0,
         expires_at,
         undone.lines_of.0,
+        applied.0 as i32,
     )
     .fetch_one(&mut *conn)
     .await?;
@@ -120,21 +124,6 @@ async fn insert(
     .execute(conn)
     .await?;
     Ok(ImportNo(no))
-}
-
-/// The preview goes over the batches that were really applied: a cancelled import may have some.
-async fn make_preview(conn: &mut PgConnection, undo: ImportNo, undone: ImportNo) -> Result<(), Problem> {
-    sqlx::query!(
-        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, 'preview', number, low, high, lines
-           FROM muster.import_batches
-          WHERE import_no = $2 AND stage = 'apply' AND state = 'done' AND low < high",
-        undo.0,
-        undone.0,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// What the undone import made and others may use too, such as categories, goes last; what an undone undo took away comes back first.

@@ -11,9 +11,9 @@ use muster_shared::{
     },
     store::{
         StoreError,
-        batches::{self, BATCH_LINES},
+        batches::{self, BATCH_LINES, never_tried},
         imports::{self, File, Import, NewImport},
-        lines::{never_tried, that_became},
+        lines::that_became,
     },
 };
 use sqlx::PgConnection;

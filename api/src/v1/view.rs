@@ -104,8 +104,8 @@ pub(crate) struct Surroundings {
     pub(crate) undoes: Option<ImportId>,
     /// The one that took back what it did, or is about to.
     pub(crate) undone_by: Option<ImportId>,
-    /// Since when a batch waits and no lane holds any.
-    pub(crate) waiting_since: Option<DateTime<Utc>>,
+    /// When a lane last took a batch or gave one back, or its stage began, if it is one that lanes work on.
+    pub(crate) served_at: Option<DateTime<Utc>>,
 }
 
 impl ImportView {
@@ -122,7 +122,7 @@ impl ImportView {
             at_rest: import.status.is_at_rest(),
             can: import.can(),
             progress: Some(progress(&import, sums, now)),
-            waiting_since: around.waiting_since,
+            waiting_since: around.served_at.filter(|_| sums.are_waiting()),
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
             effects: effects(if is_applied { &sums.effects } else { &sums.planned_effects }),

@@ -1,4 +1,4 @@
-//! The three stages of an import, and the states of a batch of one.
+//! The three stages of an import.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr};

@@ -1,7 +1,7 @@
 //! Letting go of an import: who else needs its lines and plans, and the moment from which on they are not shown any more. The worker's
 //! pruner sweeps them away afterwards.
 
-use super::StoreError;
+use super::{StoreError, batches};
 use crate::model::ids::{ImportId, ImportNo};
 use sqlx::PgConnection;
 
@@ -48,13 +48,7 @@ pub async fn prune(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<(), 
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!(
-        "UPDATE muster.import_batches SET tally = tally - 'ignored_by_details' WHERE import_no = ANY ($1) AND tally ? 'ignored_by_details'",
-        &numbers(imports),
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    batches::forget_headings(conn, imports).await
 }
 
 fn numbers(imports: &[ImportNo]) -> Vec<i64> {

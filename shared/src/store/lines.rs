@@ -57,18 +57,6 @@ pub fn which(actions: Option<&[Action]>, outcomes: Option<&[Became]>, is_applied
     })
 }
 
-/// How many lines apply has not come to, in an import for which it was asked.
-pub async fn never_tried(conn: &mut PgConnection, import: ImportNo) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(lines), 0) AS "lines!"
-             FROM muster.import_batches
-            WHERE import_no = $1 AND stage = 'apply' AND number > 0 AND state <> 'done'"#,
-        import.0,
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
 /// The lines in `after < line <= up_to` of which that became, in an import for which apply was asked; at most `limit`, in order.
 pub async fn that_became(
     conn: &mut PgConnection,

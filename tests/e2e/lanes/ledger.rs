@@ -1,13 +1,14 @@
 //! A ledger of all that happened to batches, kept by a trigger in the test's own database: what is committed is in it, exactly once.
 
+use muster_shared::model::batch::{BatchState, may_become};
 use muster_tests::harness::Muster;
 
 const LEDGER: &str = "
-CREATE TABLE public.ledger (import_no bigint, stage text, number integer, became text, claimed bigint);
+CREATE TABLE public.ledger (import_no bigint, stage text, number integer, was text, became text, claimed bigint);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO public.ledger
-  SELECT NEW.import_no, NEW.stage, NEW.number, NEW.state, count(*) FROM muster.import_batches b
+  SELECT NEW.import_no, NEW.stage, NEW.number, OLD.state, NEW.state, count(*) FROM muster.import_batches b
    WHERE b.import_no = NEW.import_no AND b.stage = NEW.stage AND b.state = 'claimed';
   RETURN NULL;
 END $$;
@@ -35,6 +36,7 @@ impl<'a> Ledger<'a> {
                           GROUP BY b.import_no, b.stage, b.number HAVING count(l.number) <> 1 OR b.state <> 'done'";
         let wrong: Vec<String> = sqlx::query_scalar(statement).bind(id).fetch_all(self.muster.sql()).await.expect("the ledger");
         assert_eq!(wrong, Vec::<String>::new());
+        self.assert_only_arrows().await;
     }
 
     /// No batch of the import was done twice, whether or not all are done.
@@ -44,6 +46,15 @@ impl<'a> Ledger<'a> {
                           GROUP BY stage, number HAVING count(*) > 1";
         let twice: Vec<String> = sqlx::query_scalar(statement).bind(id).fetch_all(self.muster.sql()).await.expect("the ledger");
         assert_eq!(twice, Vec::<String>::new());
+        self.assert_only_arrows().await;
+    }
+
+    /// Batches moved only as the table of their states says.
+    async fn assert_only_arrows(&self) {
+        let moves: Vec<(String, String)> =
+            sqlx::query_as("SELECT DISTINCT was, became FROM public.ledger").fetch_all(self.muster.sql()).await.expect("the ledger");
+        let state = |word: &str| word.parse::<BatchState>().expect("a state");
+        assert!(moves.iter().all(|(was, became)| may_become(state(was), state(became))), "{moves:?}");
     }
 
     /// The most batches of a stage that were ever claimed at once.

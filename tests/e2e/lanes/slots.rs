@@ -10,7 +10,7 @@ use serde_json::json;
 const BATCHES: &str = "SELECT b.lines, min(r.key), max(r.key), count(*)
       FROM muster.import_batches b
       JOIN muster.import_rows r ON r.import_no = b.import_no AND r.slot >= b.low AND r.slot < b.high
-     WHERE b.stage = 'preview' AND b.number > 0
+     WHERE b.stage = 'preview' AND b.step = 'main'
      GROUP BY b.number, b.lines ORDER BY b.number";
 
 /// Segments in the order of their names, most of which begin alike, with one that has many lines.

@@ -13,7 +13,7 @@ const FREE: usize = 5;
 /// How many batches of people apply has of an import.
 async fn batches(muster: &Muster, import: &str) -> i64 {
     let statement = "SELECT count(*) FROM muster.import_batches
-                      WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid) AND stage = 'apply' AND number > 0";
+                      WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid) AND stage = 'apply' AND step = 'main'";
     sqlx::query_scalar(statement).bind(import).fetch_one(muster.sql()).await.expect("a count")
 }
 

@@ -19,7 +19,7 @@ async fn applied_after_undo(muster: &Muster, ready: &Value, undone: &Value) -> V
 async fn batches(muster: &Muster, import: &Value) -> i64 {
     let id: uuid::Uuid = id(import).parse().expect("an id");
     let statement = "SELECT count(*) FROM muster.import_batches b JOIN muster.imports i ON i.no = b.import_no
-                      WHERE i.id = $1 AND b.stage = 'apply' AND b.number > 0";
+                      WHERE i.id = $1 AND b.stage = 'apply' AND b.step = 'main'";
     sqlx::query_scalar(statement).bind(id).fetch_one(muster.sql()).await.expect("a count")
 }
 

@@ -5,8 +5,7 @@ mod guard;
 mod outcomes;
 
 use crate::{
-    batches::{Batch, LAST, confirm, finish},
-    context::Context,
+    claim::Claim,
     crash,
     error::StageError,
     kinds::importer::{Importer, Piece, Turn},
@@ -14,17 +13,19 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         budget::{Budget, Load},
         tally::{Effects, Tally},
     },
     plan::{Deed, PlanSummary},
     store::{
+        batches::Batch,
         imports::{self, Import},
         plans,
     },
 };
 use outcomes::Differing;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// A batch of a single subject that the database refuses.
@@ -61,34 +62,33 @@ impl From<StageError> for Stopped {
 
 /// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those after it as held.
 pub(crate) async fn run(
-    context: &Context,
     import: &Import,
-    batch: &Batch,
+    claim: &Claim,
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
 ) -> Result<Ended, StageError> {
-    let mut conn = context.lanes.acquire().await?;
-    let mut tx = conn.begin().await?;
-    confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let (tally, effects) = if batch.is_shared() {
-        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-        let effects = match batch.number {
-            LAST => importer.remove_groundwork(&mut tx, import.no).await?,
-            _ => importer.make_groundwork(&mut tx, import.no).await?,
-        };
-        (Tally::default(), effects)
-    } else {
-        match execute(&mut tx, import, batch, importer, failing).await {
+    let mut work = claim.begin().await?;
+    let batch = claim.batch();
+    let (tally, effects) = match batch.step {
+        Step::Before => {
+            allow_long_statements(&mut work).await?;
+            (Tally::default(), importer.make_groundwork(&mut work, import.no).await?)
+        }
+        Step::Main => match execute(&mut work, import, batch, importer, failing).await {
             Ok(done) => done,
             Err(Stopped::TooMuch(parts)) => return Ok(Ended::TooMuch(parts)),
             Err(Stopped::Error(turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
             Err(Stopped::Error(_, other)) => return Err(other),
+        },
+        Step::After => {
+            allow_long_statements(&mut work).await?;
+            (Tally::default(), importer.remove_groundwork(&mut work, import.no).await?)
         }
     };
     crash::point(batch.stage, "executed");
-    finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    work.finish(&tally, &effects).await?;
     crash::point(batch.stage, "finished");
-    match tx.commit().await.map_err(StageError::from) {
+    match work.commit().await {
         Err(StageError::Data(error)) => Ok(Ended::Refused { turn: 1, error }),
         Err(other) => Err(other),
         Ok(()) => {
@@ -151,6 +151,12 @@ fn parts(plans: &[PlanSummary], batch: &Batch) -> Vec<Part> {
     };
     let subjects: Vec<_> = plans.chunk_by(|one, next| one.subject == next.subject).map(of_subject).collect();
     cut(&subjects, batch.low, batch.high, Budget::TRANSACTION)
+}
+
+/// What many subjects share is made, or taken away, while nothing else of the import is done.
+async fn allow_long_statements(conn: &mut PgConnection) -> Result<(), StageError> {
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
+    Ok(())
 }
 
 /// Statements that write keep their plans: those that check foreign keys are planned like all others, and planning one takes four times

@@ -5,8 +5,7 @@ mod record;
 mod subject;
 
 use crate::{
-    batches::{Batch, confirm, finish},
-    context::Context,
+    claim::Claim,
     crash,
     error::StageError,
     kinds::importer::{Importer, Planned},
@@ -15,33 +14,35 @@ use crate::{
 };
 use muster_shared::{
     model::{
+        batch::Step,
         budget::Budget,
         ids::ImportNo,
         issue::{Issue, Severity},
         tally::{Actions, Effects, IssueCounts, Tally},
     },
     plan::effects_of,
-    store::{imports::Import, plans},
+    store::{batches::Batch, imports::Import, plans},
 };
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::{collections::BTreeMap, mem::take};
 use subject::Watch;
 
 /// Plans one batch.
-pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch, importer: &mut dyn Importer) -> Result<(), StageError> {
-    let mut conn = context.lanes.acquire().await?;
-    let mut tx = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    let (tally, effects) = if batch.number == 0 {
-        sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-        clear(&mut tx, import.no).await?;
-        (Tally::default(), Effects::default())
-    } else {
-        plan(&mut tx, import, batch, importer).await?
+pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Importer) -> Result<(), StageError> {
+    let mut work = claim.begin_as_of_now().await?;
+    let batch = claim.batch();
+    let (tally, effects) = match batch.step {
+        Step::Before => {
+            sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+            clear(&mut work, import.no).await?;
+            (Tally::default(), Effects::default())
+        }
+        Step::Main => plan(&mut work, import, batch, importer).await?,
+        Step::After => (Tally::default(), Effects::default()),
     };
-    finish(&mut tx, batch, &tally, &effects, &context.config.name).await?;
+    work.finish(&tally, &effects).await?;
     crash::point(batch.stage, "finished");
-    tx.commit().await?;
+    work.commit().await?;
     crash::point(batch.stage, "committed");
     Ok(())
 }

@@ -2,11 +2,7 @@
 //! those of the admin's file.
 
 use super::{Ended, Found, must_leave};
-use crate::{
-    batches::{Batch, confirm, record_progress},
-    context::Context,
-    error::StageError,
-};
+use crate::{claim::Claim, context::Context, error::StageError};
 use muster_shared::{
     model::{action::Became, ids::ImportNo, issue::Code},
     store::{
@@ -15,7 +11,7 @@ use muster_shared::{
         plans,
     },
 };
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::time::Instant;
 
 /// Lines of the parent that are gone through in one chunk, few of which may go on.
@@ -24,22 +20,18 @@ const CHUNK_LINES: i32 = 50_000;
 /// Stages the lines of the parent of which that became, those after `resume_after`.
 pub(super) async fn carry(
     context: &Context,
-    conn: &mut PgConnection,
     import: &Import,
-    batch: &Batch,
+    claim: &Claim,
     became: &[Became],
     resume_after: i32,
 ) -> Result<Ended, StageError> {
-    let parent = parent(conn, import).await?;
-    let end = plans::last_line(&mut *conn, parent.no).await?;
-    let mut staged = Staged { last: resume_after, end, lines: count(conn, import.no, resume_after).await? };
+    let (parent, mut staged) = begin(context, import, resume_after).await?;
     let since = Instant::now();
     loop {
-        let mut tx = conn.begin().await?;
-        confirm(&mut tx, batch, context.config.lease_seconds).await?;
-        staged.next(&mut tx, import, &parent, became).await?;
-        record_progress(&mut tx, batch, staged.bytes(&parent), staged.lines).await?;
-        tx.commit().await?;
+        let mut work = claim.begin().await?;
+        staged.next(&mut work, import, &parent, became).await?;
+        work.record_progress(staged.bytes(&parent), staged.lines).await?;
+        work.commit().await?;
         if staged.last >= staged.end {
             let mut of_parent = parent.file;
             of_parent.issues.retain(|issue| issue.issue.code != Code::SameFile);
@@ -47,10 +39,19 @@ pub(super) async fn carry(
             return Ok(Ended::Whole(found));
         }
         context.tell(import.id);
-        if must_leave(context, conn, import, Some(since)).await? {
+        if must_leave(context, import, Some(since)).await? {
             return Ok(Ended::Stopped);
         }
     }
+}
+
+/// The import whose lines go on, and how far that is.
+async fn begin(context: &Context, import: &Import, resume_after: i32) -> Result<(Import, Staged), StageError> {
+    let mut conn = context.control.acquire().await?;
+    let parent = parent(&mut conn, import).await?;
+    let end = plans::last_line(&mut conn, parent.no).await?;
+    let lines = count(&mut conn, import.no, resume_after).await?;
+    Ok((parent, Staged { last: resume_after, end, lines }))
 }
 
 /// The import whose lines go on.

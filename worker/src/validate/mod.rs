@@ -1,5 +1,5 @@
 //! Validate: the file, or what another import left, becomes rows, in one streaming pass by one lane. Every chunk is a transaction of
-//! its own that begins by confirming the claim; a lane that takes over goes on after the last staged line.
+//! its own; a lane that takes over goes on after the last staged line.
 
 mod carry;
 pub(crate) mod decode;
@@ -12,14 +12,7 @@ mod sample;
 mod source;
 mod stage;
 
-use crate::{
-    batches::{self, Batch},
-    choice,
-    context::Context,
-    crash,
-    error::StageError,
-    kinds, statistics,
-};
+use crate::{choice, claim::Claim, context::Context, crash, error::StageError, kinds, statistics};
 use carry::carry;
 use muster_shared::{
     model::{
@@ -30,10 +23,12 @@ use muster_shared::{
         status::Status,
         tally::{Effects, Tally},
     },
-    store::{imports::Import, imports::to_json, sites},
+    store::{
+        imports::{Import, to_json},
+        sites,
+    },
 };
 use pass::Pass;
-use sqlx::Connection;
 use stage::Division;
 use std::time::{Duration, Instant};
 
@@ -59,41 +54,46 @@ struct Found {
 }
 
 /// Reads what there is and stages it. `false`: it was stopped between two chunks.
-pub(crate) async fn run(context: &Context, import: &Import, batch: &Batch) -> Result<bool, StageError> {
-    let mut conn = context.lanes.acquire().await?;
-    let site = sites::of_id(&mut conn, import.site_id).await?;
-    let limits = &site.settings.limits;
-    let resume_after = if batch.progress > 0 {
-        stage::last_line(&mut conn, import.no).await?
+pub(crate) async fn run(context: &Context, import: &Import, claim: &Claim) -> Result<bool, StageError> {
+    let limits = limits(context, import).await?;
+    let resume_after = if claim.batch().progress > 0 {
+        last_line(context, import).await?
     } else {
-        let Some(division) = divide(context, &mut conn, import, batch, limits).await? else { return Ok(false) };
-        stage::begin(&mut conn, batch, context.config.lease_seconds, &division).await?;
+        let Some(division) = divide(context, import, claim, &limits).await? else { return Ok(false) };
+        stage::begin(claim, &division).await?;
         0
     };
     let ended = match &import.carries {
-        Some(became) => carry(context, &mut conn, import, batch, became, resume_after).await?,
-        None => Pass::open(context, &mut conn, import, limits, resume_after).await?.read(context, &mut conn, batch).await?,
+        Some(became) => carry(context, import, claim, became, resume_after).await?,
+        None => Pass::open(context, import, &limits, resume_after).await?.read(context, claim).await?,
     };
     match ended {
         Ended::Stopped => return Ok(false),
-        Ended::Rejected(issues) => reject(context, &mut conn, import, batch, &issues).await?,
-        Ended::Whole(found) => complete(context, &mut conn, import, batch, &found, limits.lines_of_one_subject).await?,
+        Ended::Rejected(issues) => reject(import, claim, &issues).await?,
+        Ended::Whole(found) => complete(context, import, claim, &found, limits.lines_of_one_subject).await?,
     }
     Ok(true)
 }
 
+/// What a file of this site may be like.
+async fn limits(context: &Context, import: &Import) -> Result<Limits, StageError> {
+    let mut conn = context.control.acquire().await?;
+    Ok(sites::of_id(&mut conn, import.site_id).await?.settings.limits)
+}
+
+/// Up to where an earlier lane has staged it.
+async fn last_line(context: &Context, import: &Import) -> Result<i32, StageError> {
+    let mut conn = context.control.acquire().await?;
+    stage::last_line(&mut conn, import.no).await
+}
+
 /// How the lines are to be divided into slots. `None`: it was stopped.
-async fn divide(
-    context: &Context,
-    conn: &mut sqlx::PgConnection,
-    import: &Import,
-    batch: &Batch,
-    limits: &Limits,
-) -> Result<Option<Division>, StageError> {
+async fn divide(context: &Context, import: &Import, claim: &Claim, limits: &Limits) -> Result<Option<Division>, StageError> {
     if import.carries.is_some() {
-        return Ok(Some(Division::As(carry::parent(conn, import).await?.no)));
+        let mut conn = context.control.acquire().await?;
+        return Ok(Some(Division::As(carry::parent(&mut conn, import).await?.no)));
     }
-    Ok(sample::bounds(context, conn, import, batch, limits).await?.map(Division::Sampled))
+    Ok(sample::bounds(context, import, claim, limits).await?.map(Division::Sampled))
 }
 
 /// What intake found of the file stays; what an earlier reading of its header gave rise to does not.
@@ -103,33 +103,25 @@ fn file_issues<'a>(import: &'a Import, warnings: &'a [FileIssue]) -> Vec<&'a Fil
 }
 
 /// Nothing stays staged of a file that cannot be taken.
-async fn reject(
-    context: &Context,
-    conn: &mut sqlx::PgConnection,
-    import: &Import,
-    batch: &Batch,
-    issues: &[FileIssue],
-) -> Result<(), StageError> {
-    let mut tx = conn.begin().await?;
-    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-    stage::clear(&mut tx, batch.import_no).await?;
+async fn reject(import: &Import, claim: &Claim, issues: &[FileIssue]) -> Result<(), StageError> {
+    let mut work = claim.begin().await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+    stage::clear(&mut work, import.no).await?;
     sqlx::query!(
         "UPDATE muster.imports SET rejected = $2, lines = NULL, file_issues = $3 WHERE no = $1",
-        batch.import_no.0,
+        import.no.0,
         to_json(&issues),
         to_json(&file_issues(import, &[])),
     )
-    .execute(&mut *tx)
+    .execute(&mut *work)
     .await?;
-    batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
-    tx.commit().await?;
-    Ok(())
+    work.finish(&Tally::default(), &Effects::default()).await?;
+    work.commit().await
 }
 
 /// Must a pass end here, between two chunks? `since`: when it staged its first new line.
-async fn must_leave(context: &Context, conn: &mut sqlx::PgConnection, import: &Import, since: Option<Instant>) -> Result<bool, StageError> {
-    if context.stop.is_cancelled() || !is_wanted(conn, import.no).await? {
+async fn must_leave(context: &Context, import: &Import, since: Option<Instant>) -> Result<bool, StageError> {
+    if context.stop.is_cancelled() || !is_wanted(context, import.no).await? {
         return Ok(true);
     }
     let is_long = since.is_some_and(|since| since.elapsed() >= READS_ON);
@@ -137,44 +129,38 @@ async fn must_leave(context: &Context, conn: &mut sqlx::PgConnection, import: &I
 }
 
 /// Has nobody asked to cancel?
-async fn is_wanted(conn: &mut sqlx::PgConnection, import: ImportNo) -> Result<bool, StageError> {
-    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(conn).await?;
+async fn is_wanted(context: &Context, import: ImportNo) -> Result<bool, StageError> {
+    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(&context.control).await?;
     Ok(status == Status::Validating.name())
 }
 
 /// What only the whole file shows, and the end of the stage.
-async fn complete(
-    context: &Context,
-    conn: &mut sqlx::PgConnection,
-    import: &Import,
-    batch: &Batch,
-    found: &Found,
-    most_lines: u64,
-) -> Result<(), StageError> {
-    statistics::of_rows(conn, batch.import_no, found.lines.into()).await?;
-    let mut tx = conn.begin().await?;
-    batches::confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    stage::look_at_all_lines(&mut tx).await?;
-    if let Some(issue) = stage::too_many_lines(&mut tx, batch.import_no, most_lines).await? {
-        tx.rollback().await?;
-        return reject(context, conn, import, batch, &[issue]).await;
+async fn complete(context: &Context, import: &Import, claim: &Claim, found: &Found, most_lines: u64) -> Result<(), StageError> {
+    let mut conn = context.control.acquire().await?;
+    statistics::of_rows(&mut conn, import.no, found.lines.into()).await?;
+    drop(conn);
+    let mut work = claim.begin().await?;
+    stage::look_at_all_lines(&mut work).await?;
+    if let Some(issue) = stage::too_many_lines(&mut work, import.no, most_lines).await? {
+        work.rollback().await?;
+        return reject(import, claim, &[issue]).await;
     }
-    stage::find_clashes(&mut tx, batch.import_no, kinds::claims(import.kind)).await?;
+    stage::find_clashes(&mut work, import.no, kinds::claims(import.kind)).await?;
     sqlx::query!(
         "UPDATE muster.imports SET lines = $2, file_columns = $3, file_sample = $4, file_issues = $5 WHERE no = $1",
-        batch.import_no.0,
+        import.no.0,
         found.lines,
         &found.headings,
         to_json(&found.sample),
         to_json(&file_issues(import, &found.warnings)),
     )
-    .execute(&mut *tx)
+    .execute(&mut *work)
     .await?;
-    batches::record_progress(&mut tx, batch, import.file.bytes, found.lines).await?;
-    batches::finish(&mut tx, batch, &Tally::default(), &Effects::default(), &context.config.name).await?;
-    crash::point(batch.stage, "finished");
-    tx.commit().await?;
-    crash::point(batch.stage, "committed");
+    work.record_progress(import.file.bytes, found.lines).await?;
+    work.finish(&Tally::default(), &Effects::default()).await?;
+    crash::point(Stage::Validate, "finished");
+    work.commit().await?;
+    crash::point(Stage::Validate, "committed");
     tracing::info!(import.id = %import.id, stage = %Stage::Validate, lines = found.lines, "staged");
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
     stage::Chunk,
 };
 use crate::{
-    batches::Batch,
+    claim::Claim,
     context::Context,
     error::StageError,
     kinds::{self, importer::Importer},
@@ -25,7 +25,7 @@ use muster_shared::{
     },
     store::{imports::Import, slots},
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use std::{mem::take, time::Instant};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -72,15 +72,10 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Opens the file at its beginning. What is on the lines after `resume_after` will be staged.
-    pub(super) async fn open(
-        context: &Context,
-        conn: &mut PgConnection,
-        import: &Import,
-        limits: &Limits,
-        resume_after: i32,
-    ) -> Result<Self, StageError> {
+    pub(super) async fn open(context: &Context, import: &Import, limits: &Limits, resume_after: i32) -> Result<Self, StageError> {
         let source = Source::open(context, import, limits).await?;
-        let slots = slots::of_import(conn, import.no).await?;
+        let mut conn = context.control.acquire().await?;
+        let slots = slots::of_import(&mut conn, import.no).await?;
         Ok(Self::over(source, slots, import, limits, context.control.clone(), resume_after))
     }
 
@@ -103,9 +98,9 @@ impl Pass {
 
     /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one chunk, the next is read: reading takes
     /// half as long.
-    pub(super) async fn read(self, context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<Ended, StageError> {
+    pub(super) async fn read(self, context: &Context, claim: &Claim) -> Result<Ended, StageError> {
         let import = self.import.clone();
-        let before = batch.progress;
+        let before = claim.batch().progress;
         let (sender, mut reads) = mpsc::channel(1);
         let _reader = AbortOnDropHandle::new(tokio::spawn(self.read_ahead(sender)));
         // When it came to what nobody had read: what others read before is read through first, and does not count.
@@ -119,12 +114,12 @@ impl Pass {
                 since.get_or_insert_with(Instant::now);
             }
             // A chunk of nothing but blank lines, or lines that are staged already, renews the claim.
-            chunk.stage(conn, batch, context.config.lease_seconds, bytes, lines).await?;
+            chunk.stage(claim, bytes, lines).await?;
             if let Some(found) = whole {
                 return Ok(Ended::Whole(found));
             }
             context.tell(import.id);
-            if must_leave(context, conn, &import, since).await? {
+            if must_leave(context, &import, since).await? {
                 return Ok(Ended::Stopped);
             }
         }

@@ -8,7 +8,7 @@ use super::{
     source::{Source, is_of_excel},
 };
 use crate::{
-    batches::{Batch, confirm},
+    claim::Claim,
     context::Context,
     error::StageError,
     kinds::{self, cells::Cells, importer::Importer},
@@ -20,7 +20,7 @@ use muster_shared::{
     },
     store::{batches::LINE_WEIGHT, imports::Import},
 };
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -31,13 +31,7 @@ const SAMPLE: usize = 4 * SLOTS;
 const RENEWS: Duration = Duration::from_secs(1);
 
 /// Reads the file through once and finds bounds between slots that weigh about the same. `None`: it must be left.
-pub(super) async fn bounds(
-    context: &Context,
-    conn: &mut PgConnection,
-    import: &Import,
-    batch: &Batch,
-    limits: &Limits,
-) -> Result<Option<Bounds>, StageError> {
+pub(super) async fn bounds(context: &Context, import: &Import, claim: &Claim, limits: &Limits) -> Result<Option<Bounds>, StageError> {
     let mut source = Source::open(context, import, limits).await?;
     let mut drawing = Drawing { control: &context.control, import, limits, reader: None, sample: Sample::new() };
     let mut renewed = Instant::now();
@@ -49,21 +43,14 @@ pub(super) async fn bounds(
             Item::Record { .. } | Item::TooLong { .. } | Item::TooManyLines | Item::End => break,
         }
         if renewed.elapsed() >= RENEWS {
-            renew(context, conn, batch).await?;
-            if must_leave(context, conn, import, None).await? {
+            claim.renew().await?;
+            if must_leave(context, import, None).await? {
                 return Ok(None);
             }
             renewed = Instant::now();
         }
     }
     Ok(Some(drawing.sample.bounds()))
-}
-
-async fn renew(context: &Context, conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
-    let mut tx = conn.begin().await?;
-    confirm(&mut tx, batch, context.config.lease_seconds).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Drawing the sample of one file.

@@ -1,17 +1,13 @@
 //! Staging: what validate asks the database.
 
 use super::sample::Bounds;
-use crate::{
-    batches::{Batch, confirm, record_progress},
-    crash,
-    error::StageError,
-    kinds::importer::Identity,
-};
+use crate::{claim::Claim, crash, error::StageError, kinds::importer::Identity};
 use muster_shared::{
     model::{
         budget::{Budget, Load},
         ids::ImportNo,
         issue::{Code, FileIssue, Issue},
+        stage::Stage,
         text::cut,
     },
     store::{
@@ -19,7 +15,7 @@ use muster_shared::{
         imports::to_json,
     },
 };
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 /// Rows that are staged together.
 pub(super) struct Chunk {
@@ -65,28 +61,20 @@ impl Chunk {
         self.load += Load::of_line(bytes_held, 0);
     }
 
-    /// Stages the rows in a transaction that confirms the claim.
-    pub(super) async fn stage(
-        self,
-        conn: &mut PgConnection,
-        batch: &Batch,
-        lease_seconds: f64,
-        bytes_read: i64,
-        lines: i32,
-    ) -> Result<(), StageError> {
-        let mut tx = conn.begin().await?;
-        confirm(&mut tx, batch, lease_seconds).await?;
+    /// Stages the rows in a transaction of their own.
+    pub(super) async fn stage(self, claim: &Claim, bytes_read: i64, lines: i32) -> Result<(), StageError> {
+        let mut work = claim.begin().await?;
         if self.load.lines > 0 {
-            self.copy(&mut tx, batch).await?;
+            self.copy(&mut work).await?;
         }
-        record_progress(&mut tx, batch, bytes_read, lines).await?;
-        crash::point(batch.stage, "staged");
-        tx.commit().await?;
-        crash::point(batch.stage, "chunk-committed");
+        work.record_progress(bytes_read, lines).await?;
+        crash::point(Stage::Validate, "staged");
+        work.commit().await?;
+        crash::point(Stage::Validate, "chunk-committed");
         Ok(())
     }
 
-    async fn copy(self, conn: &mut PgConnection, batch: &Batch) -> Result<(), StageError> {
+    async fn copy(self, conn: &mut PgConnection) -> Result<(), StageError> {
         let mut copy = conn
             .copy_in_raw(
                 "COPY muster.import_rows (import_no, line, slot, key, claims, cells, issues, parent_line, bytes_held)
@@ -97,7 +85,7 @@ impl Chunk {
         for piece in all.chunks(SEND_BYTES) {
             copy.send(piece).await?;
         }
-        crash::point(batch.stage, "copying");
+        crash::point(Stage::Validate, "copying");
         copy.finish().await?;
         Ok(())
     }
@@ -112,14 +100,13 @@ pub(super) enum Division {
 }
 
 /// Sweeps away everything that an earlier reading left, and stores how the lines will be divided.
-pub(super) async fn begin(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64, division: &Division) -> Result<(), StageError> {
-    let mut tx = conn.begin().await?;
-    confirm(&mut tx, batch, lease_seconds).await?;
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-    clear(&mut tx, batch.import_no).await?;
-    store_slots(&mut tx, batch.import_no, division).await?;
-    tx.commit().await?;
-    Ok(())
+pub(super) async fn begin(claim: &Claim, division: &Division) -> Result<(), StageError> {
+    let import = claim.batch().import_no;
+    let mut work = claim.begin().await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+    clear(&mut work, import).await?;
+    store_slots(&mut work, import, division).await?;
+    work.commit().await
 }
 
 /// The last line that is staged already; 0: none is.

@@ -106,8 +106,7 @@ async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Re
     Ok(imports.into_iter().map(view).collect())
 }
 
-/// The people, other imports and lanes that these have to do with. Since when one waits is asked of the tables: whoever asks
-/// `imports_at_work` has all its columns computed, since it calls a volatile function, and looks are many.
+/// The people, other imports and lanes that these have to do with.
 async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
     let numbers: Vec<_> = imports.iter().map(|import| import.0).collect();
     let found = sqlx::query!(
@@ -119,10 +118,7 @@ async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<H
                     WHERE u.undoes_no = i.no AND u.status <> 'cancelled' ORDER BY u.id DESC LIMIT 1) AS undone_by,
                   ARRAY (SELECT c.id FROM muster.imports c WHERE c.parent_id = i.id ORDER BY c.id) AS "children!",
                   CASE WHEN i.status IN ('validating', 'previewing', 'applying')
-                        AND EXISTS (SELECT FROM muster.import_batches b WHERE b.import_no = i.no AND b.state = 'waiting')
-                        AND NOT EXISTS (SELECT FROM muster.import_batches b
-                                         WHERE b.import_no = i.no AND b.state = 'claimed' AND b.expires_at > clock_timestamp())
-                       THEN greatest(i.served_at, i.stage_started_at) END AS waiting_since
+                       THEN greatest(i.served_at, i.stage_started_at) END AS served_at
              FROM muster.imports i WHERE i.no = ANY ($1)"#,
         &numbers,
     )
@@ -135,7 +131,7 @@ async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<H
             children: row.children.into_iter().map(ImportId).collect(),
             undoes: row.undoes.map(ImportId),
             undone_by: row.undone_by.map(ImportId),
-            waiting_since: row.waiting_since,
+            served_at: row.served_at,
         };
         (ImportNo(row.no), around)
     });

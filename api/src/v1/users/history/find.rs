@@ -85,18 +85,14 @@ impl People {
             r#"SELECT no AS "no!", seq AS "seq!", line AS "line!", user_id AS "user_id!", import, kind, fields, outcome AS "outcome!", at AS "at!",
                       (SELECT a.email FROM muster.accounts a WHERE a.id = found.applied_by) AS by
                  FROM (SELECT i.no, p.seq, p.line, p.target_id AS user_id, i.id AS import, i.kind, i.fields, p.outcome, i.applied_by,
-                              coalesce(b.done_at, i.settled_at, i.applied_at) AS at
+                              coalesce(p.done_at, i.settled_at, i.applied_at) AS at
                          FROM muster.imports i
                         CROSS JOIN LATERAL (
-                           SELECT seq, line, subject, target_id, outcome
+                           SELECT seq, line, target_id, outcome, done_at
                              FROM muster.results_of(i.no)
                             WHERE target_id = ANY ($2) AND action::text IN ('c', 'u', 'd')
                               AND subject_block = ANY (ARRAY (SELECT DISTINCT id >> 10 FROM unnest($2::bigint[]) AS person (id)))
                            OFFSET 0) p
-                        CROSS JOIN LATERAL (
-                           SELECT done_at FROM muster.import_batches
-                            WHERE import_no = i.no AND stage = 'apply' AND number > 0 AND state = 'done' AND p.subject >= low AND p.subject < high
-                            LIMIT 1) b
                         WHERE i.site_id = $1 AND i.kind = ANY ($3) AND i.applied_at IS NOT NULL AND i.pruned_at IS NULL
                           AND p.outcome IN ('created', 'updated', 'deleted')
                         UNION ALL
