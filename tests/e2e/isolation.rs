@@ -42,6 +42,33 @@ async fn a_file_of_one_site_never_touches_another() {
 }
 
 #[tokio::test]
+async fn no_membership_leads_from_one_site_to_another() {
+    let muster = Muster::start().await;
+    let other = muster.site("other").await;
+    for site in [&*muster, &other] {
+        site.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
+        site.applied("create-courses", "shortname,fullname\nc1,Course\n").await;
+        site.applied("create-users", PEOPLE).await;
+    }
+    for (table, columns, objects) in [
+        ("segment_members", "segment_id", "segments"),
+        ("enrolments", "course_id", "courses"),
+        ("role_assignments", "role_id, course_id", "courses"),
+    ] {
+        let object = if columns == "role_id, course_id" { "1, o.id" } else { "o.id" };
+        for site in ["u.site_id", "o.site_id"] {
+            let statement = format!(
+                "INSERT INTO lms.{table} (site_id, user_id, {columns}) SELECT {site}, u.id, {object}
+                   FROM lms.users u JOIN lms.{objects} o ON o.site_id <> u.site_id LIMIT 1"
+            );
+            let refused = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(muster.sql()).await.expect_err("it is refused");
+            let code = refused.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+            assert_eq!(code.as_deref(), Some("23503"), "{table} of {site}: {refused}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn lists_show_ones_own_site_only() {
     let muster = Muster::start().await;
     let other = muster.site("other").await;

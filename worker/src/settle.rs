@@ -75,15 +75,21 @@ fn stage_at_work(import: &Import) -> Option<Stage> {
 /// Writes the new status, and makes what it needs in the same transaction.
 async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<bool, StageError> {
     match to {
-        Status::Previewing => make_preview(conn, import.no, import.lines.unwrap_or(0).into(), import.file.expanded_bytes).await?,
+        Status::Previewing => make_preview(conn, import.no, lines(import)?, import.file.expanded_bytes).await?,
         Status::Ready => {
             group_issues(conn, import).await?;
             make_apply(conn, import.no).await?;
-            statistics::of_plans(conn, import.no, import.lines.unwrap_or(0).into()).await?;
+            statistics::of_plans(conn, import.no, lines(import)?).await?;
         }
         _ => {}
     }
     Ok(imports::move_to(conn, import, to, None).await?)
+}
+
+/// How many lines are staged, of an import whose file is read.
+fn lines(import: &Import) -> Result<i64, StageError> {
+    let lines = import.lines.ok_or_else(|| StageError::defect("a file that is read has no number of lines"))?;
+    Ok(lines.into())
 }
 
 /// Counts the issues of all lines and of the file by code, column and value, errors first, then by count.

@@ -59,14 +59,8 @@ fn read(bytes: &Bytes) -> Result<Map<String, Value>, Problem> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| Problem::from(Fault::new("body", "invalid-json", error.to_string()).at("")))?;
     match value {
-        Value::Object(members) => {
-            let members = Value::Object(members);
-            if has_nul(&members) {
-                return Err(Fault::new("body", "invalid-value", "It holds a NUL character.").at("").into());
-            }
-            let Value::Object(members) = members else { return Ok(Map::new()) };
-            Ok(members)
-        }
+        holding_nul if has_nul(&holding_nul) => Err(Fault::new("body", "invalid-value", "It holds a NUL character.").at("").into()),
+        Value::Object(members) => Ok(members),
         _ => Err(Fault::new("body", "invalid-value", "It is a JSON object.").at("").into()),
     }
 }

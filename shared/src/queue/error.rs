@@ -6,13 +6,13 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// Redis cannot be reached, refuses the URL, or answers with an error.
-    #[error("Redis failed")]
+    #[error("Redis failed: {0}")]
     Redis(#[from] redis::RedisError),
     /// The queue's storage refused a task.
-    #[error("the queue took no wake")]
+    #[error("the queue took no wake: {0}")]
     Push(#[from] apalis_redis::Error),
     /// A payload could not be written as JSON.
-    #[error("a wake could not be written as JSON")]
+    #[error("a wake could not be written as JSON: {0}")]
     Payload(#[from] serde_json::Error),
     /// Redis gave no answer in time; what was asked may still happen.
     #[error("Redis gave no answer within {0:?}")]

@@ -53,6 +53,12 @@ pub(super) enum Read {
     Rejected(Vec<FileIssue>),
 }
 
+/// What lines are read with once the header is understood.
+struct LineReader {
+    header: Header,
+    importer: Box<dyn Importer>,
+}
+
 /// One pass over the file.
 pub(super) struct Pass {
     import: Import,
@@ -60,8 +66,8 @@ pub(super) struct Pass {
     limits: Limits,
     source: Source,
     slots: Slots,
-    header: Option<Header>,
-    importer: Option<Box<dyn Importer>>,
+    /// `None`: the header has not come yet.
+    lines_read_by: Option<LineReader>,
     /// Where the lines of the parent are, of which this file says what they should have been.
     parent_lines: Option<usize>,
     resume_after: i32,
@@ -86,8 +92,7 @@ impl Pass {
             limits: limits.clone(),
             source,
             slots,
-            header: None,
-            importer: None,
+            lines_read_by: None,
             parent_lines: None,
             resume_after,
             warnings: Vec::new(),
@@ -149,7 +154,7 @@ impl Pass {
     }
 
     fn found(&mut self) -> Found {
-        let headings = self.header.take().map(|header| header.headings).unwrap_or_default();
+        let headings = self.lines_read_by.take().map(|by| by.header.headings).unwrap_or_default();
         Found { headings, warnings: take(&mut self.warnings), sample: take(&mut self.sample), lines: self.lines }
     }
 
@@ -179,7 +184,7 @@ impl Pass {
 
     /// Takes a record: the header, if it is the first, or a line of the chunk.
     fn take(&mut self, line: i32, chunk: &mut Chunk, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
-        let Some(header) = &self.header else {
+        let Some(LineReader { header, importer }) = &self.lines_read_by else {
             let cells = self.source.cells(self.limits.columns as usize);
             return self.take_header(line, &cells, shape);
         };
@@ -196,7 +201,6 @@ impl Pass {
             return Ok(());
         }
         let issues = wrong_shape(header, &cells, shape);
-        let Some(importer) = &self.importer else { return Ok(()) };
         let identity = importer.identify(&kinds::cells::Cells::new(header, &cells.texts)).bounded();
         // A record of a wrong shape may have anything in that place.
         let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells.texts[i]));
@@ -214,9 +218,9 @@ impl Pass {
         }
         let import = &self.import;
         let (header, warnings) = understand(&cells.texts, line, Expect::of(import, &self.limits))?;
-        self.importer = Some(kinds::importer(import, header.clone(), &self.control));
         self.parent_lines = import.parent.and_then(|_| header.lines_of_report());
-        self.header = Some(header);
+        let importer = kinds::importer(import, header.clone(), &self.control);
+        self.lines_read_by = Some(LineReader { header, importer });
         self.warnings = warnings;
         Ok(())
     }
@@ -228,7 +232,7 @@ impl Pass {
 
     /// A file that ends without a header, or with nothing behind it, cannot be taken.
     fn check_end(&self) -> Option<Vec<FileIssue>> {
-        let issue = if self.header.is_none() {
+        let issue = if self.lines_read_by.is_none() {
             Issue::error(Code::EmptyFile, "The file is empty.")
         } else if self.lines == 0 {
             Issue::error(Code::HeaderOnly, "The file has a header and no lines.")
