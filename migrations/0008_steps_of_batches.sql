@@ -1,0 +1,3 @@
+-- The steps of batches. Held for those who write it.
+
+SELECT 1;

@@ -1,0 +1,3 @@
+-- Memberships. Held for those who write it.
+
+SELECT 1;
