@@ -8,5 +8,6 @@ pub mod lines;
 pub mod pool;
 pub mod sites;
 pub mod slots;
+pub mod uploads;
 
 pub use error::StoreError;

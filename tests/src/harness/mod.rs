@@ -10,6 +10,7 @@
 mod base;
 mod binaries;
 mod cluster;
+mod copied;
 mod database;
 mod files;
 mod fleet;
@@ -25,6 +26,7 @@ mod site;
 mod story;
 
 pub use cluster::Cluster;
+pub use copied::Copied;
 pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
 pub use fleet::{Crew, Fleet, Member};

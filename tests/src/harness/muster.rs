@@ -37,7 +37,7 @@ pub(super) struct Parts {
     pool: PgPool,
     pub(super) base: Base,
     pub(super) folder: TempDir,
-    settings: Vec<(String, String)>,
+    pub(super) settings: Vec<(String, String)>,
     client: Client,
 }
 
