@@ -37,7 +37,12 @@ enum Command {
     /// Answer requests until told to stop
     Serve,
     /// Bring the database up to this version
-    Migrate,
+    Migrate {
+        /// The number of this Muster among several, 0 to 511: what it makes is numbered from a range of its own. Refused when the
+        /// database has numbers of another; say the same each time. Without it, numbers stay as they are
+        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=commands::cell::LAST))]
+        cell: Option<i64>,
+    },
     /// Make a site
     CreateSite {
         /// In addresses: small letters, digits and hyphens
@@ -71,7 +76,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             config.log();
             server::serve(&config, shutdown::on_signal()?).await
         }
-        Command::Migrate => commands::migrate(&config::database_url(&env)?).await,
+        Command::Migrate { cell } => commands::migrate(&config::database_url(&env)?, cell).await,
         Command::CreateSite { slug, name } => commands::create_site(&config::database_url(&env)?, &slug, &name).await,
         Command::CreateToken(arguments) => commands::create_token(&config::database_url(&env)?, arguments).await,
     }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod cells;
 mod command_line;
 mod counts;
 mod crash;

@@ -4,4 +4,5 @@ mod arrows;
 mod files;
 mod migrations;
 mod settings;
+mod sites;
 mod sources;

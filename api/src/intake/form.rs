@@ -79,7 +79,13 @@ impl Form {
             }
             Self::Parts { form, length, allowance, parent } => {
                 let taken = take_parts(target, *form, length, &allowance, parent.as_deref()).await;
-                if allowance.is_used_up() { Err(too_much_around()) } else { taken }
+                if !allowance.is_used_up() {
+                    return taken;
+                }
+                if taken.is_ok() {
+                    target.discard().await;
+                }
+                Err(too_much_around())
             }
         }
     }
@@ -170,7 +176,13 @@ where
         }
     });
     let limits = &target.site.settings.limits;
-    upload::store(&target.app.files, &target.file_key, Box::pin(patient), declared, limits, &wanted.settings).await.map_err(Problem::from)
+    target.announce().await?;
+    let stored = upload::store(&target.app.files, &target.file_key, Box::pin(patient), declared, limits, &wanted.settings).await;
+    // A store that failed may have the file all the same, now or in a moment: its key stays for a worker's pruner.
+    if stored.as_ref().is_err_and(|error| !matches!(error, UploadError::Files(_))) {
+        target.discard().await;
+    }
+    stored.map_err(Problem::from)
 }
 
 impl From<UploadError> for Problem {

@@ -1,7 +1,7 @@
 //! The one door: takes a file with what is wanted of it, stores it, and makes an import of it.
 //!
 //! What can be refused without the body is refused before it is read. An import is there for good when the 202 is sent; a file that
-//! becomes no import is left nowhere.
+//! becomes no import is left nowhere. No byte may be stored under a key that the database does not know: nobody would ever delete it.
 
 mod carried;
 mod form;
@@ -24,6 +24,7 @@ use muster_shared::{
     store::{
         batches,
         imports::{self, File, Import, NewImport},
+        uploads,
     },
 };
 use sqlx::PgTransaction;
@@ -116,6 +117,8 @@ async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'st
     same::mark(&mut tx, new, target.site.settings.time_zone).await?;
     let no = imports::insert(&mut tx, new).await?;
     batches::make_validate(&mut tx, no).await?;
+    // It is known already, but of an upload that took more than a day a pruner may have forgotten it.
+    uploads::begin(&mut tx, &target.file_key, new.site_id, new.id).await?;
     Ok(tx)
 }
 
@@ -164,10 +167,35 @@ fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -
 }
 
 impl Target {
-    /// Takes a stored file back.
+    /// Makes the database know the key, for good, before anything is stored under it.
+    async fn announce(&self) -> Result<(), Problem> {
+        let writing = async {
+            let mut connection = self.app.connection().await?;
+            Ok(uploads::begin(&mut connection, &self.file_key, self.site.id, self.import).await?)
+        };
+        in_time(writing).await
+    }
+
+    /// Takes back what is stored, then its key. What keeps its key is looked after by a worker's pruner.
     async fn discard(&self) {
-        if let Err(error) = self.app.files.delete(&self.file_key).await {
-            tracing::error!(%error, file.key = self.file_key, "a file that became no import could not be deleted");
+        match self.app.files.delete(&self.file_key).await {
+            Ok(()) => self.forget(),
+            Err(error) => tracing::error!(%error, file.key = self.file_key, "a file that became no import could not be deleted"),
         }
+    }
+
+    /// Takes the key back. The client, who has an error to hear of, does not wait for it.
+    fn forget(&self) {
+        let (app, key) = (self.app.clone(), self.file_key.clone());
+        let forgetting = async move {
+            let mut connection = app.connection().await?;
+            uploads::forget(&mut connection, &key).await
+        };
+        let forgetting = async {
+            if let Err(error) = forgetting.await {
+                tracing::warn!(%error, "the key of a file that became no import could not be taken back; a worker will");
+            }
+        };
+        tokio::spawn(forgetting.in_current_span());
     }
 }

@@ -1,60 +1,73 @@
-//! What an upload leaves in a local folder when its process is killed in the middle: no list shows it, since it is no file yet. A bucket
-//! has a rule of its own for uploads that were never completed.
+//! What is left of an upload whose process was killed: a file, or in a local folder one that is not whole yet, which no list shows. A
+//! bucket has a rule of its own for uploads that were never completed.
 
 use super::{Files, FilesError};
-use std::{
-    fs, io,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use chrono::{DateTime, Utc};
+use object_store::ObjectStoreExt;
+use std::io::ErrorKind;
 
 impl Files {
-    /// Deletes from a folder what uploads that were broken off left there, when nobody has written to it for so long.
-    pub async fn delete_forgotten(&self, folder: &str, age: Duration) -> Result<(), FilesError> {
-        let Some(root) = &self.folder else { return Ok(()) };
-        let folder = root.join(folder);
-        let deleting = tokio::task::spawn_blocking(move || delete_below(&folder, age)).await;
-        deleting.map_err(io::Error::from).and_then(|deleted| deleted).map_err(FilesError::Folder)
-    }
-}
-
-fn delete_below(folder: &Path, age: Duration) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if !is_unfinished(&entry.file_name().to_string_lossy()) {
-            continue;
+    /// Deletes a file, whole or not, unless somebody wrote to it after that: then `false`. One that is not there is no error.
+    pub async fn delete_forgotten(&self, key: &str, since: DateTime<Utc>) -> Result<bool, FilesError> {
+        let written = [self.written_at(key).await?, self.half_written_at(key).await?];
+        if written.into_iter().flatten().any(|at| at >= since) {
+            return Ok(false);
         }
-        match delete_if_old(&entry.path(), age) {
-            // It was completed at this moment.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            deleted => deleted?,
+        self.delete(key).await?;
+        Ok(true)
+    }
+
+    async fn written_at(&self, key: &str) -> Result<Option<DateTime<Utc>>, FilesError> {
+        match self.store.head(&self.path(key)).await.map_err(FilesError::from) {
+            Ok(file) => Ok(Some(file.last_modified)),
+            Err(FilesError::Gone) => Ok(None),
+            Err(other) => Err(other),
         }
     }
-    Ok(())
-}
 
-fn delete_if_old(file: &Path, age: Duration) -> io::Result<()> {
-    let written = fs::metadata(file)?.modified()?;
-    if SystemTime::now().duration_since(written).is_ok_and(|since| since > age) { fs::remove_file(file) } else { Ok(()) }
-}
-
-/// The local store writes to the name with `#` and a number, and renames it when it is complete.
-fn is_unfinished(name: &str) -> bool {
-    name.split_once('#').is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    async fn half_written_at(&self, key: &str) -> Result<Option<DateTime<Utc>>, FilesError> {
+        let Some(half) = self.half(key) else { return Ok(None) };
+        match tokio::fs::metadata(half).await.and_then(|half| half.modified()) {
+            Ok(at) => Ok(Some(at.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FilesError::Folder(error)),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
+    use std::{fs::File, path::Path, time::SystemTime};
 
-    #[test]
-    fn only_what_was_never_completed_is_unfinished() {
-        for (name, expected) in [("0199#1", true), ("0199#12", true), ("0199", false), ("0199#", false), ("0199#a1", false)] {
-            assert_eq!(is_unfinished(name), expected, "{name}");
+    fn put(file: &Path, hours: i64) {
+        let at = Utc::now() - TimeDelta::hours(hours);
+        File::create(file).and_then(|file| file.set_modified(SystemTime::from(at))).expect("a disk");
+    }
+
+    #[tokio::test]
+    async fn what_is_old_goes_whole_or_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(&format!("file://{}", folder.path().display())).expect("an address");
+        std::fs::create_dir(folder.path().join("1")).expect("a disk");
+        let (whole, half, other) = (folder.path().join("1/a"), folder.path().join("1/a#1"), folder.path().join("1/ab"));
+        let since = Utc::now() - TimeDelta::hours(24);
+        for (hours_of_whole, hours_of_half, goes) in
+            [(Some(25), None, true), (None, Some(25), true), (Some(25), Some(23), false), (Some(23), None, false), (None, None, true)]
+        {
+            put(&other, 25);
+            for (file, hours) in [(&whole, hours_of_whole), (&half, hours_of_half)] {
+                if let Some(hours) = hours {
+                    put(file, hours);
+                }
+            }
+            let case = format!("{hours_of_whole:?}, {hours_of_half:?}");
+            assert_eq!(files.delete_forgotten("1/a", since).await.expect("a disk"), goes, "{case}");
+            assert_eq!(whole.exists() || half.exists(), !goes, "{case}");
+            assert!(other.exists(), "{case}");
+            files.delete("1/a").await.expect("a disk");
+            assert!(!whole.exists() && !half.exists(), "{case}");
         }
     }
 }

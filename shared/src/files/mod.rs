@@ -94,10 +94,8 @@ impl Files {
 
     /// Begins to store a file under `key`. Nothing is to be seen of it before [`Upload::finish`].
     pub async fn upload(&self, key: &str) -> Result<Upload, FilesError> {
-        let path = self.path(key);
-        let parts = self.store.put_multipart(&path).await?;
-        // A key is used once, so this is the first name that the local store tries for what is not whole yet.
-        let half = self.folder.as_ref().map(|folder| Half::new(folder.join(format!("{path}#1"))));
+        let parts = self.store.put_multipart(&self.path(key)).await?;
+        let half = self.half(key).map(Half::new);
         Ok(Upload::new(parts, half))
     }
 
@@ -113,11 +111,16 @@ impl Files {
         })
     }
 
-    /// Deletes a file; one that is not there is no error.
+    /// Deletes a file, and what a local folder has of it that is not whole; one that is not there is no error.
     pub async fn delete(&self, key: &str) -> Result<(), FilesError> {
         match self.store.delete(&self.path(key)).await.map_err(FilesError::from) {
-            Err(FilesError::Gone) | Ok(()) => Ok(()),
-            Err(other) => Err(other),
+            Err(FilesError::Gone) | Ok(()) => {}
+            Err(other) => return Err(other),
+        }
+        let Some(half) = self.half(key) else { return Ok(()) };
+        match tokio::fs::remove_file(half).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(FilesError::Folder(error)),
+            _ => Ok(()),
         }
     }
 
@@ -135,6 +138,11 @@ impl Files {
 
     fn path(&self, key: &str) -> Path {
         Path::from(format!("{}/{key}", self.prefix))
+    }
+
+    /// Where a local store has a file that is not whole yet. A key is used once, so it is the first name that the store tries.
+    fn half(&self, key: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("{}#1", self.path(key))))
     }
 }
 

@@ -10,5 +10,6 @@ pub mod plans;
 pub mod pool;
 pub mod sites;
 pub mod slots;
+pub mod uploads;
 
 pub use error::StoreError;

@@ -30,6 +30,27 @@ pub(crate) fn stored(muster: &Muster) -> Vec<String> {
 async fn assert_nothing_is_kept(muster: &Muster) {
     assert_eq!(muster.list("/imports", "imports").await.len(), 0);
     eventually("what was half-stored is gone", async || stored(muster).is_empty().then_some(())).await;
+    eventually("its key is taken back", async || (keys(muster).await == 0).then_some(())).await;
+}
+
+/// How many keys of the file store are known.
+pub(crate) async fn keys(muster: &Muster) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM muster.uploads").fetch_one(muster.sql()).await.expect("a count")
+}
+
+/// Begins to send a file that has twice as many bytes, or just these if it is `whole`.
+pub(crate) fn begin(muster: &Muster, bytes: &[u8], whole: bool) -> TcpStream {
+    let address = muster.client().base().trim_start_matches("http://").to_owned();
+    let token = muster.token(muster_shared::model::access::Role::Uploader);
+    let mut connection = TcpStream::connect(address).expect("the api is up");
+    let head = format!(
+        "POST {}?recipe=create-users HTTP/1.1\r\nHost: muster\r\nAuthorization: Bearer {token}\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n\r\n",
+        muster.path("/imports"),
+        if whole { bytes.len() } else { bytes.len() * 2 }
+    );
+    connection.write_all(head.as_bytes()).expect("a connection");
+    connection.write_all(bytes).expect("a connection");
+    connection
 }
 
 #[tokio::test]
@@ -129,17 +150,7 @@ async fn files_past_a_sites_limits() {
 #[tokio::test]
 async fn an_upload_that_is_cut_off_half_way_leaves_nothing_behind() {
     let muster = Muster::with().workers(0).start().await;
-    let address = muster.client().base().trim_start_matches("http://").to_owned();
-    let token = muster.token(muster_shared::model::access::Role::Uploader);
-    let half = PEOPLE.repeat(100_000);
-    let mut connection = TcpStream::connect(address).expect("the api is up");
-    let head = format!(
-        "POST {}?recipe=create-users HTTP/1.1\r\nHost: muster\r\nAuthorization: Bearer {token}\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n\r\n",
-        muster.path("/imports"),
-        half.len() * 2
-    );
-    connection.write_all(head.as_bytes()).expect("a connection");
-    connection.write_all(half.as_bytes()).expect("a connection");
+    let mut connection = begin(&muster, PEOPLE.repeat(100_000).as_bytes(), false);
     connection.shutdown(Shutdown::Write).expect("a connection");
     let mut answer = String::new();
     // The api may answer before it closes, or just close.

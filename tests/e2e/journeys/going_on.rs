@@ -64,7 +64,7 @@ async fn held_lines_are_planned_anew_and_applied() {
     assert_eq!(continued(&rows, id(&child)), ["2 → 2 update none", "3 nowhere", "4 → 4 update none"]);
 
     let again = apply(&muster, id(&child)).await;
-    assert_eq!(summary(&again), "update 2 | updated 2 | segments_joined 2");
+    assert_eq!(summary(&again), "update 2 | updated 2 | segments_joined 2, users_updated 1");
     let rows = muster.rows(id(&parent), "?outcome=held").await;
     assert_eq!(continued(&rows, id(&child)), ["2 → 2 update updated", "4 → 4 update updated"]);
     let report = muster.report(id(&child)).await;

@@ -9,6 +9,8 @@ mod partitions;
 mod policy;
 mod related;
 mod report;
+mod restored;
+mod unfinished;
 
 use muster_tests::{
     client::Answer,
@@ -45,10 +47,11 @@ async fn is(muster: &Muster, import: &str, condition: &str) -> bool {
 }
 
 /// Waits until nothing but the header is left of an import, and looks.
-async fn until_emptied(muster: &Muster, import: &str) {
+pub(crate) async fn until_emptied(muster: &Muster, import: &str) {
     eventually("the import is swept away", async || is(muster, import, "emptied_at IS NOT NULL").await.then_some(())).await;
     assert_eq!(left(muster, import).await, "");
     assert!(!has_file(muster, import));
+    assert!(is(muster, import, "NOT EXISTS (SELECT FROM muster.uploads u WHERE u.import_id = imports.id)").await);
 }
 
 /// What is stored of an import besides its header, its batches and its history: tables and their counts.
@@ -71,7 +74,7 @@ fn has_file(muster: &Muster, import: &str) -> bool {
     sites.map(|site| site.expect("an entry").path().join(import)).any(|file| file.exists())
 }
 
-async fn delete(site: &Site, import: &str) -> Answer {
+pub(crate) async fn delete(site: &Site, import: &str) -> Answer {
     let request = site.client().request(reqwest::Method::DELETE, &site.path(&format!("/imports/{import}")));
     site.client().send(request).await.expect("the api is up")
 }

@@ -18,7 +18,15 @@ impl Database {
     /// Copies the template.
     pub(super) async fn create() -> Self {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-        let template = TEMPLATE.get_or_init(template).await;
+        Self::of(TEMPLATE.get_or_init(template).await).await
+    }
+
+    /// One that holds nothing.
+    pub(super) async fn empty() -> Self {
+        Self::of("template1").await
+    }
+
+    async fn of(template: &str) -> Self {
         let name = format!("{}{}", prefix(), uuid::Uuid::new_v4().simple());
         let mut admin = connect().await;
         lock(&mut admin, &name).await;

@@ -11,6 +11,7 @@ mod base;
 mod binaries;
 mod builder;
 mod cluster;
+mod copied;
 mod database;
 mod files;
 mod fleet;
@@ -27,6 +28,7 @@ mod story;
 
 pub use builder::Builder;
 pub use cluster::Cluster;
+pub use copied::Copied;
 pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
 pub use fleet::{Crew, Fleet, Member};

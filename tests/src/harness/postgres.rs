@@ -144,7 +144,7 @@ fn owner() -> Option<(u32, u32)> {
 }
 
 /// The folder of `initdb` and `postgres`: the first on the `PATH`, where `pg_config` says, or where Debian has the newest.
-fn programs() -> PathBuf {
+pub(super) fn programs() -> PathBuf {
     let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));

@@ -1,20 +1,31 @@
-//! Files that belong to no import: an api was killed between storing one and writing its import, or in the middle of storing it.
+//! What uploads that became no import left in the file store: an api was killed between storing a file and writing its import, or in
+//! the middle of storing it.
+//!
+//! It must never delete a file whose key this database does not know: that is of another database, such as the one of which this one is
+//! an earlier state or a copy.
 
 use crate::{context::Context, error::StageError};
-use chrono::{TimeDelta, Utc};
-use futures::{StreamExt, TryStreamExt};
-use muster_shared::{files::FilesError, model::ids::ImportId};
-use std::{collections::HashSet, time::Duration};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
+use muster_shared::{
+    files::FilesError,
+    model::ids::{ImportId, SiteId},
+    store::uploads,
+};
+use std::time::Duration;
 
-/// Younger files may belong to an import that is about to be written.
+/// Younger ones may belong to an import that is about to be written.
 const AGE: Duration = Duration::from_hours(24);
-/// Files that are looked up together.
+/// Keys that are looked up together.
 const AT_ONCE: usize = 500;
 
 /// Goes round all sites, one each look.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     last: i32,
+    /// Files that nobody here knows: in this round so far, and in the one before.
+    unknown: u64,
+    unknown_before: u64,
 }
 
 impl Round {
@@ -25,39 +36,94 @@ impl Round {
         let site = next.fetch_optional(&mut *conn).await?;
         drop(conn);
         self.last = site.unwrap_or(0);
-        match site {
-            Some(site) => sweep(context, &site.to_string()).await,
-            None => Ok(()),
+        let Some(site) = site else {
+            self.tell();
+            return Ok(());
+        };
+        sweep(context, SiteId(site)).await?;
+        self.unknown += unknown(context, SiteId(site)).await?;
+        Ok(())
+    }
+
+    /// At the end of a round, unless it found as many as the one before.
+    fn tell(&mut self) {
+        if self.unknown != self.unknown_before {
+            tracing::info!(files = self.unknown, "old files that this database does not know are left alone");
         }
+        self.unknown_before = std::mem::take(&mut self.unknown);
     }
 }
 
-async fn sweep(context: &Context, folder: &str) -> Result<(), StageError> {
-    let then = Utc::now() - TimeDelta::from_std(AGE).unwrap_or(TimeDelta::MAX);
-    let mut pages = context.files.older_than(folder, then).chunks(AT_ONCE);
+/// An upload that became no import.
+struct Forgotten {
+    key: String,
+    import: ImportId,
+}
+
+/// Goes through the uploads of a site that became no import.
+async fn sweep(context: &Context, site: SiteId) -> Result<(), StageError> {
+    let mut after = String::new();
+    loop {
+        let page = forgotten(context, site, &after).await?;
+        for upload in &page {
+            if context.stop.is_cancelled() {
+                return Ok(());
+            }
+            delete(context, upload).await?;
+        }
+        let Some(last) = page.into_iter().last() else { return Ok(()) };
+        after = last.key;
+    }
+}
+
+/// Deletes what an upload left, then its key: whoever comes after one that was killed in between finds the key, and no file.
+async fn delete(context: &Context, upload: &Forgotten) -> Result<(), StageError> {
+    if context.files.delete_forgotten(&upload.key, long_ago()).await? {
+        let mut conn = context.control.acquire().await?;
+        uploads::forget(&mut conn, &upload.key).await?;
+        tracing::info!(import.id = %upload.import, "what an upload left that became no import is deleted");
+    }
+    Ok(())
+}
+
+fn long_ago() -> DateTime<Utc> {
+    Utc::now() - TimeDelta::from_std(AGE).unwrap_or(TimeDelta::MAX)
+}
+
+/// The next uploads of a site that began long ago and whose import is not there, or is swept away.
+async fn forgotten(context: &Context, site: SiteId, after: &str) -> Result<Vec<Forgotten>, StageError> {
+    let mut conn = context.control.acquire().await?;
+    Ok(sqlx::query_as!(
+        Forgotten,
+        r#"SELECT u.key, u.import_id AS "import: ImportId" FROM muster.uploads u
+            WHERE u.site_id = $1 AND u.key > $2 AND u.begun_at < now() - make_interval(secs => $3)
+              AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.id = u.import_id AND i.emptied_at IS NULL)
+            ORDER BY u.key LIMIT $4"#,
+        site.0,
+        after,
+        AGE.as_secs_f64(),
+        AT_ONCE as i64,
+    )
+    .fetch_all(&mut *conn)
+    .await?)
+}
+
+/// How many old files of a site nobody here knows.
+async fn unknown(context: &Context, site: SiteId) -> Result<u64, StageError> {
+    let mut pages = context.files.older_than(&site.to_string(), long_ago()).chunks(AT_ONCE);
+    let mut unknown = 0;
     while let Some(page) = pages.next().await {
         let keys = page.into_iter().collect::<Result<Vec<_>, FilesError>>()?;
-        for key in of_no_import(context, keys).await? {
-            context.files.delete(&key).await?;
-            tracing::info!(file.key = key, "a file that belonged to no import is deleted");
-        }
+        let mut conn = context.control.acquire().await?;
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM unnest($1::text[]) AS file (key)
+                WHERE NOT EXISTS (SELECT FROM muster.uploads u WHERE u.key = file.key)"#,
+            &keys,
+        );
+        unknown += count.fetch_one(&mut *conn).await? as u64;
         if context.stop.is_cancelled() {
-            return Ok(());
+            break;
         }
     }
-    Ok(context.files.delete_forgotten(folder, AGE).await?)
-}
-
-/// Of the files that are named after an import, those whose import is not there or is emptied. Others were put there by somebody else.
-async fn of_no_import(context: &Context, keys: Vec<String>) -> Result<Vec<String>, StageError> {
-    let named: Vec<(ImportId, String)> = keys.into_iter().filter_map(|key| Some((import_of(&key)?, key))).collect();
-    let ids: Vec<_> = named.iter().map(|(id, _)| id.0).collect();
-    let mut conn = context.control.acquire().await?;
-    let there = sqlx::query_scalar!("SELECT id FROM muster.imports WHERE id = ANY ($1) AND emptied_at IS NULL", &ids);
-    let there: HashSet<_> = there.fetch(&mut *conn).map_ok(ImportId).try_collect().await?;
-    Ok(named.into_iter().filter(|(id, _)| !there.contains(id)).map(|(_, key)| key).collect())
-}
-
-fn import_of(key: &str) -> Option<ImportId> {
-    key.rsplit('/').next()?.parse().ok()
+    Ok(unknown)
 }

@@ -1,4 +1,5 @@
 //! Partitions of the big tables that can never be needed again: every import of theirs is emptied, and no new one can get a number there.
+//! Which numbers may still be given the sequences say, not the imports: some may have theirs from another database.
 
 use super::turn;
 use crate::{context::Context, error::StageError};
@@ -42,7 +43,7 @@ async fn next(conn: &mut PgConnection) -> Result<Option<Partition>, StageError> 
              JOIN pg_class c ON c.relnamespace = 'muster'::regnamespace AND c.relkind = 'r' AND c.relname ~ ('^' || p.parent || '_[0-9]+$')
              LEFT JOIN pg_inherits h ON h.inhrelid = c.oid
             CROSS JOIN LATERAL (SELECT substring(c.relname FROM '[0-9]+$')::bigint * 256 AS low) n
-            WHERE n.low + 768 <= (SELECT max(no) FROM muster.imports)
+            WHERE NOT EXISTS (SELECT FROM muster.import_numbers s WHERE n.low + 768 > s.last AND n.low <= s.high)
               AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.no >= n.low AND i.no < n.low + 256 AND i.emptied_at IS NULL)
             ORDER BY h.inhdetachpending DESC NULLS FIRST, c.relname
             LIMIT 1"#,

@@ -5,7 +5,7 @@ use super::turn;
 use crate::{context::Context, error::StageError};
 use muster_shared::{
     model::ids::{ImportId, ImportNo},
-    store::plans,
+    store::{plans, uploads},
 };
 use sqlx::PgConnection;
 
@@ -61,7 +61,7 @@ async fn one(context: &Context, import: &Pruned) -> Result<(), StageError> {
         let Some(line) = first_line(&mut tx, import.no, from).await? else {
             // Not before its file is gone too.
             file?;
-            finish(&mut tx, import.no).await?;
+            finish(&mut tx, import).await?;
             tx.commit().await?;
             tracing::info!(import.id = %import.id, "swept away");
             return Ok(());
@@ -121,10 +121,14 @@ async fn delete(conn: &mut PgConnection, import: ImportNo, from: i32, to: i32) -
     Ok(())
 }
 
-/// Nothing is left but what there is by import and not by line.
-async fn finish(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
-    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("UPDATE muster.imports SET emptied_at = now() WHERE no = $1 AND emptied_at IS NULL", import.0).execute(conn).await?;
+/// Nothing is left but what there is by import and not by line, and the key of the file that is gone.
+async fn finish(conn: &mut PgConnection, import: &Pruned) -> Result<(), StageError> {
+    let no = import.no.0;
+    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", no).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", no).execute(&mut *conn).await?;
+    if let Some(key) = &import.file_key {
+        uploads::forget(&mut *conn, key).await?;
+    }
+    sqlx::query!("UPDATE muster.imports SET emptied_at = now() WHERE no = $1 AND emptied_at IS NULL", no).execute(conn).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What the command line does besides serving: migrate, make a site, make a token.
 
+pub(crate) mod cell;
+
 use crate::{auth, v1::sites};
 use anyhow::{Context, bail};
 use chrono::{TimeDelta, Utc};
@@ -19,10 +21,13 @@ async fn connect(database_url: &str) -> anyhow::Result<PgConnection> {
     PgConnection::connect_with(&options).await.context("the database does not answer")
 }
 
-/// Brings the tables up to this version.
-pub(crate) async fn migrate(database_url: &str) -> anyhow::Result<()> {
+/// Brings the tables up to this version, and has them numbered from the range of a cell if one is given.
+pub(crate) async fn migrate(database_url: &str, cell: Option<i64>) -> anyhow::Result<()> {
     let mut connection = connect(database_url).await?;
     MIGRATIONS.run(&mut connection).await?;
+    if let Some(cell) = cell {
+        cell::settle(&mut connection, cell).await.with_context(|| format!("this database cannot be that of cell {cell}"))?;
+    }
     let made = sqlx::query_scalar!(r#"SELECT muster.make_partitions() AS "made!""#).fetch_one(&mut connection).await?;
     tracing::info!(partitions = made, "the database is up to date");
     Ok(())
