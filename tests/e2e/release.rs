@@ -95,7 +95,7 @@ async fn imports_go_on_and_are_taken_back() {
     assert_eq!(
         ended,
         [
-            "undo_ready: delete 1, update 2 | deleted 1, updated 2 | course_roles_removed 3, enrolments_removed 2, segments_left 3, users_deleted 1, users_updated 1",
+            "undo_ready: delete 1, update 2 | deleted 1, updated 2 | course_roles_removed 4, enrolments_removed 3, segments_left 3, users_deleted 1, users_updated 2",
             "undo_of_undo_ready: create 6 | created 6 | course_roles_added 12, enrolments_created 6, segments_joined 6, users_created 6",
             "ready: create 6 | created 6 | course_roles_added 12, enrolments_created 6, segments_joined 6, users_created 6",
             "ready_courses: create 1, update 1 | created 1, updated 1 | categories_created 3, courses_created 1, courses_updated 1",

@@ -98,7 +98,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Executes the plans of a batch turn by turn.
+/// Executes the plans of a batch: the first lines of all subjects, then the second ones, and so on.
 async fn execute(
     conn: &mut PgConnection,
     import: &Import,
@@ -123,7 +123,7 @@ async fn execute(
         }
         let of_turn: Vec<&PlanSummary> = of_turn.iter().copied().filter(|plan| !held.holds(plan.subject)).collect();
         let lines: Vec<i32> = of_turn.iter().map(|plan| plan.line).collect();
-        // Found by place, all plans of a batch cost less than by their lines; but each turn would go over those of all others.
+        // Found by blocks of subjects, all plans of a batch cost less than by their lines; but each turn would go over those of all others.
         let is_all = turns.len() == 1 && held.is_empty();
         let turn = Turn { piece, plans: &of_turn, lines: (!is_all).then_some(&lines) };
         let executed = importer.execute(conn, turn).await.map_err(|error| Stopped::Error(number, error))?;
