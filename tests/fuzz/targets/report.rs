@@ -31,9 +31,10 @@ fuzz_target!(|file: File| {
     for (read, written) in read.iter().zip([columns].iter().chain(&lines)) {
         assert_eq!(read.len(), written.len() + ADDED);
         for (i, (read, written)) in read.iter().zip(written).enumerate() {
-            // A mark at the beginning of a record is nobody's.
-            let written = if i == 0 { written.trim_start_matches('\u{feff}') } else { written };
-            assert_eq!(unguarded(read), written);
+            // A mark at the beginning of a record is nobody's, unless it stands in quotes.
+            let without_mark = if i == 0 { written.trim_start_matches('\u{feff}') } else { written };
+            let read = unguarded(read);
+            assert!(read == written || read == without_mark, "{read:?} of {written:?}");
         }
     }
 });
