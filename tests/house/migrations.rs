@@ -38,6 +38,7 @@ fn view(name: &str) -> String {
 
 #[test]
 fn every_sort_of_membership_is_in_the_views() {
+    assert_eq!(allowed("import_removed_what"), MembershipSort::all().iter().map(|sort| sort.text()).collect::<Vec<_>>());
     let (memberships, objects) = (view("lms.memberships"), view("lms.membership_objects"));
     for sort in MembershipSort::all() {
         let spec = sort.spec();

@@ -182,7 +182,7 @@ fn outcomes(import: &Import, sums: &Sums) -> Outcomes {
 
 /// All there are, by name; what nothing happened to is 0.
 fn effects(effects: &Effects) -> BTreeMap<&'static str, i64> {
-    all_effects().into_iter().map(|name| (name, effects.get(name))).collect()
+    all_effects().into_iter().map(|effect| (effect.name, effects.get(effect.name))).collect()
 }
 
 /// Of the lines and of the file as a whole.

@@ -1,6 +1,6 @@
 //! What one line of a file describes.
 
-use super::{column::ColumnSpec, kinds};
+use super::{column::ColumnSpec, kinds, tally::Effect};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -39,20 +39,20 @@ pub struct KindSpec {
     /// The effects that count subjects which are made, changed in their fields, taken away.
     pub effects: SubjectEffects,
     /// The effects that count what is made besides.
-    pub other_effects: &'static [&'static str],
+    pub other_effects: &'static [Effect],
     /// Does `existing_details` apply?
     pub has_details: bool,
 }
 
-/// Names of effects on subjects.
+/// Effects on subjects.
 #[derive(Debug)]
 pub struct SubjectEffects {
     /// Subjects that are made.
-    pub created: &'static str,
+    pub created: Effect,
     /// Subjects whose fields change.
-    pub updated: &'static str,
+    pub updated: Effect,
     /// Subjects that are taken away.
-    pub deleted: &'static str,
+    pub deleted: Effect,
 }
 
 impl Kind {

@@ -117,6 +117,23 @@ impl IssueCounts {
     }
 }
 
+/// Something that is counted when it happens.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// As it is stored and shown.
+    pub name: &'static str,
+    /// For people: what follows the count.
+    pub words: &'static str,
+}
+
+impl Effect {
+    /// Of that name, told in these words.
+    #[must_use]
+    pub const fn new(name: &'static str, words: &'static str) -> Self {
+        Self { name, words }
+    }
+}
+
 /// Everything that happened, or would, by name. What nothing happened to is not in it: most imports know few of all effects that there are,
 /// and whoever looks at one adds up those of all its batches.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,13 +146,17 @@ impl Effects {
     pub fn of<'a>(counts: impl IntoIterator<Item = (&'a str, i64)>) -> Self {
         let mut effects = Self::default();
         for (name, count) in counts {
-            effects.add(name, count);
+            effects.add_named(name, count);
         }
         effects
     }
 
-    /// Counts `count` more of that name.
-    pub fn add(&mut self, name: &str, count: i64) {
+    /// Counts `count` more.
+    pub fn add(&mut self, effect: &Effect, count: i64) {
+        self.add_named(effect.name, count);
+    }
+
+    fn add_named(&mut self, name: &str, count: i64) {
         if count != 0 {
             *self.0.entry(name.to_owned()).or_default() += count;
         }

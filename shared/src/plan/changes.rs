@@ -125,8 +125,8 @@ mod tests {
     use crate::model::kind::Kind;
     use strum::VariantArray;
 
-    fn text(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn texts(texts: &[&str]) -> Vec<Option<String>> {
+        texts.iter().map(|text| (!text.is_empty()).then(|| (*text).to_owned())).collect()
     }
 
     fn stored(changes: &Changes) -> StoredChanges {
@@ -147,8 +147,8 @@ mod tests {
         let all = [
             Changes::default(),
             update,
-            Changes::of_new(vec![text("anna"), None, text("Oslo")]),
-            Changes::of_gone(&[text("anna"), None]),
+            Changes::of_new(texts(&["anna", "", "Oslo"])),
+            Changes::of_gone(&texts(&["anna", ""])),
             Changes::of_gone(&[None, None]),
         ];
         for changes in all {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn only_what_is_written_is_held() {
-        let mut changes = Changes::of_new(vec![None, text("a"), None, text("b")]);
+        let mut changes = Changes::of_new(texts(&["", "a", "", "b"]));
         assert_eq!((changes.mask(), changes.iter().count()), (0b1010, 2));
         changes.leave(3);
         changes.write(1, Some("x"), Some("y"));

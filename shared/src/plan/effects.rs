@@ -3,7 +3,7 @@
 use super::{Deed, MembershipSort, Plan};
 use crate::model::{
     kind::{Kind, KindSpec},
-    tally::Effects,
+    tally::{Effect, Effects},
 };
 use strum::VariantArray;
 
@@ -13,27 +13,27 @@ pub fn effects_of<'a>(kind: &KindSpec, plans: impl IntoIterator<Item = &'a Plan>
     let mut effects = Effects::default();
     for write in plans.into_iter().filter_map(Plan::written) {
         let of_subject = match write.deed {
-            Deed::Create => Some(kind.effects.created),
-            Deed::Delete => Some(kind.effects.deleted),
-            Deed::Update if !write.changes.is_empty() => Some(kind.effects.updated),
+            Deed::Create => Some(&kind.effects.created),
+            Deed::Delete => Some(&kind.effects.deleted),
+            Deed::Update if !write.changes.is_empty() => Some(&kind.effects.updated),
             Deed::Update | Deed::Keep => None,
         };
         let of_memberships = write.memberships.iter().filter_map(|membership| membership.does.effect(membership.key.sort));
-        for name in of_subject.into_iter().chain(of_memberships) {
-            effects.add(name, 1);
+        for effect in of_subject.into_iter().chain(of_memberships) {
+            effects.add(effect, 1);
         }
     }
     effects
 }
 
-/// The names of all effects that an import may have.
+/// All effects that an import may have, in the order in which they are told.
 #[must_use]
-pub fn all_effects() -> Vec<&'static str> {
+pub fn all_effects() -> Vec<&'static Effect> {
     let of_kinds = Kind::VARIANTS.iter().map(|kind| kind.spec()).flat_map(|spec| {
-        let of_subjects = [spec.effects.created, spec.effects.updated, spec.effects.deleted];
-        of_subjects.into_iter().chain(spec.other_effects.iter().copied())
+        let of_subjects = [&spec.effects.created, &spec.effects.updated, &spec.effects.deleted];
+        of_subjects.into_iter().chain(spec.other_effects)
     });
-    of_kinds.chain(MembershipSort::VARIANTS.iter().flat_map(|sort| sort.spec().effects)).collect()
+    of_kinds.chain(MembershipSort::VARIANTS.iter().flat_map(|sort| &sort.spec().effects)).collect()
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_effect_has_one_name() {
-        let mut names = all_effects();
+        let mut names: Vec<_> = all_effects().into_iter().map(|effect| effect.name).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

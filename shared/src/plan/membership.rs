@@ -1,6 +1,7 @@
 //! What people belong to, as one sort of thing: a sort of membership is its spec here, a table with a branch in the views
 //! `lms.memberships` and `lms.membership_objects`, and how it is given and taken in the worker.
 
+use crate::model::tally::Effect;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
@@ -36,7 +37,7 @@ pub struct MembershipSpec {
     /// How it is told that one joins, leaves, stays.
     pub words: [&'static str; 3],
     /// The effects that count who joins and who leaves.
-    pub effects: [&'static str; 2],
+    pub effects: [Effect; 2],
 }
 
 static SEGMENT: MembershipSpec = MembershipSpec {
@@ -48,7 +49,10 @@ static SEGMENT: MembershipSpec = MembershipSpec {
     hangs_on: None,
     tells_name: true,
     words: ["join", "leave", "already"],
-    effects: ["segments_joined", "segments_left"],
+    effects: [
+        Effect::new("segments_joined", "times somebody joined a segment"),
+        Effect::new("segments_left", "times somebody left a segment"),
+    ],
 };
 
 static ENROLMENT: MembershipSpec = MembershipSpec {
@@ -60,7 +64,7 @@ static ENROLMENT: MembershipSpec = MembershipSpec {
     hangs_on: None,
     tells_name: true,
     words: ["join", "remove", "already"],
-    effects: ["enrolments_created", "enrolments_removed"],
+    effects: [Effect::new("enrolments_created", "times somebody was enrolled"), Effect::new("enrolments_removed", "enrolments ended")],
 };
 
 static COURSE_ROLE: MembershipSpec = MembershipSpec {
@@ -72,7 +76,7 @@ static COURSE_ROLE: MembershipSpec = MembershipSpec {
     hangs_on: Some(MembershipSort::Enrolment),
     tells_name: false,
     words: ["add", "remove", "already"],
-    effects: ["course_roles_added", "course_roles_removed"],
+    effects: [Effect::new("course_roles_added", "roles given in courses"), Effect::new("course_roles_removed", "roles taken in courses")],
 };
 
 impl MembershipSort {
@@ -152,8 +156,8 @@ impl Does {
 
     /// The effect that counts it; `None`: nothing happens.
     #[must_use]
-    pub fn effect(self, sort: MembershipSort) -> Option<&'static str> {
-        let [joined, left] = sort.spec().effects;
+    pub fn effect(self, sort: MembershipSort) -> Option<&'static Effect> {
+        let [joined, left] = &sort.spec().effects;
         match self {
             Self::Joins => Some(joined),
             Self::Leaves => Some(left),

@@ -20,6 +20,8 @@ pub struct CopyRows {
 
 impl CopyRows {
     /// None yet.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "the signature of the format is in it already")]
     pub fn new() -> Self {
         let mut bytes = BytesMut::with_capacity(1 << 16);
         bytes.extend_from_slice(SIGNATURE);
@@ -33,11 +35,13 @@ impl CopyRows {
     }
 
     /// Bytes so far.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// All bytes, with the end mark.
+    #[must_use]
     pub fn end(mut self) -> Bytes {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         self.bytes.freeze()

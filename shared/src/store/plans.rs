@@ -79,9 +79,9 @@ fn put_memberships(rows: &mut CopyRows, memberships: &[Membership]) {
     put_integers(rows, memberships.iter().map(|membership| membership.key.role));
     let details: Vec<_> = memberships.iter().map(|membership| &membership.detail).collect();
     if details.iter().any(|detail| detail.is_some()) {
-        rows.jsonb(&super::imports::to_json(&details))
+        rows.jsonb(&super::imports::to_json(&details));
     } else {
-        rows.null()
+        rows.null();
     }
     put_integers(rows, memberships.iter().map(|membership| membership.by));
 }

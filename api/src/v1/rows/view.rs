@@ -149,9 +149,9 @@ mod tests {
     use serde_json::json;
 
     fn names() -> Names {
+        use MembershipSort::{CourseRole, Enrolment, Segment};
         let name = |key: &str, name: &str| Name { key: key.to_owned(), name: name.to_owned() };
         let (sales, it, seven, eight) = (name("sales", "Sales"), name("it", "IT"), name("c007", "Seven"), name("c008", "Eight"));
-        use MembershipSort::{CourseRole, Enrolment, Segment};
         Names {
             objects: [
                 ((Segment, 1), sales),

@@ -3,6 +3,7 @@
 use crate::model::{
     column::ColumnSpec,
     kind::{KindSpec, SubjectEffects},
+    tally::Effect,
 };
 
 /// What files of courses look like.
@@ -24,7 +25,14 @@ pub static SPEC: KindSpec = KindSpec {
     fields: &["shortname", "fullname", "idnumber", "category_path", "category_id", "summary", "visible", "startdate", "enddate"],
     derived: &["category_id"],
     max_profile_fields: 0,
-    effects: SubjectEffects { created: "courses_created", updated: "courses_updated", deleted: "courses_deleted" },
-    other_effects: &["categories_created", "categories_deleted"],
+    effects: SubjectEffects {
+        created: Effect::new("courses_created", "courses created"),
+        updated: Effect::new("courses_updated", "courses changed"),
+        deleted: Effect::new("courses_deleted", "courses deleted"),
+    },
+    other_effects: &[
+        Effect::new("categories_created", "course categories created"),
+        Effect::new("categories_deleted", "course categories deleted"),
+    ],
     has_details: false,
 };

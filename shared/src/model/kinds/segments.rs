@@ -3,6 +3,7 @@
 use crate::model::{
     column::ColumnSpec,
     kind::{KindSpec, SubjectEffects},
+    tally::Effect,
 };
 
 /// What files of segments look like.
@@ -20,7 +21,11 @@ pub static SPEC: KindSpec = KindSpec {
     fields: &["idnumber", "name", "description", "visible"],
     derived: &[],
     max_profile_fields: 0,
-    effects: SubjectEffects { created: "segments_created", updated: "segments_updated", deleted: "segments_deleted" },
+    effects: SubjectEffects {
+        created: Effect::new("segments_created", "segments created"),
+        updated: Effect::new("segments_updated", "segments changed"),
+        deleted: Effect::new("segments_deleted", "segments deleted"),
+    },
     other_effects: &[],
     has_details: false,
 };

@@ -3,6 +3,7 @@
 use crate::model::{
     column::ColumnSpec,
     kind::{KindSpec, SubjectEffects},
+    tally::Effect,
 };
 
 /// A username as it is stored: trimmed, in lower case, without the characters that none may have.
@@ -34,7 +35,11 @@ pub static SPEC: KindSpec = KindSpec {
     fields: &["username", "firstname", "lastname", "email", "email_key", "idnumber", "institution", "department", "city", "country"],
     derived: &["email_key"],
     max_profile_fields: 30,
-    effects: SubjectEffects { created: "users_created", updated: "users_updated", deleted: "users_deleted" },
+    effects: SubjectEffects {
+        created: Effect::new("users_created", "people created"),
+        updated: Effect::new("users_updated", "people whose details change"),
+        deleted: Effect::new("users_deleted", "people deleted"),
+    },
     other_effects: &[],
     has_details: true,
 };

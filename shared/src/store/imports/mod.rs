@@ -354,9 +354,6 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     Ok(true)
 }
 
-/// A value as it is stored in a `jsonb` column.
-///
-/// # Panics
 /// Under whose number an import makes what it makes: its own; or, where an undo of an undo makes it anew, that of the import which made it
 /// first.
 pub async fn origin(conn: &mut PgConnection, import: &Import) -> Result<ImportNo, StoreError> {
@@ -377,6 +374,9 @@ pub async fn origin(conn: &mut PgConnection, import: &Import) -> Result<ImportNo
     Ok(ImportNo(first.fetch_one(conn).await?))
 }
 
+/// A value as it is stored in a `jsonb` column.
+///
+/// # Panics
 /// Never: the types that are stored have string keys only.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> serde_json::Value {

@@ -200,14 +200,14 @@ impl<K: RecordKind> Importer for Records<K> {
         let names = &description.spec().effects;
         let mut executed = Executed::default();
         if turn.updates() {
-            executed.effects.add(names.updated, self.kind.update(conn, turn).await?);
+            executed.effects.add(&names.updated, self.kind.update(conn, turn).await?);
         }
         if turn.deletes() {
-            executed.effects.add(names.deleted, sql::delete(conn, description.table, turn).await?);
+            executed.effects.add(&names.deleted, sql::delete(conn, description.table, turn).await?);
         }
         if turn.creates() {
             let (created, held) = self.kind.create(conn, turn).await?;
-            executed.effects.add(names.created, created);
+            executed.effects.add(&names.created, created);
             executed.held = held;
         }
         Ok(executed)

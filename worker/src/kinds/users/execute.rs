@@ -36,14 +36,14 @@ pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Exec
     let (names, effects) = (&SPEC.effects, &mut executed.effects);
     take(conn, turn, effects).await?;
     if turn.updates() {
-        effects.add(names.updated, update(conn, turn).await?);
+        effects.add(&names.updated, update(conn, turn).await?);
     }
     if turn.deletes() {
-        effects.add(names.deleted, delete(conn, turn).await?);
+        effects.add(&names.deleted, delete(conn, turn).await?);
     }
     if turn.creates() {
         let (created, taken) = create(conn, turn).await?;
-        effects.add(names.created, created);
+        effects.add(&names.created, created);
         executed.held = taken;
     }
     give(conn, turn, &executed.held, effects).await?;

@@ -96,12 +96,15 @@ async fn granted(conn: &mut PgConnection, plans: &[PlanSummary]) -> Result<Held,
     let were_there = plans.iter().filter(|plan| plan.version.is_some());
     let (mut people, mut named) = (Vec::new(), HashSet::new());
     for plan in were_there {
-        let rests_on = plan.memberships.iter().filter_map(|m| match m.does {
-            Does::Stays => Some(m.key),
-            Does::Joins => m.key.base(),
-            Does::Leaves => None,
-        });
-        let rests_on = Vec::from_iter(rests_on);
+        let rests_on: Vec<_> = plan
+            .memberships
+            .iter()
+            .filter_map(|m| match m.does {
+                Does::Stays => Some(m.key),
+                Does::Joins => m.key.base(),
+                Does::Leaves => None,
+            })
+            .collect();
         people.extend((!rests_on.is_empty()).then_some(plan.target));
         named.extend(rests_on);
     }

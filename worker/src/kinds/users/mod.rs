@@ -122,8 +122,7 @@ impl Importer for Users {
     }
 
     fn memberships_of_line(&self) -> u64 {
-        // A course is an enrolment and a role.
-        (self.columns.segments.len() + 2 * self.columns.courses.len()) as u64
+        self.columns.memberships()
     }
 
     async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError> {

@@ -45,6 +45,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Memberships that a line names at most: a course is an enrolment and a role.
+    pub(super) fn memberships(&self) -> u64 {
+        (self.segments.len() + 2 * self.courses.len()) as u64
+    }
+
     pub(super) fn of(header: &Header) -> Self {
         let roles = header.numbered("role");
         Self {

@@ -65,7 +65,7 @@ impl Categories {
 
     /// These and all above them. What this import makes goes by its reserved id, made already or not, as in the plans.
     pub(super) async fn look_up(&mut self, conn: &mut PgConnection, ids: impl Iterator<Item = i64>) -> Result<(), StageError> {
-        let ids = Vec::from_iter(BTreeSet::from_iter(ids));
+        let ids = Vec::from_iter(ids.collect::<BTreeSet<_>>());
         if ids.is_empty() {
             return Ok(());
         }

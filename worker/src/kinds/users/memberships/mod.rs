@@ -1,6 +1,7 @@
 //! What people belong to, in the database: looked up for all sorts at once by the views, given and taken by a statement for each sort.
 
 mod give;
+mod sql;
 mod take;
 
 use crate::error::StageError;
@@ -11,7 +12,8 @@ use muster_shared::{
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub(super) use give::{give, unless_taken};
+pub(super) use give::give;
+pub(super) use sql::unless_taken;
 pub(super) use take::{source, take};
 
 /// What people belong to.
