@@ -1,56 +1,6 @@
 -- What a line does to memberships is one sort of thing, whatever it is a member of; what became of a line is asked in one way; and no
 -- membership can lead from one site to another. (An older worker knows neither: end the older workers first.)
 
--- Who belongs where has a site, and the database holds that person and thing are of that site. It costs a row 8 bytes, and lets a site be
--- moved and deleted by itself.
-ALTER TABLE lms.users    ADD CONSTRAINT users_of_site    UNIQUE (site_id, id);
-ALTER TABLE lms.segments ADD CONSTRAINT segments_of_site UNIQUE (site_id, id);
-ALTER TABLE lms.courses  ADD CONSTRAINT courses_of_site  UNIQUE (site_id, id);
-
-ALTER TABLE lms.segment_members  ADD COLUMN site_id integer;
-ALTER TABLE lms.enrolments       ADD COLUMN site_id integer;
-ALTER TABLE lms.role_assignments ADD COLUMN site_id integer;
-UPDATE lms.segment_members  m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
-UPDATE lms.enrolments       m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
-UPDATE lms.role_assignments m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
-ALTER TABLE lms.segment_members
-  ALTER COLUMN site_id SET NOT NULL,
-  DROP CONSTRAINT segment_members_user_id_fkey,
-  DROP CONSTRAINT segment_members_segment_id_fkey,
-  ADD CONSTRAINT segment_members_of_user    FOREIGN KEY (site_id, user_id)    REFERENCES lms.users (site_id, id),
-  ADD CONSTRAINT segment_members_of_segment FOREIGN KEY (site_id, segment_id) REFERENCES lms.segments (site_id, id);
-ALTER TABLE lms.enrolments
-  ALTER COLUMN site_id SET NOT NULL,
-  DROP CONSTRAINT enrolments_user_id_fkey,
-  DROP CONSTRAINT enrolments_course_id_fkey,
-  ADD CONSTRAINT enrolments_of_user   FOREIGN KEY (site_id, user_id)   REFERENCES lms.users (site_id, id),
-  ADD CONSTRAINT enrolments_of_course FOREIGN KEY (site_id, course_id) REFERENCES lms.courses (site_id, id);
-ALTER TABLE lms.role_assignments
-  ALTER COLUMN site_id SET NOT NULL,
-  DROP CONSTRAINT role_assignments_user_id_fkey,
-  DROP CONSTRAINT role_assignments_course_id_fkey,
-  ADD CONSTRAINT role_assignments_of_user   FOREIGN KEY (site_id, user_id)   REFERENCES lms.users (site_id, id),
-  ADD CONSTRAINT role_assignments_of_course FOREIGN KEY (site_id, course_id) REFERENCES lms.courses (site_id, id);
-
--- The two views of all sorts of memberships: a new sort is a branch in each. `what` is its letter, in shared/src/plan/membership.rs too.
-CREATE VIEW lms.memberships AS
-SELECT 's' AS what, site_id, user_id, segment_id AS id, NULL::integer AS role_id, source,
-       NULL::smallint AS status, NULL::timestamptz AS starts_at, NULL::timestamptz AS ends_at
-  FROM lms.segment_members
- UNION ALL
-SELECT 'e', site_id, user_id, course_id, NULL, source, status, starts_at, ends_at FROM lms.enrolments
- UNION ALL
-SELECT 'r', site_id, user_id, course_id, role_id, source, NULL, NULL, NULL FROM lms.role_assignments WHERE course_id IS NOT NULL;
-COMMENT ON VIEW lms.memberships IS 'What people belong to. Ask for the sorts that are meant (what = ANY …): the other tables are then not looked at.';
-
-CREATE VIEW lms.membership_objects AS
-SELECT 's' AS what, site_id, id, idnumber AS key, name FROM lms.segments
- UNION ALL
-SELECT 'e', site_id, id, shortname, fullname FROM lms.courses
- UNION ALL
-SELECT 'r', site_id, id, shortname, fullname FROM lms.courses;
-COMMENT ON VIEW lms.membership_objects IS 'What one can belong to, by the sort of membership: its key and its name.';
-
 -- The plans. Positions of the six columns belong together: one for each membership.
 ALTER TABLE muster.import_plans
   ADD COLUMN membership_what   text COLLATE "C",
@@ -97,14 +47,23 @@ DECLARE
   partition regclass;
 BEGIN
   FOR partition IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'muster.import_plans'::regclass LOOP
+    -- Nearly all name segments only.
+    EXECUTE format($sql$
+      UPDATE %s
+         SET membership_id   = coalesce(segments_joined, '{}') || coalesce(segments_left, '{}') || coalesce(segments_there, '{}'),
+             membership_what = repeat('s', coalesce(cardinality(segments_joined), 0) + coalesce(cardinality(segments_left), 0)
+                                           + coalesce(cardinality(segments_there), 0)),
+             membership_does = repeat('j', coalesce(cardinality(segments_joined), 0)) || repeat('l', coalesce(cardinality(segments_left), 0))
+                               || repeat('s', coalesce(cardinality(segments_there), 0))
+       WHERE courses IS NULL AND (segments_joined IS NOT NULL OR segments_left IS NOT NULL OR segments_there IS NOT NULL)
+    $sql$, partition);
     EXECUTE format($sql$
       UPDATE %s p
          SET (membership_what, membership_does, membership_id, membership_role) = (
              SELECT m.what, m.does, m.ids, m.roles
                FROM muster.memberships_of(ROW(p.*)::muster.import_plans, i.undoes_no IS NOT NULL) m)
         FROM muster.imports i
-       WHERE i.no = p.import_no
-         AND (p.segments_joined, p.segments_left, p.segments_there, p.courses) IS DISTINCT FROM (NULL, NULL, NULL, NULL)
+       WHERE i.no = p.import_no AND p.courses IS NOT NULL
     $sql$, partition);
   END LOOP;
 END $$;
@@ -163,7 +122,7 @@ CREATE FUNCTION muster.blocks_of(import_no bigint) RETURNS TABLE (subject_block 
    WHERE p.import_no = blocks_of.import_no AND p.subject_block IS NOT NULL GROUP BY p.subject_block
 $$;
 
--- The plans that one step of a batch executes: those of the lines, or, without any, all that the batch has, found by block.
+-- The plans that one turn of a batch executes: those of the lines, or, without any, all that the batch has, found by block.
 CREATE FUNCTION muster.plans_in_turn(import_no bigint, low bigint, high bigint, lines integer[])
 RETURNS SETOF muster.import_plans LANGUAGE sql STABLE AS $$
   SELECT p.* FROM muster.import_plans p
@@ -188,7 +147,8 @@ CREATE FUNCTION muster.planned_outcome(action "char", is_undo boolean) RETURNS t
 $$;
 
 -- What became of the lines of an import: the outcome that was recorded, or else the planned one once apply has come to the line; NULL before.
--- done_at: when its batch was done. (The planner writes this out into the statement that asks, and leaves out what is not asked for.)
+-- done_at: when its batch was done. (The planner writes this out into the statement that asks, and leaves out what is not asked for. Ask with a
+-- constant or an outer number: with a column of the same level the applied subjects would be looked up for each row.)
 CREATE FUNCTION muster.results_of(import_no bigint)
 RETURNS TABLE (line integer, subject bigint, target_id bigint, subject_block bigint, seq smallint, action "char",
                outcome text, outcome_code text, outcome_message text, done_at timestamptz) LANGUAGE sql STABLE AS $$
@@ -203,3 +163,55 @@ RETURNS TABLE (line integer, subject bigint, target_id bigint, subject_block big
     LEFT JOIN muster.import_outcomes o ON o.import_no = p.import_no AND o.line = p.line
    WHERE p.import_no = results_of.import_no
 $$;
+
+-- The memberships themselves come last: from here on whoever else writes them waits.
+
+-- Who belongs where has a site, and the database holds that person and thing are of that site. It costs a row 8 bytes, and lets a site be
+-- moved and deleted by itself.
+ALTER TABLE lms.users    ADD CONSTRAINT users_of_site    UNIQUE (site_id, id);
+ALTER TABLE lms.segments ADD CONSTRAINT segments_of_site UNIQUE (site_id, id);
+ALTER TABLE lms.courses  ADD CONSTRAINT courses_of_site  UNIQUE (site_id, id);
+
+ALTER TABLE lms.segment_members  ADD COLUMN site_id integer;
+ALTER TABLE lms.enrolments       ADD COLUMN site_id integer;
+ALTER TABLE lms.role_assignments ADD COLUMN site_id integer;
+UPDATE lms.segment_members  m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
+UPDATE lms.enrolments       m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
+UPDATE lms.role_assignments m SET site_id = u.site_id FROM lms.users u WHERE u.id = m.user_id;
+ALTER TABLE lms.segment_members
+  ALTER COLUMN site_id SET NOT NULL,
+  DROP CONSTRAINT segment_members_user_id_fkey,
+  DROP CONSTRAINT segment_members_segment_id_fkey,
+  ADD CONSTRAINT segment_members_of_user    FOREIGN KEY (site_id, user_id)    REFERENCES lms.users (site_id, id),
+  ADD CONSTRAINT segment_members_of_segment FOREIGN KEY (site_id, segment_id) REFERENCES lms.segments (site_id, id);
+ALTER TABLE lms.enrolments
+  ALTER COLUMN site_id SET NOT NULL,
+  DROP CONSTRAINT enrolments_user_id_fkey,
+  DROP CONSTRAINT enrolments_course_id_fkey,
+  ADD CONSTRAINT enrolments_of_user   FOREIGN KEY (site_id, user_id)   REFERENCES lms.users (site_id, id),
+  ADD CONSTRAINT enrolments_of_course FOREIGN KEY (site_id, course_id) REFERENCES lms.courses (site_id, id);
+ALTER TABLE lms.role_assignments
+  ALTER COLUMN site_id SET NOT NULL,
+  DROP CONSTRAINT role_assignments_user_id_fkey,
+  DROP CONSTRAINT role_assignments_course_id_fkey,
+  ADD CONSTRAINT role_assignments_of_user   FOREIGN KEY (site_id, user_id)   REFERENCES lms.users (site_id, id),
+  ADD CONSTRAINT role_assignments_of_course FOREIGN KEY (site_id, course_id) REFERENCES lms.courses (site_id, id);
+
+-- The two views of all sorts of memberships: a new sort is a branch in each. `what` is its letter, in shared/src/plan/membership.rs too.
+CREATE VIEW lms.memberships AS
+SELECT 's' AS what, site_id, user_id, segment_id AS id, NULL::integer AS role_id, source,
+       NULL::smallint AS status, NULL::timestamptz AS starts_at, NULL::timestamptz AS ends_at
+  FROM lms.segment_members
+ UNION ALL
+SELECT 'e', site_id, user_id, course_id, NULL, source, status, starts_at, ends_at FROM lms.enrolments
+ UNION ALL
+SELECT 'r', site_id, user_id, course_id, role_id, source, NULL, NULL, NULL FROM lms.role_assignments WHERE course_id IS NOT NULL;
+COMMENT ON VIEW lms.memberships IS 'What people belong to. Ask for the sorts that are meant (what = ANY …): the other tables are then not looked at.';
+
+CREATE VIEW lms.membership_objects AS
+SELECT 's' AS what, site_id, id, idnumber AS key, name FROM lms.segments
+ UNION ALL
+SELECT 'e', site_id, id, shortname, fullname FROM lms.courses
+ UNION ALL
+SELECT 'r', site_id, id, shortname, fullname FROM lms.courses;
+COMMENT ON VIEW lms.membership_objects IS 'What one can belong to, by the sort of membership: its key and its name.';

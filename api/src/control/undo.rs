@@ -71,7 +71,7 @@ async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo
                   AS "left_something!"
              FROM muster.imports u
             WHERE u.undoes_no = $1 AND u.status <> 'cancelled'
-            ORDER BY u.no DESC
+            ORDER BY u.id DESC
             LIMIT 1"#,
         import.0,
     )

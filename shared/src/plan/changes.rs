@@ -39,7 +39,7 @@ impl Changes {
         Self(values.iter().enumerate().map(|(field, before)| Change { field, before: before.clone(), after: None }).collect())
     }
 
-    /// Writes a field. One that is written already keeps what it held before all of it.
+    /// Writes a field, once: of what was written into it before nothing is kept.
     pub fn write(&mut self, field: usize, before: Option<&str>, after: Option<&str>) {
         let change = Change { field, before: before.map(str::to_owned), after: after.map(str::to_owned) };
         match self.0.binary_search_by_key(&field, |change| change.field) {

@@ -112,7 +112,7 @@ macro_rules! select {
     };
 }
 
-/// The plans about the subjects `low..high` that execute something, without the values that they write, in the order of subject and line.
+/// The plans about the subjects `low..high`, without the values that they write, in the order of subject and `seq`.
 pub async fn summaries(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<PlanSummary>, StoreError> {
     let rows = select!(summary, "FROM muster.plans_of($1, $2, $3) p", import.0, low, high).fetch_all(conn).await?;
     let mut summaries: Vec<PlanSummary> = rows.into_iter().map(PlanRow::summary).collect::<Result<_, _>>()?;
@@ -146,7 +146,7 @@ pub async fn of_targets(conn: &mut PgConnection, imports: &[i64], targets: &[i64
     rows.into_iter().map(|row| Ok(((row.import_no, row.line), row.plan()?))).collect()
 }
 
-/// What was really done of the plans about the subjects `low..high`, in the order of subject and line. `subjects`: only about these.
+/// What was really done of the plans about the subjects `low..high`, in the order of subject and `seq`. `subjects`: only about these.
 pub async fn done(
     conn: &mut PgConnection,
     import: ImportNo,

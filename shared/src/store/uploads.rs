@@ -5,10 +5,11 @@ use super::StoreError;
 use crate::model::ids::{ImportId, SiteId};
 use sqlx::PgConnection;
 
-/// Writes down that a file will be stored under this key, for that import. Once more, it does nothing.
+/// Writes down that a file will be stored under this key, for that import; or that it is, once more: it is as new as if it began now.
 pub async fn begin(conn: &mut PgConnection, key: &str, site: SiteId, import: ImportId) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO muster.uploads (key, site_id, import_id) VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT uploads_pk DO NOTHING",
+        "INSERT INTO muster.uploads (key, site_id, import_id) VALUES ($1, $2, $3) 
+             ON CONFLICT ON CONSTRAINT uploads_pk DO UPDATE SET begun_at = now()",
         key,
         site.0,
         import.0,
@@ -22,4 +23,14 @@ pub async fn begin(conn: &mut PgConnection, key: &str, site: SiteId, import: Imp
 pub async fn forget(conn: &mut PgConnection, key: &str) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM muster.uploads WHERE key = $1", key).execute(conn).await?;
     Ok(())
+}
+
+/// Forgets a key whose import is not there, or is swept away; `false`: it is there by now.
+pub async fn forget_without_import(conn: &mut PgConnection, key: &str) -> Result<bool, StoreError> {
+    let forgotten = sqlx::query!(
+        "DELETE FROM muster.uploads u
+          WHERE u.key = $1 AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.id = u.import_id AND i.emptied_at IS NULL)",
+        key,
+    );
+    Ok(forgotten.execute(conn).await?.rows_affected() > 0)
 }

@@ -72,7 +72,8 @@ pub(crate) async fn run(
     let (tally, effects) = match batch.step {
         Step::Before => {
             allow_long_statements(&mut work).await?;
-            (Tally::default(), importer.make_groundwork(&mut work, import.no).await?)
+            let source = imports::origin(&mut work, import).await?;
+            (Tally::default(), importer.make_groundwork(&mut work, import.no, source).await?)
         }
         Step::Main => match execute(&mut work, import, batch, importer, failing).await {
             Ok(done) => done,

@@ -171,8 +171,9 @@ pub(crate) trait Importer: Send + Sync {
     /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
     async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError>;
 
-    /// Apply, before all pieces: makes what the file names and lets Muster make. Most kinds have nothing of the sort.
-    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+    /// Apply, before all pieces: makes what the file names and lets Muster make, under the number of `source`. Most kinds have nothing of the
+    /// sort.
+    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo, _source: ImportNo) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 

@@ -38,7 +38,7 @@ pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Impor
             (Tally::default(), Effects::default())
         }
         Step::Main => plan(&mut work, import, batch, importer).await?,
-        Step::After => (Tally::default(), Effects::default()),
+        Step::After => return Err(StageError::defect("preview has nothing to do after all lines")),
     };
     work.finish(&tally, &effects).await?;
     crash::point(batch.stage, "finished");

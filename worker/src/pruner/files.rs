@@ -63,24 +63,28 @@ struct Forgotten {
 /// Goes through the uploads of a site that became no import.
 async fn sweep(context: &Context, site: SiteId) -> Result<(), StageError> {
     let mut after = String::new();
+    let mut failed = None;
     loop {
         let page = forgotten(context, site, &after).await?;
         for upload in &page {
             if context.stop.is_cancelled() {
                 return Ok(());
             }
-            delete(context, upload).await?;
+            // What cannot be deleted must not keep back what can.
+            failed = delete(context, upload).await.err().or(failed);
         }
-        let Some(last) = page.into_iter().last() else { return Ok(()) };
+        let Some(last) = page.into_iter().last() else { return failed.map_or(Ok(()), Err) };
         after = last.key;
     }
 }
 
-/// Deletes what an upload left, then its key: whoever comes after one that was killed in between finds the key, and no file.
+/// Deletes what an upload left, with its key: under a lock of the key, on which an import that is just being written waits. Whoever comes after
+/// one that was killed in between finds the key, and no file.
 async fn delete(context: &Context, upload: &Forgotten) -> Result<(), StageError> {
-    if context.files.delete_forgotten(&upload.key, long_ago()).await? {
-        let mut conn = context.control.acquire().await?;
-        uploads::forget(&mut conn, &upload.key).await?;
+    let mut tx = context.control.begin().await?;
+    let is_forgotten = uploads::forget_without_import(&mut tx, &upload.key).await?;
+    if is_forgotten && context.files.delete_forgotten(&upload.key, long_ago()).await? {
+        tx.commit().await?;
         tracing::info!(import.id = %upload.import, "what an upload left that became no import is deleted");
     }
     Ok(())

@@ -362,13 +362,13 @@ pub async fn origin(conn: &mut PgConnection, import: &Import) -> Result<ImportNo
     }
     let first = sqlx::query_scalar!(
         r#"WITH RECURSIVE made_anew AS (
-                SELECT no, undoes_no FROM muster.imports WHERE no = $1
+                SELECT no, undoes_no, 0 AS depth FROM muster.imports WHERE no = $1
                  UNION ALL
-                SELECT first.no, first.undoes_no
+                SELECT first.no, first.undoes_no, m.depth + 1
                   FROM made_anew m
                   JOIN muster.imports undo ON undo.no = m.undoes_no
                   JOIN muster.imports first ON first.no = undo.undoes_no)
-           SELECT min(no) AS "no!" FROM made_anew"#,
+           SELECT no AS "no!" FROM made_anew ORDER BY depth DESC LIMIT 1"#,
         import.no.0,
     );
     Ok(ImportNo(first.fetch_one(conn).await?))

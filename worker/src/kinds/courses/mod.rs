@@ -138,8 +138,8 @@ impl RecordKind for Courses {
         Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, ..Shaken::default() })
     }
 
-    async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
-        Ok(Effects::of([("categories_created", categories::make(conn, self.site, import).await?)]))
+    async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo, source: ImportNo) -> Result<Effects, StageError> {
+        Ok(Effects::of([("categories_created", categories::make(conn, self.site, import, source).await?)]))
     }
 
     async fn remove_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {

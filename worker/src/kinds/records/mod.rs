@@ -112,7 +112,7 @@ pub(super) trait RecordKind: Send + Sync {
     }
 
     /// See [`Importer::make_groundwork`].
-    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo, _source: ImportNo) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 
@@ -213,8 +213,8 @@ impl<K: RecordKind> Importer for Records<K> {
         Ok(executed)
     }
 
-    async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
-        self.kind.make_groundwork(conn, import).await
+    async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo, source: ImportNo) -> Result<Effects, StageError> {
+        self.kind.make_groundwork(conn, import, source).await
     }
 
     async fn remove_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {

@@ -1,6 +1,6 @@
 //! One line's deeds: what it takes away, what it writes, what it gives.
 
-use super::{Apply, Done, Origin, Taken};
+use super::{Apply, Done, Taken};
 use crate::chaos::model::{
     Action, Category, Id, Kind, Plan, Source, effect,
     state::{CATEGORY, COURSES, EMAIL, PEOPLE, Place, Record, SEGMENTS},
@@ -99,7 +99,7 @@ impl Apply<'_> {
     fn write(&mut self, subject: Id, plan: &mut Plan, category: Option<Id>) {
         let kind = self.kind;
         let key = plan.key.clone().unwrap_or_default();
-        let source = if let Origin::Undo { first, .. } = self.origin { *first } else { self.source };
+        let source = self.first();
         if plan.deed.action == Action::Create {
             let fields = match kind {
                 Kind::People => PEOPLE,

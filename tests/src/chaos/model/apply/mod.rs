@@ -127,6 +127,11 @@ pub(crate) fn apply(state: &mut State, origin: &Origin<'_>, plans: &[Plan], sour
 }
 
 impl Apply<'_> {
+    /// Under whose number subjects and categories are made.
+    fn first(&self) -> Source {
+        if let Origin::Undo { first, .. } = self.origin { *first } else { self.source }
+    }
+
     fn record(&mut self, plan: &Plan, outcome: Outcome) {
         self.applied.outcomes.insert(plan.line, outcome);
     }
@@ -173,7 +178,7 @@ impl Apply<'_> {
     }
 
     fn make(&mut self, id: Id, parent: Option<Id>, name: &str) -> Id {
-        let node = Node { parent, name: name.to_owned(), source: self.source };
+        let node = Node { parent, name: name.to_owned(), source: self.first() };
         self.state.categories.insert(id, node.clone());
         self.applied.made.push((id, node));
         self.add("categories_created", 1);

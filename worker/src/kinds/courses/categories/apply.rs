@@ -14,7 +14,12 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Makes the reserved categories, those nearer to the root first; how many. Where somebody else was quicker theirs is taken. What
 /// belongs into a category that is gone is not made; the courses that would go there are held.
-pub(in crate::kinds::courses) async fn make(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
+pub(in crate::kinds::courses) async fn make(
+    conn: &mut PgConnection,
+    site: SiteId,
+    import: ImportNo,
+    source: ImportNo,
+) -> Result<i64, StageError> {
     let depths = sqlx::query_scalar!(
         "SELECT DISTINCT depth FROM muster.import_makes WHERE import_no = $1 AND what = 'category' ORDER BY depth",
         import.0
@@ -36,7 +41,7 @@ pub(in crate::kinds::courses) async fn make(conn: &mut PgConnection, site: SiteI
     for depth in depths {
         let inserted = sqlx::query!(
             "INSERT INTO lms.categories (id, site_id, parent_id, name, source)
-             SELECT m.reserved_id, $2, nullif(coalesce(p.actual_id, m.scope), 0), m.key, $1
+             SELECT m.reserved_id, $2, nullif(coalesce(p.actual_id, m.scope), 0), m.key, $4
                FROM muster.import_makes m
                LEFT JOIN muster.import_makes p ON p.import_no = m.import_no AND p.what = m.what AND p.reserved_id = m.scope
               WHERE m.import_no = $1 AND m.what = 'category' AND m.depth = $3
@@ -46,6 +51,7 @@ pub(in crate::kinds::courses) async fn make(conn: &mut PgConnection, site: SiteI
             import.0,
             site.0,
             depth,
+            source.0,
         )
         .execute(&mut *conn)
         .await?;
