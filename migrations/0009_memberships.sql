@@ -1,5 +1,5 @@
 -- What a line does to memberships is one sort of thing, whatever it is a member of; what became of a line is asked in one way; and no
--- membership can lead from one site to another. (An older worker knows neither: end the older workers first.)
+-- membership can lead from one site to another. (An older worker or api knows neither: end them first.)
 
 -- The plans. Positions of the six columns belong together: one for each membership.
 ALTER TABLE muster.import_plans
@@ -11,7 +11,11 @@ ALTER TABLE muster.import_plans
   ADD COLUMN membership_by     integer[],
   ADD CONSTRAINT import_plans_memberships CHECK (
     coalesce(length(membership_what), 0) = coalesce(length(membership_does), 0)
-    AND coalesce(length(membership_what), 0) = coalesce(cardinality(membership_id), 0));
+    AND coalesce(length(membership_what), 0) = coalesce(cardinality(membership_id), 0)
+    AND coalesce(cardinality(membership_role), cardinality(membership_id), 0) = coalesce(cardinality(membership_id), 0)
+    AND coalesce(cardinality(membership_by), cardinality(membership_id), 0) = coalesce(cardinality(membership_id), 0)),
+  -- Nothing makes a key anew yet, and much that reads plans takes one for the other.
+  ADD CONSTRAINT import_plans_target CHECK (target_id = subject);
 COMMENT ON COLUMN muster.import_plans.membership_what IS 'A letter for each membership: s segment, e enrolment, r role in a course. NULL: none.';
 COMMENT ON COLUMN muster.import_plans.membership_does IS 'j joins, l leaves, s stays: the plan rests on it.';
 COMMENT ON COLUMN muster.import_plans.membership_id IS 'The segment, the course.';

@@ -55,6 +55,11 @@ pub(crate) fn kind_of(error: &sqlx::Error) -> String {
     format!("code {code}, constraint {constraint}")
 }
 
+/// Why, for the log. What the database itself says may repeat cells.
+pub(crate) fn cause_of(error: &sqlx::Error) -> String {
+    if error.as_database_error().is_some() { kind_of(error) } else { error.to_string() }
+}
+
 impl From<sqlx::Error> for StageError {
     fn from(error: sqlx::Error) -> Self {
         let Some(code) = error.as_database_error().and_then(|database| database.code().map(std::borrow::Cow::into_owned)) else {

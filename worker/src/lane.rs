@@ -7,7 +7,7 @@ use crate::{
     claim::{Claim, Claimed},
     context::Context,
     crash,
-    error::StageError,
+    error::{StageError, cause_of},
     kinds::{self, importer::Importer},
     parts::{self, Part, cut, halve},
     preview,
@@ -155,7 +155,7 @@ async fn work(context: &Context, import: &Import, claim: &Claim, kept: &mut Kept
             Ok(true)
         }
         Err(StageError::Defect { what, source }) => {
-            tracing::error!(what, cause = source.map(tracing::field::display), "failed: a defect");
+            tracing::error!(what, cause = source.as_ref().map(cause_of), "failed: a defect");
             claim.fail(&mut conn, "defect", &what).await?;
             Ok(true)
         }
@@ -208,7 +208,7 @@ async fn run_stage(context: &Context, import: &Import, claim: &Claim, kept: &mut
 /// Executes a batch. One that is too much for a transaction is taken apart first, and so is one that the database refuses, until the
 /// subject stands alone, which then fails on its own.
 async fn apply(context: &Context, import: &Import, claim: &Claim, importer: &mut dyn Importer) -> Result<(), StageError> {
-    // Neighbours are not parted beforehand, but a place may have a thousand lines of each of its people.
+    // Neighbours are not parted beforehand, but a block of ids may have a thousand lines of each of its people.
     let load = Load { lines: claim.batch().lines as u64, ..Load::default() };
     if Budget::TRANSACTION.is_passed(&load) && take_apart(context, import, claim, within_budget).await? {
         return Ok(());

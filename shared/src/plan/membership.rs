@@ -313,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn what_another_hangs_on_comes_before_it() {
+        let place = |sort: MembershipSort| MembershipSort::all().iter().position(|other| *other == sort);
+        for &sort in MembershipSort::all() {
+            assert!(sort.spec().hangs_on.is_none_or(|base| place(base) < place(sort)), "{sort:?}");
+        }
+    }
+
+    #[test]
     fn a_role_hangs_on_the_enrolment_in_its_course() {
         assert_eq!(MembershipKey::course_role(7, 1).base(), Some(MembershipKey::enrolment(7)));
         assert_eq!(MembershipKey::enrolment(7).base(), None);

@@ -25,12 +25,15 @@ pub async fn forget(conn: &mut PgConnection, key: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// Forgets a key whose import is not there, or is swept away; `false`: it is there by now.
-pub async fn forget_without_import(conn: &mut PgConnection, key: &str) -> Result<bool, StoreError> {
+/// Forgets a key that was begun so many seconds ago and whose import is not there, or is swept away; `false`: an import is just being written,
+/// which made the key as new as if it began now, or is there.
+pub async fn forget_without_import(conn: &mut PgConnection, key: &str, seconds: f64) -> Result<bool, StoreError> {
     let forgotten = sqlx::query!(
         "DELETE FROM muster.uploads u
-          WHERE u.key = $1 AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.id = u.import_id AND i.emptied_at IS NULL)",
+          WHERE u.key = $1 AND u.begun_at < now() - make_interval(secs => $2)
+            AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.id = u.import_id AND i.emptied_at IS NULL)",
         key,
+        seconds,
     );
     Ok(forgotten.execute(conn).await?.rows_affected() > 0)
 }

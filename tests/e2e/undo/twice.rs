@@ -84,3 +84,23 @@ async fn what_was_held_can_be_taken_back_later() {
     assert_eq!(summary(&undo), "unchanged 1, update 1 | unchanged 1, updated 1 | users_updated 1", "who is back already is left");
     assert_eq!(lms(&muster).await, before);
 }
+
+#[tokio::test]
+async fn no_role_comes_back_without_its_enrolment() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    by_hand(
+        &muster,
+        "INSERT INTO lms.enrolments (site_id, user_id, course_id)
+         SELECT u.site_id, u.id, c.id FROM lms.users u, lms.courses c WHERE u.username = 'anna' AND c.shortname = 'c1'",
+    )
+    .await;
+    let import = muster.applied("enrol-in-courses", "username,course1,role1\nanna,c1,teacher\n").await;
+    assert_eq!(summary(&import), "update 1 | updated 1 | course_roles_added 1");
+    let undo = muster.undone(id(&import)).await;
+    by_hand(&muster, "DELETE FROM lms.enrolments").await;
+    let before = lms(&muster).await;
+    let again = muster.undone(id(&undo)).await;
+    assert_eq!(summary(&again), "skip 1 | held 1 | ");
+    assert_eq!(lms(&muster).await, before);
+}

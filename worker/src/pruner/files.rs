@@ -82,7 +82,7 @@ async fn sweep(context: &Context, site: SiteId) -> Result<(), StageError> {
 /// one that was killed in between finds the key, and no file.
 async fn delete(context: &Context, upload: &Forgotten) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
-    let is_forgotten = uploads::forget_without_import(&mut tx, &upload.key).await?;
+    let is_forgotten = uploads::forget_without_import(&mut tx, &upload.key, AGE.as_secs_f64()).await?;
     if is_forgotten && context.files.delete_forgotten(&upload.key, long_ago()).await? {
         tx.commit().await?;
         tracing::info!(import.id = %upload.import, "what an upload left that became no import is deleted");
@@ -121,8 +121,10 @@ async fn unknown(context: &Context, site: SiteId) -> Result<u64, StageError> {
         let mut conn = context.control.acquire().await?;
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM unnest($1::text[]) AS file (key)
-                WHERE NOT EXISTS (SELECT FROM muster.uploads u WHERE u.key = file.key)"#,
+                WHERE NOT EXISTS (SELECT FROM muster.uploads u WHERE u.key = file.key)
+                  AND NOT EXISTS (SELECT FROM muster.imports i WHERE i.site_id = $2 AND i.file_key = file.key AND i.emptied_at IS NULL)"#,
             &keys,
+            site.0,
         );
         unknown += count.fetch_one(&mut *conn).await? as u64;
         if context.stop.is_cancelled() {

@@ -383,7 +383,7 @@ pub fn to_json(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).expect("a value with string keys")
 }
 
-/// A value as it was stored in a `jsonb` column.
+/// A value as it was stored in a `jsonb` column. What is wrong with it is not said in the error's own words, which may repeat cells.
 pub fn from_json<T: DeserializeOwned>(stored: serde_json::Value, place: &'static str) -> Result<T, StoreError> {
-    serde_json::from_value(stored).map_err(|error| StoreError::inconsistent(place, error))
+    serde_json::from_value(stored).map_err(|error| StoreError::inconsistent(place, format!("{:?} error", error.classify())))
 }

@@ -177,7 +177,21 @@ impl Now {
             let (memberships, issues) = self.memberships(id, line)?;
             Ok(Plan { issues, ..reversal::of_line(line, last, version, changes, memberships) })
         };
-        done.iter().zip(changes).map(with_memberships).collect()
+        let plans = done.iter().zip(changes).map(with_memberships).collect::<Result<Vec<Plan>, Issue>>()?;
+        self.check_bases(id, &plans)?;
+        Ok(plans)
+    }
+
+    /// What comes back must find that on which it hangs, or have it back too.
+    fn check_bases(&self, person: i64, plans: &[Plan]) -> Result<(), Issue> {
+        let all = plans.iter().filter_map(Plan::written).flat_map(|write| &write.memberships);
+        let given: HashSet<MembershipKey> = all.filter(|m| m.does == Does::Joins).map(|m| m.key).collect();
+        let lacks = |base: MembershipKey| !given.contains(&base) && !self.held.contains_key(&(person, base));
+        if given.iter().filter_map(|key| key.base()).any(lacks) {
+            let message = "The person is no longer enrolled in a course in which a role would come back, so nothing of it is taken back.";
+            return Err(Issue::warning(Code::TargetChanged, message));
+        }
+        Ok(())
     }
 
     /// A username or an address that comes back must still be free.
