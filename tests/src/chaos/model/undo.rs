@@ -91,7 +91,16 @@ impl Reversal<'_> {
             plan.deed.action = action(done.plan.deed.action, &plan);
             plan
         };
-        Some(done.iter().zip(writes).map(line).collect())
+        let plans: Vec<Plan> = done.iter().zip(writes).map(line).collect();
+        self.has_enrolments(subject, &plans).then_some(plans)
+    }
+
+    /// A role comes back only to somebody who is enrolled, or is again.
+    fn has_enrolments(&self, person: Id, plans: &[Plan]) -> bool {
+        let named = || plans.iter().flat_map(|plan| &plan.deed.courses);
+        let is_back = |course: Id| named().any(|other| other.course == course && other.enrols);
+        let is_enrolled = |course: Id| self.state.enrolments.contains_key(&(person, course)) || is_back(course);
+        named().filter(|named| named.adds_role).all(|named| is_enrolled(named.course))
     }
 
     /// What was created goes, if it is just as it was left and nothing else hangs on it.
