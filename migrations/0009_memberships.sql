@@ -201,13 +201,23 @@ ALTER TABLE lms.role_assignments
   ADD CONSTRAINT role_assignments_of_user   FOREIGN KEY (site_id, user_id)   REFERENCES lms.users (site_id, id),
   ADD CONSTRAINT role_assignments_of_course FOREIGN KEY (site_id, course_id) REFERENCES lms.courses (site_id, id);
 
+-- The database takes dates that no program can hold: infinite ones, and some of years beyond its reach. Read so they are the nearest that it can.
+CREATE FUNCTION lms.readable(at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN at IS NOT NULL THEN least(greatest(at, '0001-01-01 00:00+00'), '9999-12-31 00:00+00') END
+$$;
+CREATE FUNCTION lms.readable(at date) RETURNS date LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN at IS NOT NULL THEN least(greatest(at, '0001-01-01'), '9999-12-31') END
+$$;
+
 -- The two views of all sorts of memberships: a new sort is a branch in each. `what` is its letter, in shared/src/plan/membership.rs too.
 CREATE VIEW lms.memberships AS
 SELECT 's' AS what, site_id, user_id, segment_id AS id, NULL::integer AS role_id, source,
        NULL::smallint AS status, NULL::timestamptz AS starts_at, NULL::timestamptz AS ends_at
   FROM lms.segment_members
  UNION ALL
-SELECT 'e', site_id, user_id, course_id, NULL, source, status, starts_at, ends_at FROM lms.enrolments
+SELECT 'e', site_id, user_id, course_id, NULL, source, status,
+       lms.readable(starts_at), lms.readable(ends_at)
+  FROM lms.enrolments
  UNION ALL
 SELECT 'r', site_id, user_id, course_id, role_id, source, NULL, NULL, NULL FROM lms.role_assignments WHERE course_id IS NOT NULL;
 COMMENT ON VIEW lms.memberships IS 'What people belong to. Ask for the sorts that are meant (what = ANY …): the other tables are then not looked at.';

@@ -30,7 +30,8 @@ pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: P
     let mut connection = app.reader(access.site.id).await?;
     let mut courses = sqlx::query_as!(
         CourseView,
-        r#"SELECT c.id, c.shortname, c.fullname, c.idnumber, path.path AS "category_path!", c.summary, c.visible, c.startdate, c.enddate,
+        r#"SELECT c.id, c.shortname, c.fullname, c.idnumber, path.path AS "category_path!", c.summary, c.visible,
+                  lms.readable(c.startdate) AS startdate, lms.readable(c.enddate) AS enddate,
                   counted.members AS "members!"
              FROM (SELECT *
                      FROM lms.courses

@@ -1,6 +1,11 @@
 //! Values at and past the ends of what a database holds, at every place where a client may put one. Each is taken or refused; none is a
 //! defect.
 
+use crate::{
+    counts::lines,
+    journeys::{id, summary, with_a_small_lms},
+    undo::by_hand,
+};
 use muster_tests::{
     client::Answer,
     harness::{Muster, Order},
@@ -162,4 +167,34 @@ async fn in_uploads() {
         let id = import["id"].as_str().expect("an id");
         assert_no_defect(&muster.get(&format!("/imports/{id}/report.csv")).await, id);
     }
+}
+
+/// Dates of the LMS that no program can hold are read as the nearest that it can; whoever's enrolment got one is left alone.
+#[tokio::test]
+async fn in_dates_of_the_lms() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    let file = "username,course1\nanna,c1\nbo,c1\ncy,c1\n";
+    let import = muster.applied("enrol-in-courses", file).await;
+    by_hand(&muster, "UPDATE lms.enrolments SET ends_at = 'infinity' WHERE user_id = (SELECT id FROM lms.users WHERE username = 'anna')")
+        .await;
+    by_hand(
+        &muster,
+        "UPDATE lms.enrolments SET starts_at = '4000-01-01 00:00+00 BC' WHERE user_id = (SELECT id FROM lms.users WHERE username = 'bo')",
+    )
+    .await;
+    by_hand(&muster, "UPDATE lms.courses SET startdate = '-infinity', enddate = '290000-01-01' WHERE shortname = 'c1'").await;
+    let anna = muster.get("/users/anna").await.expect(200).json();
+    assert_eq!(anna["enrolments"][0]["ends_at"], "9999-12-31T00:00:00Z");
+    let bo = muster.get("/users/bo").await.expect(200).json();
+    assert_eq!(bo["enrolments"][0]["starts_at"], "0001-01-01T00:00:00Z");
+    let course = &muster.list("/courses", "courses").await[0];
+    assert_eq!((&course["startdate"], &course["enddate"]), (&json!("0001-01-01"), &json!("9999-12-31")));
+    let again = muster.applied("enrol-in-courses", file).await;
+    assert_eq!(summary(&again), "unchanged 3 | unchanged 3 | ");
+    let rename = Order::new("custom", "shortname,fullname\nc1,Renamed\n").with("kind", "courses");
+    let renamed = muster.applied_order(rename.settings(&json!({"mode": "update-only"}))).await;
+    assert_eq!(summary(&muster.undone(id(&renamed)).await), "update 1 | updated 1 | courses_updated 1");
+    let undo = muster.undone(id(&import)).await;
+    assert_eq!(lines(&muster.rows(id(&undo), "").await, "outcome"), ["2 held target-changed", "3 held target-changed", "4 updated"]);
 }

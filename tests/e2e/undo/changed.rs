@@ -231,3 +231,32 @@ async fn a_course_goes_back_into_a_category_whose_name_looks_like_a_path() {
     let name: String = sqlx::query_scalar(statement).fetch_one(muster.sql()).await.expect("a course");
     assert_eq!(name, "HR / Payroll");
 }
+
+/// What an undo would give back is looked for when it is previewed, so that its preview holds what its apply would.
+#[tokio::test]
+async fn what_people_would_come_back_into_is_gone_or_managed() {
+    let muster = Muster::start().await;
+    with_a_small_lms(&muster).await;
+    muster.applied("create-segments", "idnumber,name\nlost,Lost\nruled,Ruled\n").await;
+    muster.applied("create-courses", "shortname,fullname,category_path\ngone,Gone,Plants\n").await;
+    let file = "username,cohort1,course1\nanna,lost,\nbo,ruled,\ncy,,gone\ndora,sales,\n";
+    muster.applied("create-users", "username,firstname,lastname,email\ndora,Dora,Dale,dora@example.com\n").await;
+    let import = muster.applied_order(custom(file, &json!({"mode": "update-only"}))).await;
+    let undo = muster.undone(id(&import)).await;
+    assert_eq!(summary(&undo), "update 4 | updated 4 | course_roles_removed 1, enrolments_removed 1, segments_left 3");
+    by_hand(&muster, "DELETE FROM lms.segments WHERE idnumber = 'lost'").await;
+    by_hand(&muster, "DELETE FROM lms.courses WHERE shortname = 'gone'").await;
+    by_hand(&muster, "UPDATE lms.segments SET is_managed = true WHERE idnumber = 'ruled'").await;
+    by_hand(
+        &muster,
+        "INSERT INTO lms.segment_members (site_id, segment_id, user_id)
+         SELECT s.site_id, s.id, u.id FROM lms.segments s JOIN lms.users u USING (site_id) WHERE s.idnumber = 'ruled' AND u.username = 'bo'",
+    )
+    .await;
+    let again = muster.undo(id(&undo)).await;
+    let held = ["2 skip target-changed", "3 skip target-changed", "4 skip target-changed", "5 update"];
+    assert_eq!(lines(&muster.rows(id(&again), "").await, "action"), held);
+    muster.apply(id(&again)).await;
+    let again = muster.wait_for(id(&again), "applied").await;
+    assert_eq!(summary(&again), "skip 3, update 1 | held 3, updated 1 | segments_joined 1");
+}

@@ -26,7 +26,7 @@ fn is_version(word: &str) -> bool {
 }
 
 /// Changes the LMS as somebody else would.
-async fn by_hand(site: &muster_tests::harness::Muster, statement: &'static str) {
+pub(crate) async fn by_hand(site: &muster_tests::harness::Muster, statement: &'static str) {
     let done = sqlx::query(statement).execute(site.sql()).await.expect("a statement");
     assert!(done.rows_affected() > 0, "{statement}");
 }

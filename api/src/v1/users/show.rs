@@ -89,7 +89,7 @@ async fn user(conn: &mut PgConnection, site: SiteId, username: &str) -> Result<O
 
 async fn enrolments(conn: &mut PgConnection, site: SiteId, user: i64) -> Result<Vec<EnrolmentView>, Problem> {
     let rows = sqlx::query!(
-        r#"SELECT c.shortname, e.status, e.starts_at, e.ends_at,
+        r#"SELECT c.shortname, e.status, lms.readable(e.starts_at) AS starts_at, lms.readable(e.ends_at) AS ends_at,
                   ARRAY(SELECT r.shortname
                           FROM lms.role_assignments a
                           JOIN lms.roles r ON r.id = a.role_id

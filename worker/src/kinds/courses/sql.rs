@@ -57,7 +57,8 @@ pub(super) fn by_id(courses: Vec<Course>, categories: &Categories) -> HashMap<i6
 pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Vec<Course>, StageError> {
     Ok(sqlx::query_as!(
         Course,
-        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
+        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible,
+                lms.readable(startdate) AS startdate, lms.readable(enddate) AS enddate
            FROM lms.courses WHERE site_id = $1 AND shortname = ANY ($2)",
         site.0,
         keys,
@@ -70,7 +71,8 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String])
 pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<Vec<Course>, StageError> {
     Ok(sqlx::query_as!(
         Course,
-        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate
+        "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible,
+                lms.readable(startdate) AS startdate, lms.readable(enddate) AS enddate
            FROM lms.courses WHERE id = ANY ($2) AND site_id = $1",
         site.0,
         ids,

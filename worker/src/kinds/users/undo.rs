@@ -48,6 +48,8 @@ pub(super) struct Now {
     usual: MembershipTerms,
     /// By line, what it took away, as it was.
     taken: HashMap<i32, Vec<(MembershipKey, MembershipTerms)>>,
+    /// Those of the things that it touched which are still there, by the sort of membership.
+    objects: HashSet<(MembershipSort, i64)>,
     /// Segments whose members a rule chooses.
     managed: HashSet<i64>,
 }
@@ -72,12 +74,14 @@ impl Now {
             given: given(done),
             usual: usual_terms(conn, undone).await?,
             taken: taken(conn, undone, done).await?,
+            objects: HashSet::new(),
             managed: HashSet::new(),
         };
         now.look_up_people(conn, site, &ids).await?;
         now.look_up_holders(conn, site, done).await?;
-        let touched = done.iter().flat_map(|plan| &plan.write.memberships).map(|membership| &membership.key);
-        now.managed = memberships::managed(conn, touched).await?;
+        let touched = || done.iter().flat_map(|plan| &plan.write.memberships).map(|membership| &membership.key);
+        now.objects = memberships::objects(conn, site, touched()).await?;
+        now.managed = memberships::managed(conn, touched()).await?;
         now.weigh_memberships();
         Ok(now)
     }
@@ -223,7 +227,11 @@ impl Now {
             }
         }
         Membership::sort_as_told(&mut back);
-        if back.iter().any(|m| m.is_change() && m.key.sort == MembershipSort::Segment && self.managed.contains(&m.key.id)) {
+        if back.iter().any(|m| m.does != Does::Leaves && !self.objects.contains(&(m.key.sort, m.key.id))) {
+            let message = "A segment or course that the person would be in again is gone, so nothing of it is taken back.";
+            return Err(Issue::warning(Code::TargetChanged, message));
+        }
+        if back.iter().any(|m| m.key.sort == MembershipSort::Segment && self.managed.contains(&m.key.id)) {
             let message = "The members of a segment are chosen by a rule since, so nothing of it is taken back.";
             return Err(Issue::warning(Code::TargetChanged, message));
         }

@@ -19,8 +19,8 @@ pub(super) use take::{source, take};
 /// What people belong to.
 pub(super) type Held = HashMap<(i64, MembershipKey), MembershipTerms>;
 
-/// Which of these memberships people have, and perhaps others of the same sorts in the same things. `+ 0` keeps the things out of the
-/// index, which would be searched for each pair of a person and a thing.
+/// Which of these memberships people have, and perhaps others of the same sorts in the same things, without their dates.
+/// `+ 0` keeps the things out of the index, which would be searched for each pair of a person and a thing.
 pub(super) async fn held_of_these<'a>(
     conn: &mut PgConnection,
     people: Vec<i64>,
@@ -37,7 +37,8 @@ pub(super) async fn held_of_these<'a>(
     let sorts: Vec<String> = sorts.into_iter().map(MembershipSort::text).collect();
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT user_id AS "user_id!", what AS "what!", id AS "id!", role_id, source, status, starts_at, ends_at
+        r#"SELECT user_id AS "user_id!", what AS "what!", id AS "id!", role_id, source, status,
+                  NULL::timestamptz AS starts_at, NULL::timestamptz AS ends_at
              FROM lms.memberships WHERE user_id = ANY ($1) AND what = ANY ($2) AND id + 0 = ANY ($3)"#,
         &super::find::distinct(people),
         &sorts,
@@ -76,9 +77,32 @@ struct Row {
 impl Row {
     fn place(self) -> Result<((i64, MembershipKey), MembershipTerms), StageError> {
         let Self { user_id, id, role_id: role, source, status, starts_at, ends_at, .. } = self;
-        let sort = MembershipSort::of_text(&self.what).ok_or_else(|| StageError::defect("lms.memberships has a sort that is not known"))?;
+        let sort = sort_of(&self.what)?;
         Ok(((user_id, MembershipKey { sort, id, role }), MembershipTerms { source, status, starts_at, ends_at }))
     }
+}
+
+/// Of the things to which memberships lead, those that are there, by the sort of membership.
+pub(super) async fn objects<'a>(
+    conn: &mut PgConnection,
+    site: SiteId,
+    named: impl Iterator<Item = &'a MembershipKey>,
+) -> Result<HashSet<(MembershipSort, i64)>, StageError> {
+    let (sorts, ids): (BTreeSet<String>, BTreeSet<i64>) = named.map(|key| (key.sort.text(), key.id)).unzip();
+    let rows = sqlx::query!(
+        r#"SELECT what AS "what!", id AS "id!" FROM lms.membership_objects WHERE site_id = $1 AND what = ANY ($2) AND id = ANY ($3)"#,
+        site.0,
+        &Vec::from_iter(sorts),
+        &Vec::from_iter(ids),
+    )
+    .fetch_all(conn)
+    .await?;
+    let object = |(what, id): (String, i64)| Ok((sort_of(&what)?, id));
+    rows.into_iter().map(|row| object((row.what, row.id))).collect()
+}
+
+fn sort_of(letter: &str) -> Result<MembershipSort, StageError> {
+    MembershipSort::of_text(letter).ok_or_else(|| StageError::defect("a view of memberships has a sort that is not known"))
 }
 
 /// Of the things to which memberships lead, those that are there. They are locked against removal until the transaction ends, a table after
