@@ -1,6 +1,7 @@
 //! A batch: a range of the work of a stage. Which step of the stage it belongs to, every state of it, every arrow between two of them, who
 //! moves it and why.
 
+use super::arrow::{Arrow, arrow, leads};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Where in its stage a batch belongs. The batches of one step are done beside each other, and those of the next begin when all of them
@@ -60,28 +61,11 @@ pub enum Mover {
     Api,
 }
 
-/// One allowed change of state.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrow {
-    /// Before.
-    pub from: BatchState,
-    /// After.
-    pub to: BatchState,
-    /// Who writes it.
-    pub mover: Mover,
-    /// Why it exists.
-    pub because: &'static str,
-}
-
-const fn arrow(from: BatchState, to: BatchState, mover: Mover, because: &'static str) -> Arrow {
-    Arrow { from, to, mover, because }
-}
-
 use BatchState::{Claimed, Done, Failed, Waiting};
 use Mover::{Api, Holder, HolderOrHeir, Lane};
 
 /// All arrows there are. A test that keeps a ledger of real batches finds no other.
-pub const ARROWS: &[Arrow] = &[
+pub const ARROWS: &[Arrow<BatchState, Mover>] = &[
     arrow(Waiting, Claimed, Lane, "a lane is free, and the step's turn has come"),
     arrow(Claimed, Done, Holder, "its work is committed in the same transaction"),
     arrow(Claimed, Waiting, HolderOrHeir, "given back, put off or taken apart; or its lane was lost"),
@@ -92,7 +76,7 @@ pub const ARROWS: &[Arrow] = &[
 /// Is there an arrow from `from` to `to`?
 #[must_use]
 pub fn may_become(from: BatchState, to: BatchState) -> bool {
-    ARROWS.iter().any(|arrow| arrow.from == from && arrow.to == to)
+    leads(ARROWS, &from, &to)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod action;
+pub mod arrow;
 pub mod batch;
 pub mod budget;
 pub mod column;

@@ -3,7 +3,10 @@
 //! The api only asks, the worker only answers: `pausing` and `paused` are two states, so are `cancelling` and `cancelled`. The arrows
 //! that the api completes alone are those where nothing runs. A bad line never makes a status.
 
-use super::stage::Stage;
+use super::{
+    arrow::{Arrow, arrow, leads},
+    stage::Stage,
+};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -47,28 +50,11 @@ pub enum Mover {
     Both,
 }
 
-/// One allowed change of status.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrow {
-    /// Before.
-    pub from: Status,
-    /// After.
-    pub to: Status,
-    /// Who writes it.
-    pub mover: Mover,
-    /// Why it exists.
-    pub because: &'static str,
-}
-
-const fn arrow(from: Status, to: Status, mover: Mover, because: &'static str) -> Arrow {
-    Arrow { from, to, mover, because }
-}
-
 use Mover::{Api, Both, Worker};
 use Status::{Applied, Applying, Cancelled, Cancelling, Failed, Paused, Pausing, Previewing, Ready, Rejected, Validating};
 
 /// All arrows there are. What is not here is refused, by a test and by [`may_become`].
-pub const ARROWS: &[Arrow] = &[
+pub const ARROWS: &[Arrow<Status, Mover>] = &[
     arrow(Validating, Previewing, Worker, "the file is staged"),
     arrow(Validating, Rejected, Worker, "the header or a limit makes the file unreadable"),
     arrow(Validating, Cancelling, Api, "asked while a lane may be at work"),
@@ -187,7 +173,7 @@ impl Status {
 /// Is there an arrow from `from` to `to`?
 #[must_use]
 pub fn may_become(from: Status, to: Status) -> bool {
-    ARROWS.iter().any(|arrow| arrow.from == from && arrow.to == to)
+    leads(ARROWS, &from, &to)
 }
 
 #[cfg(test)]

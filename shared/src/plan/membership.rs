@@ -105,7 +105,8 @@ impl MembershipSort {
     /// The sort that is stored under this letter, as the views have it.
     #[must_use]
     pub fn of_text(letter: &str) -> Option<Self> {
-        letter.bytes().next().and_then(Self::of_letter)
+        let [letter] = letter.as_bytes() else { return None };
+        Self::of_letter(*letter)
     }
 
     /// The letter as text, as the views have it.

@@ -155,7 +155,9 @@ impl Write {
     }
 
     fn does_the_same_as(&self, other: &Self) -> bool {
-        Self { version: None, ..self.clone() } == Self { version: None, ..other.clone() }
+        let Self { subject, target, seq, deed, version: _, changes, memberships } = self;
+        (subject, target, seq, deed, changes, memberships)
+            == (&other.subject, &other.target, &other.seq, &other.deed, &other.changes, &other.memberships)
     }
 }
 

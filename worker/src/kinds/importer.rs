@@ -151,7 +151,7 @@ pub(crate) trait Importer: Send + Sync {
     async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError>;
 
     /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete by subject and in the order of
-    /// subject and turn. Reads only.
+    /// subject and `seq`. Reads only.
     async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError>;
 
     /// Apply of an undo: of these plans, each of which deletes its subject, the subjects on which something hangs that no plan takes away.

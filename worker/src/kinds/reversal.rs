@@ -94,7 +94,7 @@ pub(crate) fn of_all(done: &[DonePlan], mut of: impl FnMut(&[DonePlan]) -> Resul
     reversed.collect()
 }
 
-/// The place of the last line of a subject in the order in which they were done.
+/// The number of the last line of a subject, in the order in which its lines were done.
 pub(crate) fn last_seq(done: &[DonePlan]) -> i16 {
     done.last().map_or(0, |last| last.write.seq)
 }

@@ -16,7 +16,7 @@ use strum::VariantArray;
 /// What the subjects of the kinds are called whose lines are about people.
 const PERSON: &str = "user";
 
-/// Where a page ended: when, in which import, in which turn, whom; of what was done by hand import and turn are 0. Not the line: an
+/// Where a page ended: when, in which import, which of its lines about the person, whom; of what was done by hand both are 0. Not the line: an
 /// undo does the last line of a person first.
 pub(crate) type Place = (Moment, i64, i16, i64);
 
@@ -75,11 +75,11 @@ impl People {
         Ok((!ids.is_empty()).then_some(Self { site, ids, made, made_at }))
     }
 
-    /// What was done to them, newest first: a probe of the index on places for each import of the site that has plans.
+    /// What was done to them, newest first: a probe of the index on blocks of subjects for each import of the site that has plans.
     pub(super) async fn entries(&self, conn: &mut PgConnection, after: Option<Place>, limit: i64) -> Result<Vec<Entry>, StoreError> {
         let kinds = Kind::VARIANTS.iter().filter(|kind| kind.spec().subject == PERSON);
         let kinds: Vec<_> = kinds.map(|kind| kind.name().to_owned()).collect();
-        let (at, no, turn, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, turn, user)| (Some(at), no, turn, user));
+        let (at, no, seq, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, seq, user)| (Some(at), no, seq, user));
         // OFFSET 0 keeps the planner from going the other way round: it would look for these people in all plans that there are.
         let rows = sqlx::query!(
             r#"SELECT no AS "no!", seq AS "seq!", line AS "line!", user_id AS "user_id!", import, kind, fields, outcome AS "outcome!", at AS "at!",
@@ -107,7 +107,7 @@ impl People {
             &self.made_at,
             at,
             no,
-            turn,
+            seq,
             user,
             limit,
         )
