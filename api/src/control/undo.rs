@@ -38,13 +38,13 @@ pub(crate) async fn undo(
     match latest(&mut tx, import.no).await? {
         Some(undo) if undo.is_ending => return Err(ending(&mut tx, undo.id).await?),
         Some(undo) if undo.is_open => return Ok(undo.id),
-        Some(undo) if !undo.left_something => return Err(Problem::AlreadyUndone(undo.id)),
+        Some(undo) if !undo.left_something => return Err(already(&mut tx, import.no).await?),
         _ => {}
     }
     let id = ImportId::fresh();
     let no = insert(&mut tx, &import, id, target.by.id, expires_at).await?;
-    batches::make_preview_of_undo(&mut tx, no, import.no).await?;
     remember_makes(&mut tx, no, import.no).await?;
+    batches::make_preview_of_undo(&mut tx, no, import.no).await?;
     tx.commit().await?;
     tracing::info!(undo.id = %id, "an import was asked to be undone");
     app.ring(id, import.is_small);
@@ -78,6 +78,21 @@ async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo
     .fetch_optional(conn)
     .await?;
     Ok(found.map(|row| Undo { id: ImportId(row.id), is_open: row.is_open, is_ending: row.is_ending, left_something: row.left_something }))
+}
+
+/// Why there can be no other at all: the last undo that there was of the last undo, and so on.
+async fn already(conn: &mut PgConnection, import: ImportNo) -> Result<Problem, Problem> {
+    let last = sqlx::query!(
+        r#"WITH RECURSIVE undos AS (
+            SELECT no, id, 1 AS nth FROM muster.imports WHERE undoes_no = $1 AND status = 'applied'
+             UNION ALL
+            SELECT u.no, u.id, undos.nth + 1 FROM undos JOIN muster.imports u ON u.undoes_no = undos.no AND u.status = 'applied')
+         SELECT id AS "id!", nth % 2 = 0 AS "is_back!" FROM undos ORDER BY nth DESC, no DESC LIMIT 1"#,
+        import.0,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Problem::AlreadyUndone { last: ImportId(last.id), is_back: last.is_back })
 }
 
 /// Why there can be no other yet.

@@ -66,8 +66,13 @@ pub(crate) enum Problem {
         /// The version it is at.
         version: i32,
     },
-    /// It was undone, by this import.
-    AlreadyUndone(ImportId),
+    /// It was undone.
+    AlreadyUndone {
+        /// By this import; or by another, whose undo this is.
+        last: ImportId,
+        /// The undo was undone itself: what the import did is there again.
+        is_back: bool,
+    },
     /// The file would have to be read again and is deleted.
     FileGone,
     /// No line of the import is one of those that are to go on.
@@ -179,11 +184,17 @@ impl Problem {
                 "The import has changed meanwhile".to_owned(),
                 Some(format!("It is at \"{version}\" now. Look at it again before asking.")),
             ),
-            Self::AlreadyUndone(by) => with(
+            Self::AlreadyUndone { last, is_back: false } => with(
                 StatusCode::CONFLICT,
                 "already-undone",
                 "This import is undone already",
-                &format!("The import {by} has taken back what it did. To bring that back, undo that one."),
+                &format!("The import {last} has taken back what it did. To bring that back, undo that one."),
+            ),
+            Self::AlreadyUndone { last, is_back: true } => with(
+                StatusCode::CONFLICT,
+                "already-undone",
+                "This import was undone, and its undo was undone too",
+                &format!("The import {last} has brought back what it did. To take that back, undo that one."),
             ),
             Self::FileGone => with(
                 StatusCode::CONFLICT,

@@ -14,7 +14,7 @@ pub enum Step {
     Before,
     /// The work itself.
     Main,
-    /// What others may still need until they are done: an undo takes away what the undone import made.
+    /// What others may still need until they are done: an undo takes away what the undone import made, and its preview counts that.
     After,
 }
 

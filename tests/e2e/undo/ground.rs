@@ -113,6 +113,48 @@ async fn categories_below_which_others_would_be_made() {
     assert_eq!(summary(&again), "create 2 | created 2 | categories_created 3, courses_created 2", "they go on in another import");
 }
 
+/// The undo of an import, looked at and applied; the categories that its preview counts, which its apply must count too.
+async fn categories_of_undo(muster: &Muster, import: &Value) -> (Value, Value, Value) {
+    let undo = muster.undo(id(import)).await;
+    let of = |import: &Value| ["categories_created", "categories_deleted"].map(|effect| import["effects"][effect].clone());
+    let [created, deleted] = of(&undo);
+    muster.apply(id(&undo)).await;
+    let undo = muster.wait_for(id(&undo), "applied").await;
+    assert_eq!(of(&undo), [created.clone(), deleted.clone()], "the preview is the contract: {}", muster.story(id(&undo)).await);
+    (undo, created, deleted)
+}
+
+#[tokio::test]
+async fn categories_are_counted_as_they_are() {
+    let muster = Muster::start().await;
+    let file = "shortname,fullname,category_path\nc1,One,A / B\nc2,Two,A / C\nc3,Three,D / E / F\nc4,Four,G\nc5,Five,H / I\n";
+    let import = muster.applied("create-courses", file).await;
+    by_hand(&muster, "UPDATE lms.courses SET fullname = 'Second' WHERE shortname = 'c2'").await;
+    by_hand(&muster, "UPDATE lms.categories SET name = 'Earth' WHERE name = 'E'").await;
+    by_hand(&muster, "INSERT INTO lms.categories (site_id, name, parent_id) SELECT site_id, 'J', id FROM lms.categories WHERE name = 'I'")
+        .await;
+    let (undo, _, deleted) = categories_of_undo(&muster, &import).await;
+    assert_eq!(deleted, 3, "B, F and G: a course is left in C, E has another name, and J is in I");
+    by_hand(&muster, "INSERT INTO lms.categories (site_id, name) SELECT id, 'G' FROM muster.sites").await;
+    by_hand(&muster, "INSERT INTO lms.categories (site_id, name, parent_id) SELECT site_id, 'B', id FROM lms.categories WHERE name = 'A'")
+        .await;
+    let (again, created, _) = categories_of_undo(&muster, &undo).await;
+    assert_eq!(created, 1, "F: others have made G and B meanwhile");
+    assert_eq!(again["outcomes"]["created"], 4);
+}
+
+#[tokio::test]
+async fn a_category_is_not_counted_below_one_that_is_there_by_its_name() {
+    let muster = Muster::start().await;
+    let import = muster.applied("create-courses", "shortname,fullname,category_path\nc1,One,X / Y / Z\n").await;
+    let undo = muster.undone(id(&import)).await;
+    muster.applied("create-courses", "shortname,fullname,category_path\nc2,Two,X\n").await;
+    let (again, created, _) = categories_of_undo(&muster, &undo).await;
+    assert_eq!(created, 2, "Y and Z: X is another's by now");
+    let (_, _, deleted) = categories_of_undo(&muster, &again).await;
+    assert_eq!(deleted, 2, "and stays");
+}
+
 #[tokio::test]
 async fn categories_that_an_undo_would_bring_back() {
     let muster = Muster::start().await;

@@ -66,8 +66,15 @@ async fn asking_again() {
     let problem = muster.post(&path, None).await.expect(409).json();
     assert_eq!(problem["code"], "already-undone");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(id(&undo))), "{problem}");
-    muster.undone(id(&undo)).await;
-    let _ = muster.post(&path, None).await.expect(409);
+    let back = muster.undone(id(&undo)).await;
+    let problem = muster.post(&path, None).await.expect(409).json();
+    assert_eq!(problem["code"], "already-undone");
+    let words = format!("The import {} has brought back what it did. To take that back, undo that one.", id(&back));
+    assert_eq!(problem["detail"], words, "whoever wants it undone is told which one to undo");
+    let forth = muster.undone(id(&back)).await;
+    let problem = muster.post(&path, None).await.expect(409).json();
+    let words = format!("The import {} has taken back what it did. To bring that back, undo that one.", id(&forth));
+    assert_eq!(problem["detail"], words);
 }
 
 #[tokio::test]

@@ -158,6 +158,11 @@ pub(crate) trait Importer: Send + Sync {
     /// All are locked against new dependants until the transaction ends, in the order of their ids.
     async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, plans: &[&PlanSummary]) -> Result<Vec<i64>, StageError>;
 
+    /// Preview of an undo, after all lines: what would be made and taken away for all of them.
+    async fn count_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+        Ok(Effects::default())
+    }
+
     /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
     /// in the order of their ids, so that two imports queue up on one subject and never cross.
     async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;

@@ -33,17 +33,26 @@ pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Impor
     let batch = claim.batch();
     let (tally, effects) = match batch.step {
         Step::Before => {
-            sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+            allow_long_statements(&mut work).await?;
             clear(&mut work, import.no).await?;
             (Tally::default(), Effects::default())
         }
         Step::Main => plan(&mut work, import, batch, importer).await?,
-        Step::After => return Err(StageError::defect("preview has nothing to do after all lines")),
+        Step::After => {
+            allow_long_statements(&mut work).await?;
+            (Tally::default(), importer.count_groundwork(&mut work, import.no).await?)
+        }
     };
     work.finish(&tally, &effects).await?;
     crash::point(batch.stage, "finished");
     work.commit().await?;
     crash::point(batch.stage, "committed");
+    Ok(())
+}
+
+/// What concerns all lines is done while no other batch of the import is.
+async fn allow_long_statements(conn: &mut PgConnection) -> Result<(), StageError> {
+    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
     Ok(())
 }
 

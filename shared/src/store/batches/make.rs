@@ -68,13 +68,16 @@ pub async fn make_preview_again(conn: &mut PgConnection, import: ImportNo) -> Re
     Ok(())
 }
 
-/// Makes the batches of the preview of an undo: those that were really applied, as a cancelled import may have others too.
+/// Makes the batches of the preview of an undo: those that were really applied, as a cancelled import may have others too. One comes
+/// after them where things are to be made or taken away for all.
 pub async fn make_preview_of_undo(conn: &mut PgConnection, undo: ImportNo, undone: ImportNo) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO muster.import_batches (import_no, stage, number, low, high, lines)
-         SELECT $1, 'preview', number, low, high, lines
+        "INSERT INTO muster.import_batches (import_no, stage, step, number, low, high, lines)
+         SELECT $1::bigint, 'preview', 'main', number, low, high, lines
            FROM muster.import_batches
-          WHERE import_no = $2 AND stage = 'apply' AND step = 'main' AND state = 'done'",
+          WHERE import_no = $2 AND stage = 'apply' AND step = 'main' AND state = 'done'
+          UNION ALL
+         SELECT $1, 'preview', 'after', 0, 0, 0, 0 WHERE EXISTS (SELECT FROM muster.import_makes m WHERE m.import_no = $1)",
         undo.0,
         undone.0,
     )

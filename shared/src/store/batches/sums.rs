@@ -92,7 +92,7 @@ pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, Sto
 pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
-    // What several batches name is made once, so no batch can count it ahead.
+    // What several batches name is made once, so no batch can count it ahead, but one that comes after all of them.
     let mut batches = sqlx::query!(
         r#"SELECT import_no AS "import_no!", stage AS "stage!", state AS "state!", lines AS "lines!", progress AS "progress!",
                   coalesce(expires_at > clock_timestamp(), FALSE) AS "is_held!",
@@ -102,7 +102,11 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
            SELECT import_no, 'preview', 'done', 0, 0, FALSE, '{}',
                   jsonb_build_object('categories_created', count(*) FILTER (WHERE NOT removes),
                                      'categories_deleted', count(*) FILTER (WHERE removes))
-             FROM muster.import_makes WHERE import_no = ANY ($1) AND what = 'category' GROUP BY import_no"#,
+             FROM muster.import_makes m
+            WHERE import_no = ANY ($1) AND what = 'category'
+              AND NOT EXISTS (SELECT FROM muster.import_batches b
+                               WHERE b.import_no = m.import_no AND b.stage = 'preview' AND b.step = 'after')
+            GROUP BY import_no"#,
         &numbers,
     )
     .fetch(conn);

@@ -138,6 +138,14 @@ impl RecordKind for Courses {
         Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, ..Shaken::default() })
     }
 
+    async fn count_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
+        // Else each of them would be compared with all others.
+        sqlx::query!("SET LOCAL enable_hashjoin = on").execute(&mut *conn).await?;
+        let created = categories::count_to_make(conn, self.site, import).await?;
+        let deleted = categories::count_to_remove(conn, self.site, import).await?;
+        Ok(Effects::of([("categories_created", created), ("categories_deleted", deleted)]))
+    }
+
     async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo, source: ImportNo) -> Result<Effects, StageError> {
         Ok(Effects::of([("categories_created", categories::make(conn, self.site, import, source).await?)]))
     }

@@ -111,6 +111,11 @@ pub(super) trait RecordKind: Send + Sync {
         Ok(Shaken::default())
     }
 
+    /// See [`Importer::count_groundwork`].
+    async fn count_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+        Ok(Effects::default())
+    }
+
     /// See [`Importer::make_groundwork`].
     async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo, _source: ImportNo) -> Result<Effects, StageError> {
         Ok(Effects::default())
@@ -211,6 +216,10 @@ impl<K: RecordKind> Importer for Records<K> {
             executed.held = held;
         }
         Ok(executed)
+    }
+
+    async fn count_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
+        self.kind.count_groundwork(conn, import).await
     }
 
     async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo, source: ImportNo) -> Result<Effects, StageError> {

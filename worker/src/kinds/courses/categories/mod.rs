@@ -3,6 +3,7 @@
 //! that lines name.
 
 mod apply;
+mod count;
 
 use super::{CATEGORY_ID, CATEGORY_PATH};
 use crate::{error::StageError, kinds::cells::Cell};
@@ -18,6 +19,7 @@ use sqlx::{PgConnection, PgPool};
 use std::collections::{BTreeSet, HashMap};
 
 pub(super) use apply::{make, of_what_is_gone, remove, with_actual_ids};
+pub(super) use count::{count_to_make, count_to_remove};
 
 /// Between the names of a path.
 const SEPARATOR: &str = " / ";
