@@ -1,6 +1,6 @@
 //! What a site of the made-up LMS holds.
 
-use super::{Id, Kind, Source};
+use super::{Deed, Enrolment, Id, Kind, Source};
 use std::collections::{BTreeMap, HashMap};
 
 /// Fields of people, in the order in which records have them.
@@ -121,6 +121,13 @@ impl State {
     /// Has somebody a role in a course that an import did not give?
     pub(super) fn has_other_role(&self, person: Id, course: Id, but_by: Source) -> bool {
         self.roles.range((person, course, "")..(person, course + 1, "")).any(|(_, source)| *source != but_by)
+    }
+
+    /// Are the segments and courses there that a line names? An undo names those in which it would leave the person.
+    pub(super) fn has_what_is_named(&self, deed: &Deed, by_undo: bool) -> bool {
+        let is_named = |course: &&Enrolment| !by_undo || course.enrols || course.adds_role || course.is_enrolled || course.has_role;
+        deed.segments.iter().all(|(id, _)| self.segments.records.contains_key(id))
+            && deed.courses.iter().filter(is_named).all(|course| self.courses.records.contains_key(&course.course))
     }
 
     /// Under whose number a membership stands which that import gave.

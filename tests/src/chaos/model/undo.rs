@@ -92,7 +92,8 @@ impl Reversal<'_> {
             plan
         };
         let plans: Vec<Plan> = done.iter().zip(writes).map(line).collect();
-        self.has_enrolments(subject, &plans).then_some(plans)
+        let is_whole = self.has_enrolments(subject, &plans) && plans.iter().all(|plan| self.state.has_what_is_named(&plan.deed, true));
+        is_whole.then_some(plans)
     }
 
     /// A role comes back only to somebody who is enrolled, or is again.

@@ -3,7 +3,7 @@
 mod deeds;
 
 use super::{
-    Action, Category, Counts, Enrolment, Id, Kind, Outcome, Plan, Rules, Source, State, Table, plans,
+    Action, Category, Counts, Id, Kind, Outcome, Plan, Rules, Source, State, Table, plans,
     state::{EMAIL, Node, Place, Shelf},
     undo,
 };
@@ -264,16 +264,12 @@ impl Apply<'_> {
     /// Are the segments, courses and categories there that a plan names? An undo names more courses than it gives something in.
     fn names_what_is_there(&self, plan: &Plan) -> bool {
         let deed = &plan.deed;
-        let is_named =
-            |course: &&Enrolment| self.undoes.is_none() || course.enrols || course.adds_role || course.is_enrolled || course.has_role;
         let has_category = match &deed.category {
             Some(Category::There(id)) => self.state.categories.contains_key(&self.back.get(id).copied().unwrap_or(*id)),
             Some(Category::Made(_)) => self.has_ground(plan),
             None => true,
         };
-        has_category
-            && deed.segments.iter().all(|(id, _)| self.state.segments.records.contains_key(id))
-            && deed.courses.iter().filter(is_named).all(|course| self.state.courses.records.contains_key(&course.course))
+        has_category && self.state.has_what_is_named(deed, self.undoes.is_some())
     }
 
     /// Has the person what the plans leave as it is, if no line before gives it? An undo counts on enrolments for roles, and on what it
