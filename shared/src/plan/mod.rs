@@ -45,7 +45,7 @@ pub struct Write {
     pub seq: i16,
     /// What happens to the target.
     pub deed: Deed,
-    /// The target's version as it was found; `None`: it is not there yet.
+    /// The target's version as it was found; of one that is made anew the last that it had; `None`: it was never there.
     pub version: Option<i64>,
     /// The fields that are written.
     pub changes: Changes,

@@ -171,6 +171,24 @@ pub async fn done(
     rows.into_iter().map(PlanRow::done).collect()
 }
 
+/// Has the plans of these lines name the versions that their targets have by now.
+pub async fn set_versions(conn: &mut PgConnection, import: ImportNo, lines: &[i32], versions: &[i64]) -> Result<(), StoreError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE muster.import_plans p SET target_version = now.version
+           FROM unnest($2::integer[], $3::bigint[]) AS now (line, version)
+          WHERE p.import_no = $1 AND p.line = now.line",
+        import.0,
+        lines,
+        versions,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The subjects among `low..high`, in order, with the lines about each.
 pub async fn subjects(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     let subjects = sqlx::query!(
@@ -269,7 +287,8 @@ impl PlanRow {
     fn summary(mut self) -> Result<PlanSummary, StoreError> {
         let action = self.action()?;
         let (deed, subject, target) = self.whom(action)?;
-        let Self { line, seq, target_version: version, mask, .. } = self;
+        let Self { line, seq, target_version, mask, .. } = self;
+        let version = target_version.filter(|_| deed != Deed::Create);
         Ok(PlanSummary { line, subject, target, seq, deed, version, mask, memberships: self.memberships()? })
     }
 

@@ -53,7 +53,8 @@ pub(super) async fn check(
 ) -> Result<Held, StageError> {
     let mut held = Held::default();
     let depended_on = depended_on(conn, piece, plans, importer).await?;
-    let mut changed = changed(conn, plans, importer).await?;
+    let versions = changed(conn, plans, importer).await?;
+    let mut changed: HashSet<i64> = versions.keys().copied().collect();
     let shaken = importer.shaken(conn, piece, plans).await?;
     held.add(&shaken.gone, GONE);
     held.add(&shaken.managed, MANAGED);
@@ -64,8 +65,23 @@ pub(super) async fn check(
     if !changed.is_empty() {
         let doubtful: Vec<&PlanSummary> = plans.iter().filter(|plan| changed.contains(&plan.subject)).collect();
         held.add(&planned_otherwise(conn, piece, importer, &doubtful).await?, CHANGED);
+        remember_last(conn, piece, &doubtful, &versions, &held).await?;
     }
     Ok(held)
+}
+
+/// Has plans that delete name the version that they really delete: what makes the same record anew goes on from there.
+async fn remember_last(
+    conn: &mut PgConnection,
+    piece: Piece,
+    doubtful: &[&PlanSummary],
+    versions: &HashMap<i64, Option<i64>>,
+    held: &Held,
+) -> Result<(), StageError> {
+    let deleting = doubtful.iter().filter(|plan| plan.deed == Deed::Delete && !held.holds(plan.subject));
+    let (lines, versions): (Vec<i32>, Vec<i64>) =
+        deleting.filter_map(|plan| Some((plan.line, versions.get(&plan.subject).copied()??))).unzip();
+    Ok(plans::set_versions(conn, piece.import_no, &lines, &versions).await?)
 }
 
 /// The subjects of these plans, which are complete by subject, whose lines would do something else now.
@@ -141,10 +157,11 @@ async fn depended_on(
     importer.depended_on(conn, piece, &of_deleted).await
 }
 
-/// The subjects of a piece that are no longer as they were found. Those of whom nothing is written are looked at, not locked.
-async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn Importer) -> Result<HashSet<i64>, StageError> {
+/// The subjects of a piece that are no longer as they were found, with their versions; `None`: it is gone. Those of whom nothing is
+/// written are looked at, not locked.
+async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn Importer) -> Result<HashMap<i64, Option<i64>>, StageError> {
     let (mut written, mut read) = (Vec::new(), Vec::new());
-    let mut found = HashMap::new();
+    let (mut found, mut changed) = (HashMap::new(), HashMap::new());
     for plans in plans.chunk_by(|one, next| one.subject == next.subject) {
         let Some(version) = plans.iter().find_map(|plan| plan.version) else { continue };
         let subject = plans[0].subject;
@@ -155,8 +172,9 @@ async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn 
     for (subjects, lock) in [(written, true), (read, false)] {
         if !subjects.is_empty() {
             let present = importer.versions(conn, &subjects, lock).await?;
-            found.retain(|subject, version| present.get(subject) != Some(version));
+            let now = subjects.iter().map(|subject| (*subject, present.get(subject).copied()));
+            changed.extend(now.filter(|(subject, version)| *version != found.get(subject).copied()));
         }
     }
-    Ok(found.into_keys().collect())
+    Ok(changed)
 }

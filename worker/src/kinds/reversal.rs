@@ -109,6 +109,10 @@ pub(crate) fn of_line(done: &DonePlan, last_seq: i16, version: Option<i64>, chan
         Deed::Delete if !write.changes.is_empty() => Deed::Create,
         _ => write.deed,
     };
+    if write.deed == Deed::Create {
+        // It goes on from there: plans that rest on an earlier version must not find that version again.
+        write.version = done.write.version;
+    }
     Plan::write(line, write, Vec::new())
 }
 

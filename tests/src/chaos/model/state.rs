@@ -31,6 +31,8 @@ pub(crate) struct Record {
 pub(crate) struct Shelf {
     pub(super) records: HashMap<Id, Record>,
     by_key: HashMap<String, Id>,
+    /// Of what is gone: what comes back goes on from there.
+    last_versions: HashMap<Id, u64>,
 }
 
 /// A category of courses.
@@ -75,7 +77,13 @@ impl Shelf {
     pub(super) fn remove(&mut self, id: Id) {
         if let Some(record) = self.records.remove(&id) {
             self.by_key.remove(&record.key);
+            self.last_versions.insert(id, record.version);
         }
+    }
+
+    /// The version that a record had when it went; 0: it was never there.
+    pub(super) fn last_version(&self, id: Id) -> u64 {
+        self.last_versions.get(&id).copied().unwrap_or(0)
     }
 
     /// Its key; of one that is gone, nothing.

@@ -122,12 +122,13 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT p.target_id, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_in_turn($1, $2, $3, $4) p
+                SELECT p.target_id, p.target_version, p.after, coalesce(m.actual_id, p.after[5]::bigint) AS category_id FROM muster.plans_in_turn($1, $2, $3, $4) p
                   LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
                  WHERE p.action::text = 'c'),
            made AS (
-                INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source)
-                SELECT target_id, $5, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $6
+                INSERT INTO lms.courses (id, site_id, shortname, fullname, idnumber, category_id, summary, visible, startdate, enddate, source, version)
+                SELECT target_id, $5, after[1], after[2], after[3], category_id, after[6], after[7]::boolean, after[8]::date, after[9]::date, $6,
+                       coalesce(target_version, 0) + 1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"

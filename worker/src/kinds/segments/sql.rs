@@ -88,11 +88,11 @@ pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_in_turn($1, $2, $3, $4)
+                SELECT target_id, target_version, after FROM muster.plans_in_turn($1, $2, $3, $4)
                  WHERE action::text = 'c'),
            made AS (
-                INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source)
-                SELECT target_id, $5, after[1], after[2], after[3], after[4]::boolean, $6 FROM planned ORDER BY after[1]
+                INSERT INTO lms.segments (id, site_id, idnumber, name, description, visible, source, version)
+                SELECT target_id, $5, after[1], after[2], after[3], after[4]::boolean, $6, coalesce(target_version, 0) + 1 FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,

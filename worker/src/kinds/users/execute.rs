@@ -81,9 +81,10 @@ async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64
     let all = in_turn!(
         turn,
         "INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
-                                city, country, source)
+                                city, country, source, version)
          SELECT target_id, $5, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
-                coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $6
+                coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $6,
+                coalesce(target_version, 0) + 1
            FROM muster.plans_in_turn($1, $2, $3, $4)
           WHERE action::text = 'c' ORDER BY after[1]",
         turn.piece.site.0,
@@ -99,13 +100,14 @@ async fn create_untaken(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64,
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (
-                SELECT target_id, after FROM muster.plans_in_turn($1, $2, $3, $4)
+                SELECT target_id, target_version, after FROM muster.plans_in_turn($1, $2, $3, $4)
                  WHERE action::text = 'c'),
            made AS (
                 INSERT INTO lms.users (id, site_id, username, firstname, lastname, email, email_key, idnumber, institution, department,
-                                       city, country, source)
+                                       city, country, source, version)
                 SELECT target_id, $5, after[1], after[2], after[3], after[4], after[5], after[6], coalesce(after[7], ''),
-                       coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $6
+                       coalesce(after[8], ''), coalesce(after[9], ''), coalesce(after[10], ''), $6,
+                       coalesce(target_version, 0) + 1
                   FROM planned ORDER BY after[1]
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"

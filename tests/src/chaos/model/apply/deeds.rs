@@ -106,7 +106,8 @@ impl Apply<'_> {
                 Kind::Segments => SEGMENTS,
                 Kind::Courses => COURSES,
             };
-            self.shelf().insert(subject, Record { key, fields: vec![None; fields.len()], category: None, version: 0, source });
+            let version = self.shelf().last_version(subject);
+            self.shelf().insert(subject, Record { key, fields: vec![None; fields.len()], category: None, version, source });
         }
         let mut address = None;
         if let Some(record) = self.shelf().records.get_mut(&subject) {
