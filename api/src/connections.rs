@@ -62,14 +62,14 @@ fn within(descriptors: u64) -> usize {
 /// Answers what comes over the listener, over `most` connections at once, until told to stop; then finishes the requests that are under
 /// way. A client that takes nothing of its answers for as long as `patience` loses its connection.
 pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, patience: Duration, stop: CancellationToken) {
-    let (places, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
-    while let Some(Ok(place)) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
+    let (permits, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
+    while let Some(Ok(permit)) = stop.run_until_cancelled(permits.clone().acquire_owned()).await {
         let Some(connection) = stop.run_until_cancelled(accept(&listener)).await else { break };
         bound_unread(&connection, patience);
         let answering = answer(connection, router.clone(), stop.clone());
         open.spawn(async move {
             answering.await;
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);

@@ -13,9 +13,12 @@ mod live;
 mod problem;
 mod readers;
 mod request;
+mod request_id;
 mod routes;
 mod server;
 mod state;
+mod time_limit;
+mod upload_permits;
 mod v1;
 
 use clap::{Parser, Subcommand};

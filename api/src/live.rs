@@ -1,13 +1,13 @@
 //! Waiting for an import to come to rest, over the process's one subscription to notices. A notice may be lost, so a waiter looks
 //! at Postgres every second in any case; it must never hold a connection while it waits.
 
-use crate::{problem::Problem, server::in_time, state::App};
+use crate::{problem::Problem, time_limit::in_time};
 use muster_shared::{
     model::ids::{ImportId, SiteId},
     queue::Notices,
     store::imports::{self, Import},
 };
-use sqlx::{Postgres, pool::PoolConnection};
+use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use std::time::Duration;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -37,12 +37,12 @@ impl Live {
     }
 
     /// The import as soon as it is at rest, or as it is when the time is over or the process is to end. `None`: it is not there.
-    pub(crate) async fn at_rest(&self, app: &App, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Seen>, Problem> {
+    pub(crate) async fn at_rest(&self, pool: &PgPool, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Seen>, Problem> {
         let end = Instant::now() + patience;
         // Subscribed before the first look, so that nothing happens in between.
         let mut notices = self.notices.subscribe();
         loop {
-            let seen = in_time(look(app, site, id)).await?;
+            let seen = in_time(look(pool, site, id)).await?;
             let is_over = self.stop.is_cancelled() || Instant::now() >= end;
             if is_over || seen.as_ref().is_none_or(|seen| seen.import.status.is_at_rest()) {
                 return Ok(seen);
@@ -57,8 +57,8 @@ impl Live {
     }
 }
 
-async fn look(app: &App, site: SiteId, id: ImportId) -> Result<Option<Seen>, Problem> {
-    let mut connection = app.connection().await?;
+async fn look(pool: &PgPool, site: SiteId, id: ImportId) -> Result<Option<Seen>, Problem> {
+    let mut connection = pool.acquire().await?;
     let import = imports::in_site(&mut connection, site, id).await?;
     Ok(import.map(|import| Seen { import, connection }))
 }

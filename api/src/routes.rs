@@ -3,8 +3,8 @@
 use crate::{
     health,
     problem::Problem,
-    server::patience,
     state::App,
+    time_limit,
     v1::{courses, imports, report, rows, segments, sites, users},
 };
 use axum::{
@@ -17,7 +17,7 @@ use axum::{
 /// All addresses.
 pub(crate) fn all() -> Router<App> {
     quick()
-        .layer(from_fn(patience))
+        .layer(from_fn(time_limit::layer))
         .merge(slow())
         .fallback(|| async { Problem::UnknownPath })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
@@ -50,7 +50,7 @@ fn quick() -> Router<App> {
 /// What may take as long as a file does, or as somebody cares to wait.
 fn slow() -> Router<App> {
     Router::new()
-        .route("/api/v1/sites/{site}/imports", get(imports::list::list).layer(from_fn(patience)).post(imports::create::create))
+        .route("/api/v1/sites/{site}/imports", get(imports::list::list).layer(from_fn(time_limit::layer)).post(imports::create::create))
         .route("/api/v1/sites/{site}/imports/{import}", get(imports::show::show))
         .route("/api/v1/sites/{site}/imports/{import}/continue", post(imports::proceed::proceed))
         .route("/api/v1/sites/{site}/imports/{import}/report.csv", get(report::download))

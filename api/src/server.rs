@@ -1,6 +1,6 @@
 //! The HTTP server: its layers, its beginning and its end.
 
-use crate::{config::Config, connections, problem::Problem, request, routes, state::App};
+use crate::{config::Config, connections, problem::Problem, request, request_id, routes, state::App};
 use anyhow::Context;
 use axum::{
     Router,
@@ -16,17 +16,13 @@ use std::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, field::Empty};
 
-/// How long an ordinary request may take; statements end before that, unless Postgres is frozen or cut off.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// How long requests may go on after the process was told to end. Shorter than the grace of any orchestrator.
-const GRACE: Duration = Duration::from_secs(25);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What the system sends to a process that writes past its file-size limit; the same number on all systems but old MIPS.
 const SIGXFSZ: i32 = 25;
@@ -42,7 +38,7 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
     let serving = connections::serve(listener, router(app), most, connections::UNREAD_PATIENCE, stop.clone());
     let overdue = async {
         stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
         () = serving => {}
@@ -61,19 +57,8 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn(private))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(trace))
-        .layer(from_fn(request::id::layer))
+        .layer(from_fn(request_id::layer))
         .with_state(app)
-}
-
-/// Bounds a request that has no business taking long. Uploads, reports and those who wait have bounds of their own.
-pub(crate) async fn patience(request: Request, next: Next) -> Response {
-    in_time(async { Ok(next.run(request).await) }).await.into_response()
-}
-
-/// The same for a part of a request that may take longer.
-pub(crate) async fn in_time<T>(part: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let late = || Err(Problem::Unavailable("Something that is needed", "a request took too long".to_owned()));
-    timeout(PATIENCE, part).await.unwrap_or_else(|_| late())
 }
 
 /// What is answered is for the one who asked, and is what it says it is.
@@ -98,7 +83,7 @@ async fn trace(request: Request, next: Next) -> Response {
         "http.answer",
         method = %request.method(),
         route,
-        request.id = request::id::current(),
+        request.id = request_id::current(),
         site.id = Empty,
         import.id = Empty,
     );
@@ -204,7 +189,7 @@ mod tests {
         let panics = Router::new()
             .route("/", axum::routing::get(async || -> StatusCode { panic!("a cell") }))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn(request::id::layer));
+            .layer(from_fn(request_id::layer));
         let response = panics.oneshot(Request::builder().uri("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();

@@ -2,9 +2,9 @@
 
 use crate::{
     config::Config,
-    intake::Places,
     live::Live,
     readers::{Reader, Readers},
+    upload_permits::UploadPermits,
 };
 use anyhow::Context;
 use muster_shared::{
@@ -46,8 +46,8 @@ pub(crate) struct App {
     pub(crate) files: Files,
     /// Who waits for an import to come to rest.
     pub(crate) live: Arc<Live>,
-    /// A place for each upload that arrives.
-    pub(crate) uploads: Arc<Places>,
+    /// A permit for each upload that arrives.
+    pub(crate) upload_permits: Arc<UploadPermits>,
     /// Cancelled when the process is to end.
     pub(crate) stop: CancellationToken,
     bell: Bell,
@@ -64,7 +64,7 @@ impl App {
             readers: Arc::new(Readers::new(pool(READERS)?)),
             files: Files::open(&config.files_url)?,
             live: Arc::new(Live::new(notices, stop.clone())),
-            uploads: Arc::default(),
+            upload_permits: Arc::default(),
             bell: Bell::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?,
             stop,
         })

@@ -1,6 +1,9 @@
 //! The sources of the workspace, as text.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 /// A source file.
 pub(crate) struct Source {
@@ -15,6 +18,48 @@ impl Source {
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
         self.text.lines().filter(is_code).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
     }
+
+    /// The room of its crate that it is in: the folder or file below `src`.
+    pub(crate) fn room(&self) -> &str {
+        let below = self.path.split("/src/").nth(1).unwrap_or_default();
+        below.split(['/', '.']).next().unwrap_or_default()
+    }
+
+    /// The rooms of its crate that it names.
+    pub(crate) fn rooms_used(&self) -> BTreeSet<String> {
+        let code = self.code();
+        code.split("crate::")
+            .skip(1)
+            .flat_map(|rest| match rest.strip_prefix('{') {
+                Some(group) => first_names(group),
+                None => vec![first_name(rest)],
+            })
+            .collect()
+    }
+}
+
+/// The identifier with which a path begins.
+fn first_name(path: &str) -> String {
+    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// The identifiers with which the paths of a group begin, up to its closing brace.
+fn first_names(group: &str) -> Vec<String> {
+    let (mut depth, mut begins, mut names) = (0, true, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && !c.is_whitespace() => {
+                names.push(first_name(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
 }
 
 /// The root of the workspace.

@@ -1,32 +1,23 @@
 #![doc = include_str!("../README.md")]
 
 mod apply;
-mod choice;
-mod claim;
-mod config;
-mod context;
-mod crash;
+mod batch;
 mod error;
-mod health;
+mod header;
 mod kinds;
-mod lane;
-mod memory;
-mod parts;
+mod lanes;
 mod preview;
+mod process;
 mod pruner;
-mod rescuer;
-mod rows;
-mod settle;
-mod statistics;
+mod staging;
 mod validate;
 mod wakeups;
 
 #[cfg(any(test, fuzzing))]
 pub use validate::fuzz;
 
-use claim::Lanes;
-use config::Config;
-use context::Context;
+use batch::{claim::Lanes, context::Context};
+use lanes::rescuer;
 use muster_shared::{
     files::Files,
     ops::{
@@ -36,9 +27,10 @@ use muster_shared::{
     queue::{self, Bell},
     store::pool,
 };
+use process::{config::Config, health, memory, pulse::Pulse};
 use sqlx::PgPool;
 use std::sync::Arc;
-use wakeups::{Consume, Pulse};
+use wakeups::Consume;
 
 /// Short transactions lock what others need: an import's row, or the right to rescue. A process that stalls in one gives it back.
 const CONTROL_SETTINGS: &[(&str, &str)] =
@@ -116,7 +108,7 @@ async fn consume(context: &Context, concurrency: usize, pulse: Pulse) {
         let context = context.clone();
         move |wake: queue::Wake| {
             let context = context.clone();
-            async move { lane::run(&context, wake.import).await }
+            async move { lanes::run(&context, wake.import).await }
         }
     };
     if let Err(error) = wakeups::supervise(settings, handler, context.stop.clone(), pulse).await {

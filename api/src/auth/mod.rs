@@ -6,8 +6,8 @@ mod token;
 use crate::{
     problem::{Needs, Problem},
     request::path::part,
-    server::in_time,
     state::App,
+    time_limit::in_time,
 };
 use axum::{
     extract::FromRequestParts,

@@ -6,14 +6,13 @@
 mod carried;
 mod form;
 mod paced;
-mod places;
 mod room;
 mod same;
 mod sniff;
 pub(crate) mod upload;
 pub(crate) mod wanted;
 
-use crate::{auth::Account, problem::Problem, server::in_time, state::App};
+use crate::{auth::Account, problem::Problem, state::App, time_limit::in_time};
 use axum::extract::Request;
 use chrono::{DateTime, Utc};
 use muster_shared::{
@@ -33,7 +32,6 @@ use upload::Stored;
 use wanted::Wanted;
 
 pub(crate) use carried::carry;
-pub(crate) use places::Places;
 pub(crate) use room::take as take_room;
 pub(crate) use wanted::read_mapping;
 
@@ -61,12 +59,12 @@ pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Opti
     let parent_id = parent.as_ref().map(|parent| parent.id);
     let form = form::open(request, &site.settings.limits, parent).await?;
     in_time(room::look(app, &site)).await?;
-    let place = app.uploads.take(site.id).ok_or(Problem::TooManyUploads)?;
+    let permit = app.upload_permits.take(site.id).ok_or(Problem::TooManyUploads)?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
     let target = Target { app: app.clone(), site, account, import, file_key, parent: parent_id };
     let taking = async move {
-        let _place = place;
+        let _permit = permit;
         let (wanted, stored) = form.take(&target).await?;
         keep(&target, wanted, stored).await
     };

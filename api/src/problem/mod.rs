@@ -9,6 +9,7 @@ pub(crate) use asked::Asked;
 pub(crate) use fault::{Fault, pointer_token};
 pub(crate) use system::OnConstraint;
 
+use crate::request_id;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -268,7 +269,7 @@ impl Problem {
             Self::InvalidRequest(errors) => Members::Faults { errors },
             Self::WrongStatus { status, can, .. } | Self::Needed { status, can, .. } => Members::Status { import_status: *status, can },
             Self::Changed { version } => Members::Version { version: *version },
-            Self::Internal(_) => Members::Request { request_id: crate::request::id::current() },
+            Self::Internal(_) => Members::Request { request_id: request_id::current() },
             _ => Members::None {},
         }
     }

@@ -3,7 +3,6 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
-pub(crate) mod id;
 pub(crate) mod idempotency;
 pub(crate) mod if_match;
 pub(crate) mod linger;

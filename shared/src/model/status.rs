@@ -176,6 +176,12 @@ pub fn may_become(from: Status, to: Status) -> bool {
     leads(ARROWS, &from, &to)
 }
 
+/// Is there an arrow from `from` to `to` that the api, or a worker, may write?
+#[must_use]
+pub fn may_be_moved(from: Status, to: Status, by: Mover) -> bool {
+    ARROWS.iter().any(|arrow| arrow.from == from && arrow.to == to && [by, Both].contains(&arrow.mover))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,7 +76,7 @@ impl Muster {
         self.worker(nth)
     }
 
-    /// Starts one more worker, which dies when it comes to that point (see `worker/src/crash.rs`).
+    /// Starts one more worker, which dies when it comes to that point (see `worker/src/process/crash.rs`).
     #[must_use]
     pub fn start_doomed_worker(&self, crash_at: &str) -> Worker<'_> {
         let nth = self.first.parts().start_doomed_worker(crash_at);

@@ -3,8 +3,8 @@
 use super::outcomes::{CHANGED, GONE, MANAGED, TAKEN};
 use crate::{
     error::StageError,
-    kinds::importer::{Importer, Piece},
-    rows::RowReader,
+    kinds::{importer::Importer, turn::Piece},
+    staging::rows::RowReader,
 };
 use muster_shared::{
     plan::{Deed, Plan, PlanSummary},

@@ -1,6 +1,6 @@
 //! The cells of one record, by heading, and the checks that all kinds share. Reading never fails: what is wrong becomes an issue.
 
-use crate::validate::header::Header;
+use crate::header::Header;
 use chrono::{Datelike, NaiveDate};
 use muster_shared::model::{
     column::ColumnSpec,

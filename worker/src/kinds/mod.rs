@@ -6,18 +6,13 @@ pub(crate) mod importer;
 mod records;
 mod reversal;
 mod segments;
+pub(crate) mod turn;
 mod users;
 
-use crate::{
-    error::StageError,
-    validate::header::{Expect, Header, understand},
-};
+use crate::{error::StageError, header::Header};
 use courses::Courses;
 use importer::Importer;
-use muster_shared::{
-    model::{kind::Kind, site::Limits},
-    store::imports::Import,
-};
+use muster_shared::{model::kind::Kind, store::imports::Import};
 use records::Records;
 use segments::Segments;
 use sqlx::{PgConnection, PgPool};
@@ -37,17 +32,6 @@ pub(crate) fn claims(kind: Kind) -> usize {
         Kind::Users => users::CLAIMS,
         Kind::Segments | Kind::Courses => 0,
     }
-}
-
-/// The header that validate has accepted, understood once more. An undo reads no cells.
-pub(crate) fn header(import: &Import) -> Result<Header, StageError> {
-    if import.undoes.is_some() {
-        return Ok(Header { headings: Vec::new(), meanings: Vec::new(), is_report: false });
-    }
-    let limits = Limits { columns: u64::MAX, numbered_columns: u64::MAX, ..Limits::default() };
-    let expect = Expect::of(import, &limits);
-    let (header, _) = understand(&import.file.columns, 1, expect).map_err(|_| StageError::defect("an accepted header is refused now"))?;
-    Ok(header)
 }
 
 /// Takes so many ids from the sequence of a table, for records that plans would create.

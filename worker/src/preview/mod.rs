@@ -5,18 +5,16 @@ mod record;
 mod subject;
 
 use crate::{
-    claim::Claim,
-    crash,
+    batch::{claim::Claim, parts::cut},
     error::StageError,
     kinds::importer::{Importer, Planned},
-    parts::cut,
-    rows::RowReader,
+    process::crash,
+    staging::{leftovers, rows::RowReader},
 };
 use muster_shared::{
     model::{
         batch::Step,
         budget::Budget,
-        ids::ImportNo,
         issue::{Issue, Severity},
         tally::{Actions, Effects, IssueCounts, Tally},
     },
@@ -34,7 +32,7 @@ pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Impor
     let (tally, effects) = match batch.step {
         Step::Before => {
             allow_long_statements(&mut work).await?;
-            clear(&mut work, import.no).await?;
+            leftovers::of_preview(&mut work, import.no).await?;
             (Tally::default(), Effects::default())
         }
         Step::Main => plan(&mut work, import, batch, importer).await?,
@@ -116,13 +114,4 @@ impl Sums {
         let Self { actions, issues, ignored_by_details, effects } = self;
         (Tally { actions: Some(actions), issues: Some(issues), outcomes: None, ignored_by_details }, effects)
     }
-}
-
-/// Sweeps away all that an earlier preview left.
-pub(crate) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
-    plans::delete_all(&mut *conn, import).await?;
-    sqlx::query!("DELETE FROM muster.import_issues WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_makes WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    Ok(())
 }

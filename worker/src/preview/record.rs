@@ -1,6 +1,6 @@
 //! Plans and issues on their way into the database. It must write all of a plan or nothing.
 
-use crate::{crash, error::StageError};
+use crate::{error::StageError, process::crash};
 use muster_shared::{
     model::{ids::ImportNo, issue::Issue, stage::Stage},
     plan::Plan,

@@ -1,12 +1,12 @@
 //! Lines about one subject are one transaction, which has an end: those beyond what it may do are rejected, and the others go on.
 
-use crate::kinds::importer::StagedRow;
+use crate::staging::rows::StagedRow;
 use muster_shared::model::{
     budget::{Budget, Load},
     issue::{Code, Issue},
 };
 
-/// Watches how much the lines of each subject are together. They come one after the other ([`crate::rows`]).
+/// Watches how much the lines of each subject are together. They come one after the other ([`crate::staging::rows`]).
 pub(super) struct Watch {
     /// Memberships that a line names at most.
     memberships: u64,

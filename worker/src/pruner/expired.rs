@@ -1,7 +1,7 @@
 //! Imports past `expires_at`: those that wait for somebody are cancelled, those at their end are let go.
 
 use super::turn;
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use chrono::Utc;
 use muster_shared::{
     model::{

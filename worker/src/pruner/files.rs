@@ -4,7 +4,7 @@
 //! It must never delete a file whose key this database does not know: that is of another database, such as the one of which this one is
 //! an earlier state or a copy.
 
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use muster_shared::{

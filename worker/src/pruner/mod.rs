@@ -10,7 +10,7 @@ mod files;
 mod partitions;
 mod sweep;
 
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use files::Round;
 use sqlx::PgTransaction;
 use std::time::Duration;

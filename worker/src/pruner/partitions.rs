@@ -2,7 +2,7 @@
 //! Which numbers may still be given the sequences say, not the imports: some may have theirs from another database.
 
 use super::turn;
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
 /// A partition, or what is left of one.

@@ -2,7 +2,7 @@
 //! of an import rest on it.
 
 use super::turn;
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use muster_shared::{
     model::ids::{ImportId, ImportNo},
     store::{plans, uploads},

@@ -2,7 +2,10 @@
 //! those of the admin's file.
 
 use super::{Ended, Found, must_leave};
-use crate::{claim::Claim, context::Context, error::StageError};
+use crate::{
+    batch::{claim::Claim, context::Context},
+    error::StageError,
+};
 use muster_shared::{
     model::{action::Became, ids::ImportNo, issue::Code},
     store::{

@@ -4,11 +4,11 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is what is looked for")]
 
 use super::{
-    header::{Expect, understand},
     pass::{Pass, Read},
     records::{Item, Records},
     source::Source,
 };
+use crate::header::{Expect, understand};
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::{StreamExt, stream};

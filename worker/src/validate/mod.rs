@@ -5,14 +5,19 @@ mod carry;
 pub(crate) mod decode;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub(crate) mod header;
 mod pass;
 pub(crate) mod records;
 mod sample;
 mod source;
 mod stage;
 
-use crate::{choice, claim::Claim, context::Context, crash, error::StageError, kinds, statistics};
+use crate::{
+    batch::{claim::Claim, context::Context, scheduling},
+    error::StageError,
+    kinds,
+    process::crash,
+    staging::{leftovers, statistics},
+};
 use carry::carry;
 use muster_shared::{
     model::{
@@ -106,7 +111,7 @@ fn file_issues<'a>(import: &'a Import, warnings: &'a [FileIssue]) -> Vec<&'a Fil
 async fn reject(import: &Import, claim: &Claim, issues: &[FileIssue]) -> Result<(), StageError> {
     let mut work = claim.begin().await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
-    stage::clear(&mut work, import.no).await?;
+    leftovers::of_validate(&mut work, import.no).await?;
     sqlx::query!(
         "UPDATE muster.imports SET rejected = $2, lines = NULL, file_issues = $3 WHERE no = $1",
         import.no.0,
@@ -125,7 +130,7 @@ async fn must_leave(context: &Context, import: &Import, since: Option<Instant>) 
         return Ok(true);
     }
     let is_long = since.is_some_and(|since| since.elapsed() >= READS_ON);
-    Ok(is_long && choice::another_site_waits(context, import.site_id).await?)
+    Ok(is_long && scheduling::another_site_waits(context, import.site_id).await?)
 }
 
 /// Has nobody asked to cancel?

@@ -2,17 +2,15 @@
 //! fraction of a second a million lines, and stages only what is not staged yet.
 
 use super::{
-    Ended, Found,
-    header::{Expect, Header, understand},
-    must_leave,
+    Ended, Found, must_leave,
     records::Item,
     source::{Cells, READS_ON_BYTES, Source, is_of_excel},
     stage::Chunk,
 };
 use crate::{
-    claim::Claim,
-    context::Context,
+    batch::{claim::Claim, context::Context},
     error::StageError,
+    header::{Expect, Header, understand},
     kinds::{self, importer::Importer},
 };
 use muster_shared::{

@@ -2,15 +2,14 @@
 //! takes.
 
 use super::{
-    header::{Expect, Header, understand},
     must_leave,
     records::Item,
     source::{Source, is_of_excel},
 };
 use crate::{
-    claim::Claim,
-    context::Context,
+    batch::{claim::Claim, context::Context},
     error::StageError,
+    header::{Expect, Header, understand},
     kinds::{self, cells::Cells, importer::Importer},
 };
 use muster_shared::{

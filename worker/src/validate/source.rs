@@ -4,7 +4,7 @@ use super::{
     decode::Text,
     records::{Item, Records},
 };
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use muster_shared::{

@@ -1,7 +1,7 @@
 //! Staging: what validate asks the database.
 
 use super::sample::Bounds;
-use crate::{claim::Claim, crash, error::StageError, kinds::importer::Identity};
+use crate::{batch::claim::Claim, error::StageError, kinds::importer::Identity, process::crash, staging::leftovers};
 use muster_shared::{
     model::{
         budget::{Budget, Load},
@@ -104,7 +104,7 @@ pub(super) async fn begin(claim: &Claim, division: &Division) -> Result<(), Stag
     let import = claim.batch().import_no;
     let mut work = claim.begin().await?;
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
-    clear(&mut work, import).await?;
+    leftovers::of_validate(&mut work, import).await?;
     store_slots(&mut work, import, division).await?;
     work.commit().await
 }
@@ -138,15 +138,6 @@ async fn store_slots(conn: &mut PgConnection, import: ImportNo, division: &Divis
             .await?
         }
     };
-    Ok(())
-}
-
-/// Sweeps away all that was read and planned of an import.
-pub(super) async fn clear(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
-    crate::preview::clear(conn, import).await?;
-    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_clashes WHERE import_no = $1", import.0).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_rows WHERE import_no = $1", import.0).execute(&mut *conn).await?;
     Ok(())
 }
 

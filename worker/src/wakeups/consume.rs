@@ -1,6 +1,7 @@
 //! One incarnation of a queue's apalis worker, from its registration in Redis to its end.
 
-use super::{handlers::Handlers, poll::SteadyPoll, pulse::Pulse};
+use super::{handlers::Handlers, poll::SteadyPoll};
+use crate::process::pulse::Pulse;
 use apalis::prelude::{BackendExt, Codec, Event, EventListenerExt, WorkerBuilder, WorkerBuilderExt, WorkerContext, WorkerError};
 use apalis_redis::RedisStorage;
 use muster_shared::queue::{Connection, Lane, Wake};

@@ -9,8 +9,6 @@ mod consume;
 mod handlers;
 mod poll;
 mod prune;
-mod pulse;
 mod supervise;
 
-pub(crate) use pulse::Pulse;
 pub(crate) use supervise::{Consume, supervise};

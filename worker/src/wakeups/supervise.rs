@@ -1,6 +1,7 @@
 //! Keeps one queue's worker alive: whatever ends it, another one is started, until the process stops.
 
-use super::{consume::consume, handlers::Handlers, prune::keep_pruning, pulse::Pulse};
+use super::{consume::consume, handlers::Handlers, prune::keep_pruning};
+use crate::process::pulse::Pulse;
 use muster_shared::queue::{Backoff, Connection, Lane, QueueError, Wake};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

@@ -15,8 +15,8 @@ pub(crate) mod undo;
 use crate::{
     problem::Problem,
     request::{if_match::etag, path::PathName},
-    server::in_time,
     state::App,
+    time_limit::in_time,
     v1::view::{ImportView, Surroundings},
 };
 use axum::{

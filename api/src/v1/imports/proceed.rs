@@ -9,8 +9,8 @@ use crate::{
         Body, Named, Query,
         body::{is_json, unknown_members},
     },
-    server::in_time,
     state::App,
+    time_limit::in_time,
     v1::imports::{made, of_site},
 };
 use axum::{

@@ -9,8 +9,8 @@ use crate::{
         path::PathName,
         query::{Given, Parameters},
     },
-    server::in_time,
     state::App,
+    time_limit::in_time,
     v1::imports::answer_with,
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -38,7 +38,7 @@ pub(crate) async fn show(
     Query(Wait(patience)): Query<Wait>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
-    let seen = app.live.at_rest(&app, access.site.id, id, patience).await?;
+    let seen = app.live.at_rest(&app.pool, access.site.id, id, patience).await?;
     let Seen { import, mut connection } = seen.ok_or(Problem::NotFound(ImportId::ABSENT))?;
     in_time(answer_with(&mut connection, StatusCode::OK, &access.site, import)).await
 }

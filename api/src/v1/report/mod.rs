@@ -10,8 +10,8 @@ use crate::{
     auth::{Access, Viewer},
     problem::{Asked, Problem},
     request::{Named, Query},
-    server::in_time,
     state::App,
+    time_limit::in_time,
     v1::{
         imports::{kept_of_site, pruned_at},
         rows::{Beside, Filters, Found, Line, OfReport, fitting, lines, read},

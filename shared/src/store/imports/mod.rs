@@ -12,7 +12,7 @@ use crate::model::{
     recipe::Recipe,
     settings::Settings,
     stage::Stage,
-    status::{Request, Status, may_become},
+    status::{Mover, Request, Status, may_be_moved},
 };
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
@@ -294,11 +294,14 @@ pub async fn lock(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import
     stored.map(Import::try_from).transpose()
 }
 
-/// Moves an import along an arrow of [`crate::model::status::ARROWS`] and writes history; the one place that does. `false`: it
-/// has moved meanwhile (or there is no such arrow, which is a defect of the caller).
+/// Moves an import along an arrow of [`crate::model::status::ARROWS`] and writes history; the one place that does. `by`: the account
+/// that asked the api; `None`: a worker moves it. `false`: it has moved meanwhile (or the mover has no such arrow, which is a defect of
+/// the caller).
 pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: Option<AccountId>) -> Result<bool, StoreError> {
-    debug_assert!(may_become(import.status, to), "{} → {to}", import.status);
-    if !may_become(import.status, to) {
+    let mover = if by.is_some() { Mover::Api } else { Mover::Worker };
+    let may = may_be_moved(import.status, to, mover);
+    debug_assert!(may, "{} → {to} by {mover:?}", import.status);
+    if !may {
         return Ok(false);
     }
     let settings = match to {

@@ -6,11 +6,13 @@ mod sql;
 
 use super::{
     cells::Cells,
-    importer::{Piece, Shaken, StagedRow, Turn},
+    importer::Shaken,
     records::{Description, Existing, Read, RecordKind},
     reversal,
+    turn::{Piece, Turn},
 };
 use crate::error::StageError;
+use crate::staging::rows::StagedRow;
 use async_trait::async_trait;
 use categories::Categories;
 use muster_shared::{

@@ -1,10 +1,12 @@
 //! Cells → what a line says about a course. Never fails: what is wrong becomes an issue.
 
 use super::{CATEGORY_PATH, ENDDATE, FIELDS, FULLNAME, IDNUMBER, SHORTNAME, STARTDATE, SUMMARY, VISIBLE, categories};
-use crate::kinds::{
-    cells::{Cell, Cells, check_example, check_odd_space, missing},
-    importer::StagedRow,
-    records::Read,
+use crate::{
+    kinds::{
+        cells::{Cell, Cells, check_example, check_odd_space, missing},
+        records::Read,
+    },
+    staging::rows::StagedRow,
 };
 use muster_shared::model::issue::{Code, Issue};
 

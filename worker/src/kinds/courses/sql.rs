@@ -4,8 +4,8 @@ use super::categories::Categories;
 use crate::{
     error::StageError,
     kinds::{
-        importer::{Turn, in_turn},
         records::Existing,
+        turn::{Turn, in_turn},
     },
 };
 use muster_shared::model::ids::SiteId;

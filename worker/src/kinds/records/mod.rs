@@ -7,10 +7,12 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Executed, Identity, Importer, Piece, Planned, Shaken, StagedRow, Turn},
+    importer::{Identity, Importer, Planned, Shaken},
     reversal,
+    turn::{Executed, Piece, Turn},
 };
-use crate::{error::StageError, rows::Rows, validate::header::Header};
+use crate::staging::rows::StagedRow;
+use crate::{error::StageError, header::Header, staging::rows::Rows};
 use async_trait::async_trait;
 use muster_shared::{
     model::{

@@ -2,7 +2,10 @@
 //! would do.
 
 use super::Description;
-use crate::{error::StageError, kinds::importer::StagedRow, rows::Rows};
+use crate::{
+    error::StageError,
+    staging::rows::{Rows, StagedRow},
+};
 use muster_shared::{
     model::{
         issue::{Code, Issue},

@@ -1,6 +1,6 @@
 //! The statements that differ between kinds of plain records only by their table, whose name is one of ours.
 
-use crate::{error::StageError, kinds::importer::Turn};
+use crate::{error::StageError, kinds::turn::Turn};
 use muster_shared::model::ids::SiteId;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::HashMap;

@@ -5,10 +5,11 @@ mod sql;
 
 use super::{
     cells::Cells,
-    importer::{StagedRow, Turn},
     records::{Description, Existing, Read, RecordKind},
+    turn::Turn,
 };
 use crate::error::StageError;
+use crate::staging::rows::StagedRow;
 use async_trait::async_trait;
 use muster_shared::model::{ids::SiteId, issue::Code, kind::Kind};
 use sqlx::PgConnection;

@@ -1,10 +1,12 @@
 //! Cells → what a line says about a segment. Never fails: what is wrong becomes an issue.
 
 use super::{DESCRIPTION, FIELDS, IDNUMBER, NAME, VISIBLE};
-use crate::kinds::{
-    cells::{Cells, check_example, check_odd_space, missing},
-    importer::StagedRow,
-    records::Read,
+use crate::{
+    kinds::{
+        cells::{Cells, check_example, check_odd_space, missing},
+        records::Read,
+    },
+    staging::rows::StagedRow,
 };
 
 /// Reads a line.

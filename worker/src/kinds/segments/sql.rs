@@ -3,8 +3,8 @@
 use crate::{
     error::StageError,
     kinds::{
-        importer::{Turn, in_turn},
         records::Existing,
+        turn::{Turn, in_turn},
     },
 };
 use muster_shared::model::ids::SiteId;

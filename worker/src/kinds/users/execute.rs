@@ -4,7 +4,7 @@
 use super::memberships::{give, take, unless_taken};
 use crate::{
     error::StageError,
-    kinds::importer::{Executed, Turn, in_turn},
+    kinds::turn::{Executed, Turn, in_turn},
 };
 use muster_shared::model::{ids::SiteId, kinds::users::SPEC};
 use sqlx::PgConnection;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::StageError,
-    kinds::importer::{Piece, Shaken},
+    kinds::{importer::Shaken, turn::Piece},
 };
 use muster_shared::plan::{Deed, Does, Membership, MembershipKey, MembershipSort, PlanSummary};
 use sqlx::PgConnection;

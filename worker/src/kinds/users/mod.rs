@@ -12,9 +12,10 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Executed, Identity, Importer, Piece, Planned, Shaken, Turn},
+    importer::{Identity, Importer, Planned, Shaken},
+    turn::{Executed, Piece, Turn},
 };
-use crate::{error::StageError, rows::Rows, validate::header::Header};
+use crate::{error::StageError, header::Header, staging::rows::Rows};
 use async_trait::async_trait;
 use directory::Directory;
 use email::Email;

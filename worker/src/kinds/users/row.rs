@@ -2,11 +2,9 @@
 
 use super::{directory::Directory, email::Email, field};
 use crate::{
-    kinds::{
-        cells::{Cell, Cells, check_example, check_odd_space, missing},
-        importer::StagedRow,
-    },
-    validate::header::Header,
+    header::Header,
+    kinds::cells::{Cell, Cells, check_example, check_odd_space, missing},
+    staging::rows::StagedRow,
 };
 use muster_shared::{
     model::{

@@ -3,7 +3,7 @@
 
 use crate::{
     error::StageError,
-    kinds::{courses::CATEGORY_ID, importer::Piece},
+    kinds::{courses::CATEGORY_ID, turn::Piece},
 };
 use muster_shared::{
     model::ids::{ImportNo, SiteId},

@@ -1,7 +1,7 @@
 //! Giving memberships. What the plans say is in memory already: sent as arrays it costs a fraction of reading the plans once more.
 
 use super::sql::insert;
-use crate::{error::StageError, kinds::importer::Turn};
+use crate::{error::StageError, kinds::turn::Turn};
 use chrono::{DateTime, Utc};
 use muster_shared::{
     model::tally::Effects,

@@ -1,7 +1,7 @@
 //! The statements that give and take memberships: two for each sort.
 
 use super::{give::Given, take::Taken};
-use crate::{error::StageError, kinds::importer::Turn};
+use crate::{error::StageError, kinds::turn::Turn};
 use chrono::{DateTime, Utc};
 use muster_shared::plan::MembershipSort;
 use sqlx::{Connection, PgConnection, Postgres, error::DatabaseError, postgres::PgArguments, query::Query};

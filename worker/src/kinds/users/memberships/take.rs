@@ -1,7 +1,7 @@
 //! Taking memberships away: only what the undone import gave, each kept as it was, so that an undo of the undo can give it back.
 
 use super::sql::delete;
-use crate::{error::StageError, kinds::importer::Turn};
+use crate::{error::StageError, kinds::turn::Turn};
 use muster_shared::{
     model::{ids::ImportNo, tally::Effects},
     plan::{Does, Membership, MembershipSort},

@@ -1,6 +1,6 @@
 //! What a stage is handed.
 
-use crate::{claim::Lanes, config::Config};
+use crate::{batch::claim::Lanes, process::config::Config};
 use muster_shared::{
     files::Files,
     model::ids::ImportId,

@@ -4,7 +4,11 @@
 //! somebody may try to take it. So nobody sees a transaction of [`Lanes`] before [`Claim::begin`] has locked the row and renewed the lease,
 //! and nothing is marked done but in such a transaction.
 
-use crate::{config::Config, context::Context, crash, error::StageError};
+use crate::{
+    batch::context::Context,
+    error::StageError,
+    process::{config::Config, crash},
+};
 use muster_shared::{
     model::{
         batch::Step,

@@ -31,7 +31,7 @@ impl Pulse {
         self.born.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.last.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! Which import a lane that is free serves next, and whether it must make room. A site with fifty imports gets no more than a site with
 //! one.
 
-use crate::{context::Context, error::StageError};
+use crate::{batch::context::Context, error::StageError};
 use muster_shared::{
     model::ids::{ImportId, SiteId},
     queue::Lane,

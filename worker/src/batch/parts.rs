@@ -1,6 +1,7 @@
 //! Taking a batch apart: one that is more than a transaction may do, that took too long, or whose data the database refuses. What it
 //! consists of, a subject or a slot, is never parted.
 
+use super::{claim::Claim, context::Context};
 use crate::error::StageError;
 use muster_shared::{
     model::{
@@ -55,8 +56,27 @@ fn close(parts: &mut Vec<Part>, unit: i64, high: i64) {
     parts.push(Part { low: unit, high, lines: 0 });
 }
 
+/// Takes a batch apart in that way (`how`: of its units, from and to which id). `false`: it stays as it is.
+pub(crate) async fn take_apart(
+    context: &Context,
+    import: &Import,
+    claim: &Claim,
+    how: impl FnOnce(&[(i64, Load)], i64, i64) -> Vec<Part>,
+) -> Result<bool, StageError> {
+    let batch = claim.batch();
+    let mut conn = context.control.acquire().await?;
+    let units = units(&mut conn, import, batch).await?;
+    drop(conn);
+    let parts = how(&units, batch.low, batch.high);
+    if parts.len() < 2 {
+        return Ok(false);
+    }
+    claim.put_parts(import.id, &parts).await?;
+    Ok(true)
+}
+
 /// What a batch consists of, in order: subjects; of the preview of a file, slots. Nothing: it cannot be taken apart.
-pub(crate) async fn units(conn: &mut PgConnection, import: &Import, batch: &Batch) -> Result<Vec<(i64, Load)>, StageError> {
+async fn units(conn: &mut PgConnection, import: &Import, batch: &Batch) -> Result<Vec<(i64, Load)>, StageError> {
     let of_plans = match (batch.stage, import.undoes) {
         _ if batch.step != Step::Main => return Ok(Vec::new()),
         (Stage::Validate, _) => return Ok(Vec::new()),

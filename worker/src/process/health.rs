@@ -1,7 +1,7 @@
 //! The liveness probe: is this process still consuming its queue? It must not look at Postgres or Redis: their absence is no
 //! reason to restart a worker.
 
-use crate::wakeups::Pulse;
+use super::pulse::Pulse;
 use anyhow::Context;
 use axum::{Router, http::StatusCode, routing::get};
 use std::{net::SocketAddr, time::Duration};

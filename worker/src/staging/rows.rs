@@ -1,7 +1,7 @@
 //! Staged rows, read back for a batch of preview, or for the people whom apply finds changed: in pieces that a lane can hold, however
 //! large the records are and however many are about one subject.
 
-use crate::{error::StageError, kinds::importer::StagedRow};
+use crate::error::StageError;
 use muster_shared::{
     model::{
         budget::{Budget, Load},
@@ -12,6 +12,19 @@ use muster_shared::{
 };
 use sqlx::PgConnection;
 use std::collections::HashMap;
+
+/// One staged record. Not `Debug`, like all that holds cells: they must not be printed.
+pub(crate) struct StagedRow {
+    pub(crate) line: i32,
+    pub(crate) key: Option<String>,
+    pub(crate) cells: Vec<String>,
+    /// What is wrong with its shape.
+    pub(crate) issues: Vec<Issue>,
+    /// Claims of this line that an earlier line about another subject has made: claim, that line.
+    pub(crate) clashes: Vec<(i16, i32)>,
+    /// Bytes of memory that its cells hold.
+    pub(crate) bytes_held: u64,
+}
 
 /// Rows that are in hand together, in the order of slot, key and line: those of a subject come one after the other.
 pub(crate) struct Rows {

@@ -2,7 +2,12 @@
 //!
 //! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would commit after it.
 
-use crate::{context::Context, crash, error::StageError, statistics};
+use crate::{
+    batch::context::Context,
+    error::StageError,
+    process::crash,
+    staging::{issue_groups, statistics},
+};
 use muster_shared::{
     model::{ids::ImportId, stage::Stage, status::Status},
     store::{
@@ -12,11 +17,18 @@ use muster_shared::{
 };
 use sqlx::PgConnection;
 
-/// Issue groups that are kept, the largest of each severity first; the others are counted without their values.
-const MAX_GROUPS: i64 = 10_000;
+/// Moves an import on if nothing runs any more. `false`: it stays.
+pub(super) async fn settle(context: &Context, id: ImportId) -> Result<bool, StageError> {
+    let moved = move_on(context, id).await?;
+    context.tell(id);
+    if let Some(status) = moved {
+        tracing::info!(import.id = %id, %status, "moved");
+    }
+    Ok(moved.is_some())
+}
 
-/// Moves an import on if nothing runs any more, in a transaction of its own. Returns its new status if it moved.
-pub(crate) async fn settle(context: &Context, id: ImportId) -> Result<Option<Status>, StageError> {
+/// The same, in a transaction of its own. Its new status, if it moved.
+async fn move_on(context: &Context, id: ImportId) -> Result<Option<Status>, StageError> {
     let mut tx = context.control.begin().await?;
     // Cutting the batches of ten million plans takes longer than any other statement; nobody works on this import meanwhile.
     sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
@@ -77,7 +89,7 @@ async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<b
     match to {
         Status::Previewing => make_preview(conn, import.no, lines(import)?, import.file.expanded_bytes).await?,
         Status::Ready => {
-            group_issues(conn, import).await?;
+            issue_groups::count(conn, import.no).await?;
             make_apply(conn, import.no).await?;
             statistics::of_plans(conn, import.no, lines(import)?).await?;
         }
@@ -90,43 +102,4 @@ async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<b
 fn lines(import: &Import) -> Result<i64, StageError> {
     let lines = import.lines.ok_or_else(|| StageError::defect("a file that is read has no number of lines"))?;
     Ok(lines.into())
-}
-
-/// Counts the issues of all lines and of the file by code, column and value, errors first, then by count.
-async fn group_issues(conn: &mut PgConnection, import: &Import) -> Result<(), StageError> {
-    let (headings, counts): (Vec<_>, Vec<_>) = batches::ignored_by_details(conn, import.no).await?.into_iter().unzip();
-    sqlx::query!(
-        "WITH by_value AS (
-            SELECT code, severity, column_name, value, count(*) AS count, min(line) AS first_line,
-                   min(message) AS message, min(suggestion) AS suggestion
-              FROM muster.import_issues WHERE import_no = $1
-             GROUP BY code, severity, column_name, value),
-         ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY severity ORDER BY count DESC, first_line) > $2 AS is_rest FROM by_value),
-         kept AS (
-            SELECT code, severity, column_name, value, count, first_line, message, suggestion FROM ranked WHERE NOT is_rest
-             UNION ALL
-            SELECT code, severity, column_name, NULL, sum(count), min(first_line), 'Further values with the same problem.', NULL
-              FROM ranked WHERE is_rest GROUP BY code, severity, column_name
-             UNION ALL
-            SELECT f ->> 'code', left(f ->> 'severity', 1)::\"char\", f ->> 'column', f ->> 'value', (f ->> 'count')::bigint, NULL,
-                   f ->> 'message', f ->> 'suggestion'
-              FROM muster.imports i CROSS JOIN jsonb_array_elements(i.file_issues) f WHERE i.no = $1
-             UNION ALL
-            SELECT 'ignored-by-details', 'w', c.heading, NULL, c.count, NULL,
-                   'Details of people who exist are kept: what these cells say is passed over.', NULL
-              FROM unnest($3::text[], $4::bigint[]) AS c (heading, count))
-         INSERT INTO muster.import_issue_groups
-                (import_no, number, code, severity, column_name, value, count, first_line, message, suggestion)
-         SELECT $1, row_number() OVER (ORDER BY strpos('ewi', severity::text), count DESC, first_line, code, column_name, value),
-                code, severity, column_name, value, count, first_line, message, suggestion
-           FROM kept",
-        import.no.0,
-        MAX_GROUPS,
-        &headings,
-        &counts,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }

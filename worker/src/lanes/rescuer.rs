@@ -4,7 +4,8 @@
 //! A request to pause or cancel is answered here even when every lane is busy or Redis is away. So nothing here waits for Redis, nor
 //! for an import that takes long to settle.
 
-use crate::{context::Context, error::StageError, lane};
+use super::settle::settle;
+use crate::{batch::context::Context, error::StageError};
 use muster_shared::{model::ids::ImportId, queue::Lane, store::batches};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -68,7 +69,7 @@ async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError
     for id in found.ended {
         let context = context.clone();
         beside.settling.spawn(async move {
-            if let Err(error) = lane::settle_and_tell(&context, id).await {
+            if let Err(error) = settle(&context, id).await {
                 tracing::warn!(import.id = %id, %error, "could not be settled; it is tried again");
             }
         });
