@@ -1,5 +1,6 @@
-//! Connections of clients: how many there may be, how long and how large the head of a request, and how long an answer may go unread.
-//! `axum::serve` bounds none of it, so that whoever sends half a head, or reads no answer, keeps a connection for good without a token.
+//! Connections of clients: how many there may be, how long and how large the head of a request, and
+//! how long an answer may go unread. `axum::serve` bounds none of it, so that whoever sends half a
+//! head, or reads no answer, keeps a connection for good without a token.
 //!
 //! It must never end because a connection could not be had, and never spin until one can.
 
@@ -28,11 +29,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long a head may take, and how long a connection may be idle before the next one.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a client may take nothing of an answer. Long enough for a report to be halted for a moment, or for a change of networks; who
-/// stays away longer takes the report up again with a new request.
+/// How long a client may take nothing of an answer. Long enough for a report to be halted for a
+/// moment, or for a change of networks; who stays away longer takes the report up again with a new
+/// request.
 pub(crate) const UNREAD_PATIENCE: Duration = Duration::from_mins(2);
 
-/// The most bytes of a head. It has at most 100 headers, which is hyper's own bound; to set that costs an allocation for each request.
+/// The most bytes of a head. It has at most 100 headers, which is hyper's own bound; to set that
+/// costs an allocation for each request.
 const HEAD_BYTES: usize = 32 << 10;
 
 /// Connections at once; those beyond wait in the system's queue.
@@ -41,16 +44,29 @@ const MOST: u64 = 2_000;
 /// Descriptors that are left for Postgres, Redis, uploads on their way to the disk, and the log.
 const KEPT: u64 = 128;
 
-/// How long to wait when the system gives no connection: it is short of descriptors or memory, and will be for a moment.
+/// How long to wait when the system gives no connection: it is short of descriptors or memory, and
+/// will be for a moment.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How many connections the process may have at once. Its limit on descriptors is raised as far as that takes and the system allows.
+/// How many connections the process may have at once. Its limit on descriptors is raised as far as
+/// that takes and the system allows.
 pub(crate) fn most() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = MOST + KEPT;
     // No limit at all is more than is wanted.
-    let (allowed, possible) = (current.unwrap_or(wanted), maximum.unwrap_or(wanted).min(wanted));
-    let is_raised = possible > allowed && setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum }).is_ok();
+    let (allowed, possible) = (
+        current.unwrap_or(wanted),
+        maximum.unwrap_or(wanted).min(wanted),
+    );
+    let is_raised = possible > allowed
+        && setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(possible),
+                maximum,
+            },
+        )
+        .is_ok();
     within(if is_raised { possible } else { allowed })
 }
 
@@ -59,12 +75,24 @@ fn within(descriptors: u64) -> usize {
     (descriptors - KEPT.min(descriptors / 2)).min(MOST) as usize
 }
 
-/// Answers what comes over the listener, over `most` connections at once, until told to stop; then finishes the requests that are under
-/// way. A client that takes nothing of its answers for as long as `patience` loses its connection.
-pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, patience: Duration, stop: CancellationToken) {
+/// Answers what comes over the listener, over `most` connections at once, until told to stop; then
+/// finishes the requests that are under way. A client that takes nothing of its answers for as long
+/// as `patience` loses its connection.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    patience: Duration,
+    stop: CancellationToken,
+) {
     let (permits, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
-    while let Some(Ok(permit)) = stop.run_until_cancelled(permits.clone().acquire_owned()).await {
-        let Some(connection) = stop.run_until_cancelled(accept(&listener)).await else { break };
+    while let Some(Ok(permit)) = stop
+        .run_until_cancelled(permits.clone().acquire_owned())
+        .await
+    {
+        let Some(connection) = stop.run_until_cancelled(accept(&listener)).await else {
+            break;
+        };
         bound_unread(&connection, patience);
         let answering = answer(connection, router.clone(), stop.clone());
         open.spawn(async move {
@@ -93,10 +121,14 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 fn is_of_one_client(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
 }
 
-/// Has the system end a connection once it can get rid of nothing for so long: the client acknowledges nothing, or keeps its window shut.
+/// Has the system end a connection once it can get rid of nothing for so long: the client
+/// acknowledges nothing, or keeps its window shut.
 #[cfg(target_os = "linux")]
 fn bound_unread(connection: &TcpStream, patience: Duration) {
     if let Err(error) = set_tcp_user_timeout(connection, patience.as_millis() as u32) {
@@ -108,12 +140,17 @@ fn bound_unread(connection: &TcpStream, patience: Duration) {
 #[cfg(not(target_os = "linux"))]
 fn bound_unread(_: &TcpStream, _: Duration) {}
 
-/// Answers the requests of one client, one after another. With `stop` the one that is under way is the last.
+/// Answers the requests of one client, one after another. With `stop` the one that is under way is
+/// the last.
 async fn answer(connection: TcpStream, router: Router, stop: CancellationToken) {
-    // Not by the builder that finds out which version is spoken: while it waits for the first bytes no clock runs.
+    // Not by the builder that finds out which version is spoken: while it waits for the first bytes
+    // no clock runs.
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_header_size(HEAD_BYTES);
-    let mut answering = pin!(http.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router)));
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_header_size(HEAD_BYTES);
+    let mut answering =
+        pin!(http.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router)));
     let ended = tokio::select! {
         ended = answering.as_mut() => ended,
         () = stop.cancelled() => {
@@ -133,7 +170,14 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_for_other_things() {
-        for (descriptors, connections) in [(64, 32), (200, 100), (256, 128), (1_024, 896), (2_128, 2_000), (1 << 20, 2_000)] {
+        for (descriptors, connections) in [
+            (64, 32),
+            (200, 100),
+            (256, 128),
+            (1_024, 896),
+            (2_128, 2_000),
+            (1 << 20, 2_000),
+        ] {
             assert_eq!(within(descriptors), connections, "{descriptors}");
         }
     }
@@ -158,7 +202,8 @@ mod tests {
 
         const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: muster\r\n\r\n";
 
-        /// Serves large answers over one connection at once, to clients that may leave them unread for so long.
+        /// Serves large answers over one connection at once, to clients that may leave them unread
+        /// for so long.
         async fn serving(patience: Duration, stop: &CancellationToken) -> SocketAddr {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
             let address = listener.local_addr().expect("an address");
@@ -170,7 +215,10 @@ mod tests {
         /// A connection over which so many requests have been sent.
         async fn asked(address: SocketAddr, requests: usize) -> TcpStream {
             let mut connection = TcpStream::connect(address).await.expect("it listens");
-            connection.write_all(&REQUEST.repeat(requests)).await.expect("a connection");
+            connection
+                .write_all(&REQUEST.repeat(requests))
+                .await
+                .expect("a connection");
             connection
         }
 
@@ -178,7 +226,10 @@ mod tests {
         async fn beginning(connection: &mut TcpStream) -> [u8; 15] {
             let mut beginning = [0; 15];
             let reading = timeout(CEILING, connection.read_exact(&mut beginning));
-            reading.await.expect("an answer before the test gives up").expect("an answer");
+            reading
+                .await
+                .expect("an answer before the test gives up")
+                .expect("an answer");
             beginning
         }
 
@@ -191,8 +242,14 @@ mod tests {
             assert_eq!(&beginning(&mut next).await, b"HTTP/1.1 200 OK");
             // It was the one that did not read, and not at the end of its answers.
             let mut taken = Vec::new();
-            let read = timeout(CEILING, unread.read_to_end(&mut taken)).await.expect("an end");
-            assert!(read.is_err() && taken.len() < ANSWERS * ANSWER.len(), "{read:?}, {}", taken.len());
+            let read = timeout(CEILING, unread.read_to_end(&mut taken))
+                .await
+                .expect("an end");
+            assert!(
+                read.is_err() && taken.len() < ANSWERS * ANSWER.len(),
+                "{read:?}, {}",
+                taken.len()
+            );
             stop.cancel();
         }
     }

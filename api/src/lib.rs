@@ -27,7 +27,8 @@ use config::Config;
 use muster_shared::ops::{env::Env, shutdown, telemetry};
 use std::process::ExitCode;
 
-/// The api of Muster. Its settings are environment variables; deploy/muster.env.example lists them all.
+/// The api of Muster. Its settings are environment variables; deploy/muster.env.example lists them
+/// all.
 #[derive(Debug, Parser)]
 #[command(name = "muster-api", version)]
 struct Arguments {
@@ -41,8 +42,9 @@ enum Command {
     Serve,
     /// Bring the database up to this version
     Migrate {
-        /// The number of this Muster among several, 0 to 511: what it makes is numbered from a range of its own. Refused when the
-        /// database has numbers of another; say the same each time. Without it, numbers stay as they are
+        /// The number of this Muster among several, 0 to 511: what it makes is numbered from a
+        /// range of its own. Refused when the database has numbers of another; say the same each
+        /// time. Without it, numbers stay as they are
         #[arg(long, value_parser = clap::value_parser!(i64).range(0..=commands::cell::LAST))]
         cell: Option<i64>,
     },
@@ -80,7 +82,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             server::serve(&config, shutdown::on_signal()?).await
         }
         Command::Migrate { cell } => commands::migrate(&config::database_url(&env)?, cell).await,
-        Command::CreateSite { slug, name } => commands::create_site(&config::database_url(&env)?, &slug, &name).await,
-        Command::CreateToken(arguments) => commands::create_token(&config::database_url(&env)?, arguments).await,
+        Command::CreateSite { slug, name } => {
+            commands::create_site(&config::database_url(&env)?, &slug, &name).await
+        }
+        Command::CreateToken(arguments) => {
+            commands::create_token(&config::database_url(&env)?, arguments).await
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! Waiting for an import to come to rest, over the process's one subscription to notices. A notice may be lost, so a waiter looks
-//! at Postgres every second in any case; it must never hold a connection while it waits.
+//! Waiting for an import to come to rest, over the process's one subscription to notices. A notice
+//! may be lost, so a waiter looks at Postgres every second in any case; it must never hold a
+//! connection while it waits.
 
 use crate::{problem::Problem, time_limit::in_time};
 use muster_shared::{
@@ -25,7 +26,8 @@ pub(crate) struct Live {
     stop: CancellationToken,
 }
 
-/// An import, with the connection that read it: whoever asks more about it need not wait for another.
+/// An import, with the connection that read it: whoever asks more about it need not wait for
+/// another.
 pub(crate) struct Seen {
     pub(crate) import: Import,
     pub(crate) connection: PoolConnection<Postgres>,
@@ -36,15 +38,26 @@ impl Live {
         Self { notices, stop }
     }
 
-    /// The import as soon as it is at rest, or as it is when the time is over or the process is to end. `None`: it is not there.
-    pub(crate) async fn at_rest(&self, pool: &PgPool, site: SiteId, id: ImportId, patience: Duration) -> Result<Option<Seen>, Problem> {
+    /// The import as soon as it is at rest, or as it is when the time is over or the process is to
+    /// end. `None`: it is not there.
+    pub(crate) async fn at_rest(
+        &self,
+        pool: &PgPool,
+        site: SiteId,
+        id: ImportId,
+        patience: Duration,
+    ) -> Result<Option<Seen>, Problem> {
         let end = Instant::now() + patience;
         // Subscribed before the first look, so that nothing happens in between.
         let mut notices = self.notices.subscribe();
         loop {
             let seen = in_time(look(pool, site, id)).await?;
             let is_over = self.stop.is_cancelled() || Instant::now() >= end;
-            if is_over || seen.as_ref().is_none_or(|seen| seen.import.status.is_at_rest()) {
+            if is_over
+                || seen
+                    .as_ref()
+                    .is_none_or(|seen| seen.import.status.is_at_rest())
+            {
                 return Ok(seen);
             }
             drop(seen);

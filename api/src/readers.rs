@@ -1,5 +1,6 @@
-//! Connections for reads that may be dear: lists, reports, histories. They have a pool of their own, so that whoever reads much keeps
-//! nobody from anything else, and a site may hold only some of it, so that the others read too.
+//! Connections for reads that may be dear: lists, reports, histories. They have a pool of their
+//! own, so that whoever reads much keeps nobody from anything else, and a site may hold only some
+//! of it, so that the others read too.
 
 use muster_shared::{model::ids::SiteId, store::StoreError};
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
@@ -37,7 +38,10 @@ pub(crate) struct Reader {
 impl Readers {
     /// With all connections of that pool.
     pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool, sites: Mutex::default() }
+        Self {
+            pool,
+            sites: Mutex::default(),
+        }
     }
 
     /// A connection for a read of that site.
@@ -45,9 +49,14 @@ impl Readers {
         let turn = self.turns(site).acquire_owned();
         let reader = async {
             let turn = turn.await.map_err(|_| sqlx::Error::PoolClosed)?;
-            Ok(Reader { connection: self.pool.acquire().await?, _turn: turn })
+            Ok(Reader {
+                connection: self.pool.acquire().await?,
+                _turn: turn,
+            })
         };
-        timeout(PATIENCE, reader).await.unwrap_or(Err(sqlx::Error::PoolTimedOut.into()))
+        timeout(PATIENCE, reader)
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut.into()))
     }
 
     /// The turns of a site; they are there as long as somebody has or waits for one.
@@ -82,15 +91,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_site_has_so_many_turns_and_is_forgotten_with_the_last() {
-        let readers = Readers::new(PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap());
+        let readers =
+            Readers::new(PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap());
         let turns = readers.turns(SiteId(1));
-        let taken: Vec<_> = std::iter::from_fn(|| readers.turns(SiteId(1)).try_acquire_owned().ok()).collect();
-        assert_eq!((taken.len(), readers.turns(SiteId(2)).available_permits()), (OF_ONE_SITE, OF_ONE_SITE));
+        let taken: Vec<_> =
+            std::iter::from_fn(|| readers.turns(SiteId(1)).try_acquire_owned().ok()).collect();
+        assert_eq!(
+            (taken.len(), readers.turns(SiteId(2)).available_permits()),
+            (OF_ONE_SITE, OF_ONE_SITE)
+        );
         drop(turns);
-        assert_eq!(readers.turns(SiteId(1)).available_permits(), 0, "they are held");
+        assert_eq!(
+            readers.turns(SiteId(1)).available_permits(),
+            0,
+            "they are held"
+        );
         drop(taken);
         assert_eq!(readers.turns(SiteId(1)).available_permits(), OF_ONE_SITE);
         drop(readers.turns(SiteId(3)));
-        assert_eq!(readers.sites.lock().unwrap().len(), 1, "who reads nothing is not remembered");
+        assert_eq!(
+            readers.sites.lock().unwrap().len(),
+            1,
+            "who reads nothing is not remembered"
+        );
     }
 }

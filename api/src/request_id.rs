@@ -40,6 +40,9 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
 
 fn brought(request: &Request) -> Option<String> {
     let id = request.headers().get(HEADER)?.to_str().ok()?;
-    let is_fit = (1..=MAX_CHARS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_fit = (1..=MAX_CHARS).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     is_fit.then(|| id.to_owned())
 }

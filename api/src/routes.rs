@@ -28,21 +28,63 @@ fn quick() -> Router<App> {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/api/v1/sites", get(sites::list::list).post(sites::create::create))
-        .route("/api/v1/sites/{site}", get(sites::show::show).patch(sites::change::change))
-        .route("/api/v1/sites/{site}/imports/{import}", delete(imports::delete::delete))
-        .route("/api/v1/sites/{site}/imports/{import}/rows", get(rows::list))
-        .route("/api/v1/sites/{site}/imports/{import}/issues", get(imports::issues::list))
-        .route("/api/v1/sites/{site}/imports/{import}/preview", post(imports::preview::preview))
-        .route("/api/v1/sites/{site}/imports/{import}/apply", post(imports::apply::apply))
-        .route("/api/v1/sites/{site}/imports/{import}/pause", post(imports::ask::pause))
-        .route("/api/v1/sites/{site}/imports/{import}/resume", post(imports::ask::resume))
-        .route("/api/v1/sites/{site}/imports/{import}/retry", post(imports::ask::retry))
-        .route("/api/v1/sites/{site}/imports/{import}/cancel", post(imports::ask::cancel))
-        .route("/api/v1/sites/{site}/imports/{import}/undo", post(imports::undo::undo))
+        .route(
+            "/api/v1/sites",
+            get(sites::list::list).post(sites::create::create),
+        )
+        .route(
+            "/api/v1/sites/{site}",
+            get(sites::show::show).patch(sites::change::change),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}",
+            delete(imports::delete::delete),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/rows",
+            get(rows::list),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/issues",
+            get(imports::issues::list),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/preview",
+            post(imports::preview::preview),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/apply",
+            post(imports::apply::apply),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/pause",
+            post(imports::ask::pause),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/resume",
+            post(imports::ask::resume),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/retry",
+            post(imports::ask::retry),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/cancel",
+            post(imports::ask::cancel),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/undo",
+            post(imports::undo::undo),
+        )
         .route("/api/v1/sites/{site}/users", get(users::list::list))
-        .route("/api/v1/sites/{site}/users/{username}", get(users::show::show))
-        .route("/api/v1/sites/{site}/users/{username}/history", get(users::history::list))
+        .route(
+            "/api/v1/sites/{site}/users/{username}",
+            get(users::show::show),
+        )
+        .route(
+            "/api/v1/sites/{site}/users/{username}/history",
+            get(users::history::list),
+        )
         .route("/api/v1/sites/{site}/segments", get(segments::list))
         .route("/api/v1/sites/{site}/courses", get(courses::list))
 }
@@ -50,9 +92,23 @@ fn quick() -> Router<App> {
 /// What may take as long as a file does, or as somebody cares to wait.
 fn slow() -> Router<App> {
     Router::new()
-        .route("/api/v1/sites/{site}/imports", get(imports::list::list).layer(from_fn(time_limit::layer)).post(imports::create::create))
-        .route("/api/v1/sites/{site}/imports/{import}", get(imports::show::show))
-        .route("/api/v1/sites/{site}/imports/{import}/continue", post(imports::proceed::proceed))
-        .route("/api/v1/sites/{site}/imports/{import}/report.csv", get(report::download))
+        .route(
+            "/api/v1/sites/{site}/imports",
+            get(imports::list::list)
+                .layer(from_fn(time_limit::layer))
+                .post(imports::create::create),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}",
+            get(imports::show::show),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/continue",
+            post(imports::proceed::proceed),
+        )
+        .route(
+            "/api/v1/sites/{site}/imports/{import}/report.csv",
+            get(report::download),
+        )
         .layer(DefaultBodyLimit::disable())
 }

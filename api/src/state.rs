@@ -18,14 +18,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Connections to Postgres for what is asked at once: who somebody is, requests for change, uploads, where an import stands. An upload
-/// holds none while it arrives.
+/// Connections to Postgres for what is asked at once: who somebody is, requests for change,
+/// uploads, where an import stands. An upload holds none while it arrives.
 const CONNECTIONS: u32 = 11;
 
 /// Connections for reads that may be dear. With the one for health they are 20 of a process.
 const READERS: u32 = 8;
 
-/// Over the server's settings: no request waits for ever, and statements with optional filters are planned for what is given.
+/// Over the server's settings: no request waits for ever, and statements with optional filters are
+/// planned for what is given.
 const SESSION: &[(&str, &str)] = &[
     ("statement_timeout", "15s"),
     ("lock_timeout", "5s"),
@@ -54,10 +55,15 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Connects to nothing yet: a process starts while Postgres and Redis are away. Needs a tokio runtime.
+    /// Connects to nothing yet: a process starts while Postgres and Redis are away. Needs a tokio
+    /// runtime.
     pub(crate) fn new(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
-        let notices = Notices::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?;
-        let pool = |size| pool::connect(&config.database_url, "muster-api", size, SESSION).context("MUSTER_DATABASE_URL cannot be used");
+        let notices =
+            Notices::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?;
+        let pool = |size| {
+            pool::connect(&config.database_url, "muster-api", size, SESSION)
+                .context("MUSTER_DATABASE_URL cannot be used")
+        };
         Ok(Self {
             pool: pool(CONNECTIONS)?,
             health: pool(1)?,
@@ -71,7 +77,9 @@ impl App {
     }
 
     /// A connection to Postgres.
-    pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+    pub(crate) async fn connection(
+        &self,
+    ) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
         Ok(self.pool.acquire().await?)
     }
 
@@ -85,8 +93,8 @@ impl App {
         self.bell.check().await.is_ok()
     }
 
-    /// Tells workers and watchers that an import is to be looked at, after the commit and without making anybody wait. What fails
-    /// is made up for by the worker's rescuer.
+    /// Tells workers and watchers that an import is to be looked at, after the commit and without
+    /// making anybody wait. What fails is made up for by the worker's rescuer.
     pub(crate) fn ring(&self, import: ImportId, is_small: bool) {
         let bell = self.bell.clone();
         let lane = if is_small { Lane::Express } else { Lane::Bulk };
@@ -95,8 +103,12 @@ impl App {
             let (rung, told) = tokio::join!(bell.ring(&wake, lane), bell.tell(import));
             match rung {
                 Ok(Rung::Waiting) => {}
-                Ok(Rung::Full) => tracing::info!(import.id = %import, "the queue is full; the rescuer will ring"),
-                Err(error) => tracing::warn!(import.id = %import, %error, "a wake was not rung; the rescuer will ring"),
+                Ok(Rung::Full) => {
+                    tracing::info!(import.id = %import, "the queue is full; the rescuer will ring");
+                }
+                Err(error) => {
+                    tracing::warn!(import.id = %import, %error, "a wake was not rung; the rescuer will ring");
+                }
             }
             if let Err(error) = told {
                 tracing::warn!(import.id = %import, %error, "a notice was not told");

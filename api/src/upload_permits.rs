@@ -1,4 +1,5 @@
-//! Permits for the uploads of one process. A site that takes all it can get leaves some to those that have none.
+//! Permits for the uploads of one process. A site that takes all it can get leaves some to those
+//! that have none.
 
 use muster_shared::model::ids::SiteId;
 use std::{
@@ -27,12 +28,19 @@ impl UploadPermits {
     /// A permit for an upload of that site; `None`: there is none for it now.
     pub(crate) fn take(self: &Arc<Self>, site: SiteId) -> Option<UploadPermit> {
         let mut taken = self.taken();
-        let most = if taken.contains_key(&site) { PERMITS - RESERVED } else { PERMITS };
+        let most = if taken.contains_key(&site) {
+            PERMITS - RESERVED
+        } else {
+            PERMITS
+        };
         if taken.values().sum::<usize>() >= most {
             return None;
         }
         *taken.entry(site).or_default() += 1;
-        Some(UploadPermit { permits: self.clone(), site })
+        Some(UploadPermit {
+            permits: self.clone(),
+            site,
+        })
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<SiteId, usize>> {
@@ -59,7 +67,11 @@ mod tests {
     #[test]
     fn some_permits_are_left_to_sites_that_have_none() {
         let permits = Arc::new(UploadPermits::default());
-        let take = |site: i32, count: usize| (0..count).map_while(|_| permits.take(SiteId(site))).collect::<Vec<_>>();
+        let take = |site: i32, count: usize| {
+            (0..count)
+                .map_while(|_| permits.take(SiteId(site)))
+                .collect::<Vec<_>>()
+        };
         let mut of_one = take(1, 100);
         assert_eq!(of_one.len(), PERMITS - RESERVED);
         let of_two = take(2, 100);
@@ -68,7 +80,11 @@ mod tests {
         assert_eq!(of_others.len(), RESERVED - 1);
         assert!(take(100, 1).is_empty(), "all are taken");
         drop(of_two);
-        assert_eq!((take(1, 1).len(), take(2, 1).len()), (0, 1), "it is not for the one that has many");
+        assert_eq!(
+            (take(1, 1).len(), take(2, 1).len()),
+            (0, 1),
+            "it is not for the one that has many"
+        );
         drop(of_others);
         of_one.truncate(10);
         assert_eq!(take(2, 100).len(), PERMITS - RESERVED - 10);

@@ -4,8 +4,14 @@ use serde_json::Value;
 
 /// The counts that are not zero: `create 2, reject 1`.
 pub(crate) fn counts(counts: &Value) -> String {
-    let counts = counts.as_object().unwrap_or_else(|| panic!("counts: {counts}"));
-    let told: Vec<_> = counts.iter().filter(|(_, count)| **count != 0).map(|(name, count)| format!("{name} {count}")).collect();
+    let counts = counts
+        .as_object()
+        .unwrap_or_else(|| panic!("counts: {counts}"));
+    let told: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| **count != 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     told.join(", ")
 }
 
@@ -34,8 +40,16 @@ pub(crate) fn groups(issues: &[Value]) -> Vec<String> {
 /// Lines with their actions or outcomes and the codes of their issues: `3 reject width`.
 pub(crate) fn lines(rows: &[Value], what: &str) -> Vec<String> {
     let line = |row: &Value| {
-        let codes = row["issues"].as_array().unwrap_or_else(|| panic!("issues of a line: {row}")).iter().map(|issue| word(&issue["code"]));
-        [row["line"].to_string(), word(&row[what]).to_owned()].into_iter().chain(codes.map(str::to_owned)).collect::<Vec<_>>().join(" ")
+        let codes = row["issues"]
+            .as_array()
+            .unwrap_or_else(|| panic!("issues of a line: {row}"))
+            .iter()
+            .map(|issue| word(&issue["code"]));
+        [row["line"].to_string(), word(&row[what]).to_owned()]
+            .into_iter()
+            .chain(codes.map(str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     rows.iter().map(line).collect()
 }
@@ -51,7 +65,12 @@ pub(crate) fn reasons(import: &Value) -> Vec<String> {
         }
         text
     };
-    import["rejected"].as_array().unwrap_or_else(|| panic!("a rejected import: {import:#}")).iter().map(reason).collect()
+    import["rejected"]
+        .as_array()
+        .unwrap_or_else(|| panic!("a rejected import: {import:#}"))
+        .iter()
+        .map(reason)
+        .collect()
 }
 
 fn word(value: &Value) -> &str {

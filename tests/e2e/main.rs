@@ -1,4 +1,5 @@
-//! Journeys of files through a whole Muster, each test with one of its own: api, workers, Postgres, Redis, over HTTP.
+//! Journeys of files through a whole Muster, each test with one of its own: api, workers, Postgres,
+//! Redis, over HTTP.
 
 mod bad_input;
 mod bench;

@@ -6,13 +6,19 @@ use crate::sources::{Source, assert_none, read, rust};
 const BATCHES: &str = "shared/src/store/batches/";
 
 fn below(folder: &str) -> Vec<Source> {
-    rust().into_iter().filter(|source| source.path.starts_with(folder)).collect()
+    rust()
+        .into_iter()
+        .filter(|source| source.path.starts_with(folder))
+        .collect()
 }
 
 fn that_contain(sources: &[Source], words: &[&str]) -> Vec<String> {
     let found = |source: &Source| {
         let code = source.code();
-        words.iter().find(|word| code.contains(**word)).map(|word| format!("{}: {word}", source.path))
+        words
+            .iter()
+            .find(|word| code.contains(**word))
+            .map(|word| format!("{}: {word}", source.path))
     };
     sources.iter().filter_map(found).collect()
 }
@@ -21,7 +27,12 @@ fn that_contain(sources: &[Source], words: &[&str]) -> Vec<String> {
 fn dependencies(package: &str) -> Vec<String> {
     let mut found: Vec<_> = read(&format!("{package}/Cargo.toml"))
         .lines()
-        .filter_map(|line| line.strip_prefix("muster-")?.split(['.', ' ', '=']).next().map(str::to_owned))
+        .filter_map(|line| {
+            line.strip_prefix("muster-")?
+                .split(['.', ' ', '='])
+                .next()
+                .map(str::to_owned)
+        })
         .collect();
     found.sort();
     found.dedup();
@@ -39,18 +50,35 @@ fn api_and_worker_never_meet() {
 fn only_the_queues_rooms_name_apalis() {
     let others: Vec<_> = rust()
         .into_iter()
-        .filter(|source| !source.path.starts_with("worker/src/wakeups/") && !source.path.starts_with("shared/src/queue/"))
+        .filter(|source| {
+            !source.path.starts_with("worker/src/wakeups/")
+                && !source.path.starts_with("shared/src/queue/")
+        })
         .filter(|source| source.path != "tests/house/arrows.rs")
         .collect();
-    assert_none("these name the queue's library", &that_contain(&others, &["apalis"]));
+    assert_none(
+        "these name the queue's library",
+        &that_contain(&others, &["apalis"]),
+    );
 }
 
 #[test]
 fn only_one_folder_asks_about_batches() {
-    let tables = ["muster.import_batches", "muster.claimable_batches", "muster.imports_at_work"];
-    let sources = ["api/src/", "worker/src/", "shared/src/"].into_iter().flat_map(below);
-    let others: Vec<_> = sources.filter(|source| !source.path.starts_with(BATCHES)).collect();
-    assert_none("these ask about batches themselves", &that_contain(&others, &tables));
+    let tables = [
+        "muster.import_batches",
+        "muster.claimable_batches",
+        "muster.imports_at_work",
+    ];
+    let sources = ["api/src/", "worker/src/", "shared/src/"]
+        .into_iter()
+        .flat_map(below);
+    let others: Vec<_> = sources
+        .filter(|source| !source.path.starts_with(BATCHES))
+        .collect();
+    assert_none(
+        "these ask about batches themselves",
+        &that_contain(&others, &tables),
+    );
 }
 
 #[test]
@@ -59,7 +87,12 @@ fn no_kind_is_named_in_the_api() {
     let without_tests: Vec<_> = below("api/src/")
         .into_iter()
         .map(|source| {
-            let text = source.text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            let text = source
+                .text
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             Source { text, ..source }
         })
         .filter(|source| !source.path.ends_with("/tests.rs"))
@@ -67,9 +100,18 @@ fn no_kind_is_named_in_the_api() {
     assert_none("these name a kind", &that_contain(&without_tests, &kinds));
 }
 
-/// The rooms of each crate from the bottom up. A room uses those of the layers below its own, and none of its own layer.
+/// The rooms of each crate from the bottom up. A room uses those of the layers below its own, and
+/// none of its own layer.
 const LAYERS: &[(&str, &[&[&str]])] = &[
-    ("shared", &[&["model"], &["ops", "plan", "queue", "files"], &["store"], &["lib"]]),
+    (
+        "shared",
+        &[
+            &["model"],
+            &["ops", "plan", "queue", "files"],
+            &["store"],
+            &["lib"],
+        ],
+    ),
     (
         "worker",
         &[
@@ -85,7 +127,13 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "api",
         &[
-            &["config", "connections", "readers", "request_id", "upload_permits"],
+            &[
+                "config",
+                "connections",
+                "readers",
+                "request_id",
+                "upload_permits",
+            ],
             &["problem"],
             &["request", "time_limit"],
             &["live"],
@@ -113,9 +161,16 @@ fn rooms_use_only_those_below_them() {
                 upwards.push(format!("{}: is in no layer", source.path));
                 continue;
             };
-            let others = source.rooms_used().into_iter().filter(|room| room != source.room());
+            let others = source
+                .rooms_used()
+                .into_iter()
+                .filter(|room| room != source.room());
             let is_up = |room: &String| layer_of(room).is_some_and(|layer| layer >= own);
-            upwards.extend(others.filter(is_up).map(|room| format!("{}: {room}", source.path)));
+            upwards.extend(
+                others
+                    .filter(is_up)
+                    .map(|room| format!("{}: {room}", source.path)),
+            );
         }
         assert_none("these use a room that is not below their own", &upwards);
     }
@@ -125,15 +180,35 @@ fn rooms_use_only_those_below_them() {
 fn plans_have_one_room() {
     let others: Vec<_> = rust()
         .into_iter()
-        .filter(|source| ["api/", "worker/", "shared/"].iter().any(|folder| source.path.starts_with(folder)))
+        .filter(|source| {
+            ["api/", "worker/", "shared/"]
+                .iter()
+                .any(|folder| source.path.starts_with(folder))
+        })
         .filter(|source| source.path != "shared/src/store/plans.rs")
         .collect();
-    assert_none("these name the table of plans: ask its functions", &that_contain(&others, &["muster.import_plans"]));
+    assert_none(
+        "these name the table of plans: ask its functions",
+        &that_contain(&others, &["muster.import_plans"]),
+    );
 }
 
 #[test]
 fn the_command_line_knows_muster_over_http_only() {
-    let forbidden = ["sqlx", "redis", "muster_shared::store", "muster_shared::queue", "muster_shared::files"];
-    let sources: Vec<_> = below("tests/src/bin/").into_iter().chain(below("tests/src/client/")).chain(below("tests/src/make/")).collect();
-    assert_none("these know more than HTTP", &that_contain(&sources, &forbidden));
+    let forbidden = [
+        "sqlx",
+        "redis",
+        "muster_shared::store",
+        "muster_shared::queue",
+        "muster_shared::files",
+    ];
+    let sources: Vec<_> = below("tests/src/bin/")
+        .into_iter()
+        .chain(below("tests/src/client/"))
+        .chain(below("tests/src/make/"))
+        .collect();
+    assert_none(
+        "these know more than HTTP",
+        &that_contain(&sources, &forbidden),
+    );
 }

@@ -16,7 +16,12 @@ impl Source {
     /// What is not a comment. Tests count.
     pub(crate) fn code(&self) -> String {
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
-        self.text.lines().filter(is_code).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
+        self.text
+            .lines()
+            .filter(is_code)
+            .map(|line| format!("{line}\n"))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     /// The room of its crate that it is in: the folder or file below `src`.
@@ -40,7 +45,10 @@ impl Source {
 
 /// The identifier with which a path begins.
 fn first_name(path: &str) -> String {
-    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    path.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 /// The identifiers with which the paths of a group begin, up to its closing brace.
@@ -64,7 +72,10 @@ fn first_names(group: &str) -> Vec<String> {
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate is in the workspace")
+        .to_owned()
 }
 
 /// The text of a file.
@@ -74,7 +85,10 @@ pub(crate) fn read(path: &str) -> String {
 
 /// Every Rust file of the four crates.
 pub(crate) fn rust() -> Vec<Source> {
-    let all: Vec<_> = ["api", "worker", "shared", "tests"].into_iter().flat_map(|folder| with_ending(folder, "rs")).collect();
+    let all: Vec<_> = ["api", "worker", "shared", "tests"]
+        .into_iter()
+        .flat_map(|folder| with_ending(folder, "rs"))
+        .collect();
     assert!(all.len() > 100, "the sources were not found");
     all
 }
@@ -84,11 +98,16 @@ pub(crate) fn with_ending(folder: &str, ending: &str) -> Vec<Source> {
     let mut folders = vec![root().join(folder)];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        for entry in std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == ending) {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == ending)
+            {
                 found.push(source(&path));
             }
         }
@@ -98,8 +117,15 @@ pub(crate) fn with_ending(folder: &str, ending: &str) -> Vec<Source> {
 }
 
 fn source(path: &Path) -> Source {
-    let short = path.strip_prefix(root()).expect("it is below the root").to_string_lossy().replace('\\', "/");
-    Source { text: read(&short), path: short }
+    let short = path
+        .strip_prefix(root())
+        .expect("it is below the root")
+        .to_string_lossy()
+        .replace('\\', "/");
+    Source {
+        text: read(&short),
+        path: short,
+    }
 }
 
 /// Fails with the list, if there is one.

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::missing_panics_doc, reason = "a harness tells what went wrong by panicking")]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a harness tells what went wrong by panicking"
+)]
 
 pub mod bench;
 pub mod chaos;

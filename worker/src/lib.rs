@@ -32,11 +32,17 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use wakeups::Consume;
 
-/// Short transactions lock what others need: an import's row, or the right to rescue. A process that stalls in one gives it back.
-const CONTROL_SETTINGS: &[(&str, &str)] =
-    &[("statement_timeout", "30s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "10s"), ("jit", "off")];
+/// Short transactions lock what others need: an import's row, or the right to rescue. A process
+/// that stalls in one gives it back.
+const CONTROL_SETTINGS: &[(&str, &str)] = &[
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "2s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("jit", "off"),
+];
 
-/// Works until told to stop. Its settings are environment variables; `deploy/muster.env.example` lists them all.
+/// Works until told to stop. Its settings are environment variables; `deploy/muster.env.example`
+/// lists them all.
 pub fn main() -> anyhow::Result<()> {
     memory::give_back_at_once();
     run()
@@ -51,7 +57,11 @@ async fn run() -> anyhow::Result<()> {
     rescuer::make_partitions(&express).await;
     let pulses = [Pulse::new(), Pulse::new()];
     let health = match express.config.health_bind {
-        Some(bind) => Some(tokio::spawn(health::serve(health::bind(bind).await?, pulses.to_vec(), express.stop.clone()))),
+        Some(bind) => Some(tokio::spawn(health::serve(
+            health::bind(bind).await?,
+            pulses.to_vec(),
+            express.stop.clone(),
+        ))),
         None => None,
     };
     tokio::join!(
@@ -80,7 +90,10 @@ fn context(config: Config) -> anyhow::Result<Context> {
     );
     Ok(Context {
         queue: queue::Lane::Express,
-        control: control(&config, config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS)?,
+        control: control(
+            &config,
+            config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS,
+        )?,
         lanes: Lanes::connect(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
         bell: Bell::connect(&config.redis_url)?,
@@ -89,21 +102,40 @@ fn context(config: Config) -> anyhow::Result<Context> {
     })
 }
 
-/// The context of the queue of large imports, with connections of its own: express lanes never wait for one that these hold.
+/// The context of the queue of large imports, with connections of its own: express lanes never wait
+/// for one that these hold.
 fn on_its_own(express: &Context) -> anyhow::Result<Context> {
     let config = &express.config;
-    let connections = (control(config, config.lanes)?, Lanes::connect(config, config.lanes)?);
-    Ok(Context { queue: queue::Lane::Bulk, control: connections.0, lanes: connections.1, ..express.clone() })
+    let connections = (
+        control(config, config.lanes)?,
+        Lanes::connect(config, config.lanes)?,
+    );
+    Ok(Context {
+        queue: queue::Lane::Bulk,
+        control: connections.0,
+        lanes: connections.1,
+        ..express.clone()
+    })
 }
 
-/// One connection more than there are lanes: that of a statement that was given up is busy until the server has ended it.
+/// One connection more than there are lanes: that of a statement that was given up is busy until
+/// the server has ended it.
 fn control(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
-    pool::connect(&config.database_url, "muster-worker", lanes as u32 + 1, CONTROL_SETTINGS)
+    pool::connect(
+        &config.database_url,
+        "muster-worker",
+        lanes as u32 + 1,
+        CONTROL_SETTINGS,
+    )
 }
 
 /// Consumes the context's queue: each wake is a lane that serves its imports.
 async fn consume(context: &Context, concurrency: usize, pulse: Pulse) {
-    let settings = Consume { redis_url: context.config.redis_url.clone(), lane: context.queue, concurrency };
+    let settings = Consume {
+        redis_url: context.config.redis_url.clone(),
+        lane: context.queue,
+        concurrency,
+    };
     let handler = {
         let context = context.clone();
         move |wake: queue::Wake| {

@@ -1,5 +1,6 @@
-//! Who are you, and what may you do. The answer is a type in the handler's signature: [`Caller`], [`SystemAdmin`], or
-//! [`Access`] with the role that it takes. A site in which an account has no role does not exist for it.
+//! Who are you, and what may you do. The answer is a type in the handler's signature: [`Caller`],
+//! [`SystemAdmin`], or [`Access`] with the role that it takes. A site in which an account has no
+//! role does not exist for it.
 
 mod token;
 
@@ -87,7 +88,11 @@ impl FromRequestParts<App> for SystemAdmin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Caller(account) = Caller::from_request_parts(parts, app).await?;
-        if account.is_system_admin { Ok(Self(account)) } else { Err(Problem::Forbidden(Needs::SystemAdmin)) }
+        if account.is_system_admin {
+            Ok(Self(account))
+        } else {
+            Err(Problem::Forbidden(Needs::SystemAdmin))
+        }
     }
 }
 
@@ -97,13 +102,21 @@ impl<R: Permission> FromRequestParts<App> for Access<R> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         const ABSENT: Problem = Problem::NotFound("There is no such site.");
         let slug = part(parts, "site").await;
-        let Bearer { account, membership } = Bearer::of(parts, slug.as_deref(), app).await?;
+        let Bearer {
+            account,
+            membership,
+        } = Bearer::of(parts, slug.as_deref(), app).await?;
         let (site, role) = membership.ok_or(ABSENT)?;
         tracing::Span::current().record("site.id", site.id.0);
         if role < R::ROLE {
             return Err(Problem::Forbidden(Needs::Role(R::ROLE)));
         }
-        Ok(Self { account, site, role, permission: PhantomData })
+        Ok(Self {
+            account,
+            site,
+            role,
+            permission: PhantomData,
+        })
     }
 }
 
@@ -115,11 +128,18 @@ struct Bearer {
 }
 
 impl Bearer {
-    /// Whose token a request carries, and what they are in that site: all in one statement, since every request begins with it.
+    /// Whose token a request carries, and what they are in that site: all in one statement, since
+    /// every request begins with it.
     async fn of(parts: &Parts, site: Option<&str>, app: &App) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION);
-        let header = header.ok_or(Problem::Unauthenticated("Send a token: `Authorization: Bearer mst_…`."))?;
-        let token = header.to_str().ok().and_then(Token::of_header).ok_or(Problem::Unauthenticated("This is no token of Muster."))?;
+        let header = header.ok_or(Problem::Unauthenticated(
+            "Send a token: `Authorization: Bearer mst_…`.",
+        ))?;
+        let token = header
+            .to_str()
+            .ok()
+            .and_then(Token::of_header)
+            .ok_or(Problem::Unauthenticated("This is no token of Muster."))?;
         let hash = token.hash();
         let asked = sqlx::query!(
             r#"SELECT a.id, a.is_system_admin, s.id AS "site_id?", s.slug AS "slug?", s.name AS "name?", s.settings AS "settings?",
@@ -132,15 +152,37 @@ impl Bearer {
             site,
         );
         let found = in_time(async { Ok(asked.fetch_optional(&app.pool).await?) }).await?;
-        let found = found.ok_or(Problem::Unauthenticated("This token is unknown or has expired."))?;
-        let account = Account { id: AccountId(found.id), is_system_admin: found.is_system_admin };
-        let (Some(id), Some(slug), Some(name), Some(settings), Some(role)) =
-            (found.site_id, found.slug, found.name, found.settings, found.role)
-        else {
-            return Ok(Self { account, membership: None });
+        let found = found.ok_or(Problem::Unauthenticated(
+            "This token is unknown or has expired.",
+        ))?;
+        let account = Account {
+            id: AccountId(found.id),
+            is_system_admin: found.is_system_admin,
         };
-        let site = Site { id: SiteId(id), slug, name, settings: sites::settings(settings)? };
-        let role = role.parse().map_err(|_| StoreError::inconsistent("site_roles.role", &role))?;
-        Ok(Self { account, membership: Some((site, role)) })
+        let (Some(id), Some(slug), Some(name), Some(settings), Some(role)) = (
+            found.site_id,
+            found.slug,
+            found.name,
+            found.settings,
+            found.role,
+        ) else {
+            return Ok(Self {
+                account,
+                membership: None,
+            });
+        };
+        let site = Site {
+            id: SiteId(id),
+            slug,
+            name,
+            settings: sites::settings(settings)?,
+        };
+        let role = role
+            .parse()
+            .map_err(|_| StoreError::inconsistent("site_roles.role", &role))?;
+        Ok(Self {
+            account,
+            membership: Some((site, role)),
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! Tokens: 256 random bits that are shown once; only their SHA-256 is stored, so a copy of the database opens nothing.
+//! Tokens: 256 random bits that are shown once; only their SHA-256 is stored, so a copy of the
+//! database opens nothing.
 
 use chrono::{DateTime, Utc};
 use muster_shared::{
@@ -29,7 +30,8 @@ impl Token {
     pub(crate) fn of_header(value: &str) -> Option<Self> {
         let (scheme, token) = value.split_once(' ')?;
         let token = token.trim();
-        (scheme.eq_ignore_ascii_case("bearer") && token.starts_with(PREFIX)).then(|| Self(token.to_owned()))
+        (scheme.eq_ignore_ascii_case("bearer") && token.starts_with(PREFIX))
+            .then(|| Self(token.to_owned()))
     }
 
     /// Under which it is stored.
@@ -91,7 +93,12 @@ pub(crate) async fn grant(conn: &mut PgConnection, grant: &Grant) -> Result<Toke
 }
 
 /// Gives an account a role in a site, in place of the one it had there.
-pub(crate) async fn give_role(conn: &mut PgConnection, account: AccountId, site: SiteId, role: Role) -> Result<(), StoreError> {
+pub(crate) async fn give_role(
+    conn: &mut PgConnection,
+    account: AccountId,
+    site: SiteId,
+    role: Role,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO muster.site_roles (account_id, site_id, role) VALUES ($1, $2, $3)
          ON CONFLICT (account_id, site_id) DO UPDATE SET role = excluded.role",

@@ -1,11 +1,13 @@
-//! Which numbers a database gives. Each cell, which is a whole Muster with some of the sites, has a range of its own, so that a site can
-//! move to another cell with all its numbers. It must never give a database a second range.
+//! Which numbers a database gives. Each cell, which is a whole Muster with some of the sites, has a
+//! range of its own, so that a site can move to another cell with all its numbers. It must never
+//! give a database a second range.
 
 use anyhow::{Context, bail};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::fmt;
 
-/// Numbers of a cell: 2⁴⁴. 512 cells end at 2⁵³, below which whoever reads JSON keeps whole numbers.
+/// Numbers of a cell: 2⁴⁴. 512 cells end at 2⁵³, below which whoever reads JSON keeps whole
+/// numbers.
 const BITS: u32 = 44;
 
 /// The last cell.
@@ -22,7 +24,11 @@ struct Range {
 impl Range {
     /// Numbers begin at 1, also those of the first cell.
     fn of(cell: i64) -> Self {
-        Self { cell, low: (cell << BITS).max(1), high: ((cell + 1) << BITS) - 1 }
+        Self {
+            cell,
+            low: (cell << BITS).max(1),
+            high: ((cell + 1) << BITS) - 1,
+        }
     }
 
     fn has(self, number: i64) -> bool {
@@ -45,22 +51,33 @@ struct Numbered {
     high: i64,
 }
 
-/// Has all numbers begin at the cell's range and end with it, all of them or none. Does nothing where that is so.
+/// Has all numbers begin at the cell's range and end with it, all of them or none. Does nothing
+/// where that is so.
 pub(super) async fn settle(connection: &mut PgConnection, cell: i64) -> anyhow::Result<()> {
     let range = Range::of(cell);
     let mut tx = connection.begin().await?;
     // Whoever writes is waited for, but not so long that all else queues up behind.
-    sqlx::query("SET LOCAL lock_timeout = '3s'").execute(&mut *tx).await?;
+    sqlx::query("SET LOCAL lock_timeout = '3s'")
+        .execute(&mut *tx)
+        .await?;
     let all = numbered(&mut tx).await?;
-    for numbered in all.iter().filter(|numbered| (numbered.low, numbered.high) != (range.low, range.high)) {
+    for numbered in all
+        .iter()
+        .filter(|numbered| (numbered.low, numbered.high) != (range.low, range.high))
+    {
         settle_one(&mut tx, numbered, range).await?;
-        tracing::info!(sequence = numbered.sequence, cell, "numbers are given from the range of the cell");
+        tracing::info!(
+            sequence = numbered.sequence,
+            cell,
+            "numbers are given from the range of the cell"
+        );
     }
     tx.commit().await?;
     Ok(())
 }
 
-/// The numbers of imports, and of whatever the LMS has. Those of sites come from whoever knows all cells.
+/// The numbers of imports, and of whatever the LMS has. Those of sites come from whoever knows all
+/// cells.
 async fn numbered(conn: &mut PgConnection) -> sqlx::Result<Vec<Numbered>> {
     sqlx::query_as!(
         Numbered,
@@ -79,23 +96,52 @@ async fn numbered(conn: &mut PgConnection) -> sqlx::Result<Vec<Numbered>> {
     .await
 }
 
-async fn settle_one(conn: &mut PgConnection, numbered: &Numbered, range: Range) -> anyhow::Result<()> {
-    let Numbered { table, column, sequence, .. } = numbered;
+async fn settle_one(
+    conn: &mut PgConnection,
+    numbered: &Numbered,
+    range: Range,
+) -> anyhow::Result<()> {
+    let Numbered {
+        table,
+        column,
+        sequence,
+        ..
+    } = numbered;
     // Whoever has a number and is about to write it is waited for.
     let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
-    sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *conn).await.with_context(|| format!("{table} is in use; try again"))?;
+    sqlx::raw_sql(AssertSqlSafe(lock))
+        .execute(&mut *conn)
+        .await
+        .with_context(|| format!("{table} is in use; try again"))?;
     let stored = format!("SELECT min({column}), max({column}) FROM {table}");
-    let (least, most): (Option<i64>, Option<i64>) = sqlx::query_as(AssertSqlSafe(stored)).fetch_one(&mut *conn).await?;
-    if let Some(other) = [least, most].into_iter().flatten().find(|&number| !range.has(number)) {
-        bail!("{table} has number {other}, which is not of {range}; a database gets its cell before it gets its data");
+    let (least, most): (Option<i64>, Option<i64>) = sqlx::query_as(AssertSqlSafe(stored))
+        .fetch_one(&mut *conn)
+        .await?;
+    if let Some(other) = [least, most]
+        .into_iter()
+        .flatten()
+        .find(|&number| !range.has(number))
+    {
+        bail!(
+            "{table} has number {other}, which is not of {range}; a database gets its cell before it gets its data"
+        );
     }
-    let given: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT last_value FROM {sequence}"))).fetch_one(&mut *conn).await?;
+    let given: i64 =
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT last_value FROM {sequence}")))
+            .fetch_one(&mut *conn)
+            .await?;
     if given > range.high {
         bail!("{sequence} is at {given}, beyond {range}; this database is of another cell");
     }
     let Range { low, high, .. } = range;
-    let restart = if range.has(given) { String::new() } else { format!(" RESTART WITH {low}") };
-    let change = format!("ALTER SEQUENCE {sequence} MINVALUE {low} MAXVALUE {high} START WITH {low}{restart}");
+    let restart = if range.has(given) {
+        String::new()
+    } else {
+        format!(" RESTART WITH {low}")
+    };
+    let change = format!(
+        "ALTER SEQUENCE {sequence} MINVALUE {low} MAXVALUE {high} START WITH {low}{restart}"
+    );
     sqlx::raw_sql(AssertSqlSafe(change)).execute(conn).await?;
     Ok(())
 }
@@ -106,13 +152,29 @@ mod tests {
 
     #[test]
     fn ranges_lie_side_by_side_up_to_what_json_keeps() {
-        assert_eq!(Range::of(0), Range { cell: 0, low: 1, high: (1 << 44) - 1 });
+        assert_eq!(
+            Range::of(0),
+            Range {
+                cell: 0,
+                low: 1,
+                high: (1 << 44) - 1
+            }
+        );
         for cell in 0..LAST {
             assert_eq!(Range::of(cell).high + 1, Range::of(cell + 1).low);
         }
-        assert_eq!((Range::of(LAST).low, Range::of(LAST).high), (511 << 44, (1 << 53) - 1));
+        assert_eq!(
+            (Range::of(LAST).low, Range::of(LAST).high),
+            (511 << 44, (1 << 53) - 1)
+        );
         let range = Range::of(3);
-        for (number, expected) in [(range.low - 1, false), (range.low, true), (range.high, true), (range.high + 1, false), (1, false)] {
+        for (number, expected) in [
+            (range.low - 1, false),
+            (range.low, true),
+            (range.high, true),
+            (range.high + 1, false),
+            (1, false),
+        ] {
             assert_eq!(range.has(number), expected, "{number}");
         }
     }

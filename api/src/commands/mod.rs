@@ -12,23 +12,34 @@ use std::{io::Write, str::FromStr};
 /// The story of the data, built into the program.
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
-/// A connection of its own: a migration may take longer than the statements of a request, and whoever types a command wants to hear
-/// at once why there is none. sqlx's own table stays in one fixed schema: by default the schema that is named like the user comes first
-/// as soon as it exists, which for a user `muster` is after the first migration.
+/// A connection of its own: a migration may take longer than the statements of a request, and
+/// whoever types a command wants to hear at once why there is none. sqlx's own table stays in one
+/// fixed schema: by default the schema that is named like the user comes first as soon as it
+/// exists, which for a user `muster` is after the first migration.
 async fn connect(database_url: &str) -> anyhow::Result<PgConnection> {
-    let options = PgConnectOptions::from_str(database_url).context("MUSTER_DATABASE_URL cannot be used")?;
-    let options = options.application_name("muster-api command").options([("search_path", "public")]);
-    PgConnection::connect_with(&options).await.context("the database does not answer")
+    let options =
+        PgConnectOptions::from_str(database_url).context("MUSTER_DATABASE_URL cannot be used")?;
+    let options = options
+        .application_name("muster-api command")
+        .options([("search_path", "public")]);
+    PgConnection::connect_with(&options)
+        .await
+        .context("the database does not answer")
 }
 
-/// Brings the tables up to this version, and has them numbered from the range of a cell if one is given.
+/// Brings the tables up to this version, and has them numbered from the range of a cell if one is
+/// given.
 pub(crate) async fn migrate(database_url: &str, cell: Option<i64>) -> anyhow::Result<()> {
     let mut connection = connect(database_url).await?;
     MIGRATIONS.run(&mut connection).await?;
     if let Some(cell) = cell {
-        cell::settle(&mut connection, cell).await.with_context(|| format!("this database cannot be that of cell {cell}"))?;
+        cell::settle(&mut connection, cell)
+            .await
+            .with_context(|| format!("this database cannot be that of cell {cell}"))?;
     }
-    let made = sqlx::query_scalar!(r#"SELECT muster.make_partitions() AS "made!""#).fetch_one(&mut connection).await?;
+    let made = sqlx::query_scalar!(r#"SELECT muster.make_partitions() AS "made!""#)
+        .fetch_one(&mut connection)
+        .await?;
     tracing::info!(partitions = made, "the database is up to date");
     Ok(())
 }
@@ -42,7 +53,9 @@ pub(crate) async fn create_site(database_url: &str, slug: &str, name: &str) -> a
         bail!("{}", fault.detail);
     }
     match sites::insert(&mut tx, slug, name, &serde_json::json!({})).await {
-        Err(sqlx::Error::Database(error)) if error.constraint() == Some("sites_slug") => bail!("there is a site {slug} already"),
+        Err(sqlx::Error::Database(error)) if error.constraint() == Some("sites_slug") => {
+            bail!("there is a site {slug} already")
+        }
         made => made?,
     };
     tx.commit().await?;
@@ -71,7 +84,10 @@ pub(crate) struct TokenArguments {
 }
 
 /// Makes a token and prints it, and nothing else, on standard output.
-pub(crate) async fn create_token(database_url: &str, arguments: TokenArguments) -> anyhow::Result<()> {
+pub(crate) async fn create_token(
+    database_url: &str,
+    arguments: TokenArguments,
+) -> anyhow::Result<()> {
     let email = arguments.account.trim().to_lowercase();
     if !email.contains('@') {
         bail!("--account is an e-mail address");
@@ -82,8 +98,15 @@ pub(crate) async fn create_token(database_url: &str, arguments: TokenArguments) 
         Some((slug, role)) => Some((site_of(&mut tx, &slug).await?, role)),
         None => None,
     };
-    let expires_at = arguments.expires.map(|days| Utc::now() + TimeDelta::days(days));
-    let grant = auth::Grant { email, role, is_system_admin: arguments.system_admin, expires_at };
+    let expires_at = arguments
+        .expires
+        .map(|days| Utc::now() + TimeDelta::days(days));
+    let grant = auth::Grant {
+        email,
+        role,
+        is_system_admin: arguments.system_admin,
+        expires_at,
+    };
     let token = auth::grant(&mut tx, &grant).await?;
     tx.commit().await?;
     writeln!(std::io::stdout(), "{}", token.reveal())?;
@@ -91,6 +114,9 @@ pub(crate) async fn create_token(database_url: &str, arguments: TokenArguments) 
 }
 
 async fn site_of(conn: &mut PgConnection, slug: &str) -> anyhow::Result<SiteId> {
-    let id = sqlx::query_scalar!("SELECT id FROM muster.sites WHERE slug = $1", slug).fetch_optional(conn).await?;
-    id.map(SiteId).with_context(|| format!("there is no site {slug}"))
+    let id = sqlx::query_scalar!("SELECT id FROM muster.sites WHERE slug = $1", slug)
+        .fetch_optional(conn)
+        .await?;
+    id.map(SiteId)
+        .with_context(|| format!("there is no site {slug}"))
 }

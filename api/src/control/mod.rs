@@ -1,6 +1,7 @@
-//! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel, undo it. Each is one transaction that locks the
-//! import, looks whether its status allows it, and moves it; then a worker is rung. The api only asks: it completes alone only what
-//! ends where nothing runs.
+//! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel, undo
+//! it. Each is one transaction that locks the import, looks whether its status allows it, and moves
+//! it; then a worker is rung. The api only asks: it completes alone only what ends where nothing
+//! runs.
 
 mod undo;
 
@@ -44,7 +45,12 @@ pub(crate) struct Target {
 }
 
 /// Asks that the plans be executed.
-pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
+pub(crate) async fn apply(
+    app: &App,
+    target: Target,
+    if_match: &IfMatch,
+    body: &Map<String, Value>,
+) -> Result<(), Problem> {
     none_unknown(body, &json!({"deletes": null}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
@@ -53,7 +59,10 @@ pub(crate) async fn apply(app: &App, target: Target, if_match: &IfMatch, body: &
     }
     if_match.check(import.status_version)?;
     allowed(&import, Request::Apply)?;
-    says_deletes(body, batches::sums(&mut tx, import.no).await?.actions.delete)?;
+    says_deletes(
+        body,
+        batches::sums(&mut tx, import.no).await?.actions.delete,
+    )?;
     move_on(app, tx, &import, Status::Applying, target).await
 }
 
@@ -66,13 +75,23 @@ fn says_deletes(body: &Map<String, Value>, planned: i64) -> Result<(), Problem> 
     if said == planned {
         return Ok(());
     }
-    let detail = format!("{planned} lines of this import would delete. Confirm it with {{\"deletes\": {planned}}}.");
-    Err(Fault::new("body", "unconfirmed-deletes", detail).at("/deletes").into())
+    let detail = format!(
+        "{planned} lines of this import would delete. Confirm it with {{\"deletes\": {planned}}}."
+    );
+    Err(Fault::new("body", "unconfirmed-deletes", detail)
+        .at("/deletes")
+        .into())
 }
 
-/// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before stays in any case. Once apply was
-/// asked for it takes an admin.
-pub(crate) async fn ask(app: &App, target: Target, request: Request, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
+/// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before
+/// stays in any case. Once apply was asked for it takes an admin.
+pub(crate) async fn ask(
+    app: &App,
+    target: Target,
+    request: Request,
+    if_match: &IfMatch,
+    body: &Map<String, Value>,
+) -> Result<(), Problem> {
     none_unknown(body, &json!({}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
@@ -97,21 +116,35 @@ pub(crate) async fn ask(app: &App, target: Target, request: Request, if_match: &
 
 /// Lets the batches that gave up begin anew; the status in which they do.
 async fn again(conn: &mut PgConnection, import: &Import) -> Result<Status, Problem> {
-    let stage = import.stage_failed.ok_or_else(|| Problem::Internal("an import failed in no stage".to_owned()))?;
+    let stage = import
+        .stage_failed
+        .ok_or_else(|| Problem::Internal("an import failed in no stage".to_owned()))?;
     batches::reset_failed(conn, import.no, stage).await?;
     Ok(Status::working_on(stage))
 }
 
-/// Asks for another preview, with other settings or another mapping. What changes how the file is read makes it be read again.
-pub(crate) async fn preview(app: &App, target: Target, if_match: &IfMatch, body: &Map<String, Value>) -> Result<(), Problem> {
+/// Asks for another preview, with other settings or another mapping. What changes how the file is
+/// read makes it be read again.
+pub(crate) async fn preview(
+    app: &App,
+    target: Target,
+    if_match: &IfMatch,
+    body: &Map<String, Value>,
+) -> Result<(), Problem> {
     none_unknown(body, &json!({"settings": null, "mapping": null}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
     if_match.check(import.status_version)?;
     allowed(&import, Request::Preview)?;
     let Wish { settings, mapping } = Wish::read(&import, body)?;
-    let reads_anew = import.status == Status::Rejected || import.mapping != mapping || import.settings.reads_differently(&settings);
-    let to = if reads_anew { Status::Validating } else { Status::Previewing };
+    let reads_anew = import.status == Status::Rejected
+        || import.mapping != mapping
+        || import.settings.reads_differently(&settings);
+    let to = if reads_anew {
+        Status::Validating
+    } else {
+        Status::Previewing
+    };
     if reads_anew {
         has_file(app, &import).await?;
     }
@@ -137,24 +170,43 @@ impl Wish {
     /// What is given is put over what the import has; a mapping is given whole.
     fn read(import: &Import, body: &Map<String, Value>) -> Result<Self, Problem> {
         let mut faults = Vec::new();
-        let mut wish = Self { settings: import.settings.clone(), mapping: import.mapping.clone() };
+        let mut wish = Self {
+            settings: import.settings.clone(),
+            mapping: import.mapping.clone(),
+        };
         match body.get("settings") {
             None | Some(Value::Null) => {}
-            Some(Value::Object(given)) => match wish.settings.with(import.recipe, import.kind, given) {
-                Ok(settings) => wish.settings = settings,
-                Err(found) => faults.extend(found.into_iter().map(|fault| Fault::of_setting("body", "/settings", fault))),
-            },
-            Some(_) => faults.push(Fault::new("body", "invalid-value", "`settings` is an object.").at("/settings")),
+            Some(Value::Object(given)) => {
+                match wish.settings.with(import.recipe, import.kind, given) {
+                    Ok(settings) => wish.settings = settings,
+                    Err(found) => faults.extend(
+                        found
+                            .into_iter()
+                            .map(|fault| Fault::of_setting("body", "/settings", fault)),
+                    ),
+                }
+            }
+            Some(_) => faults.push(
+                Fault::new("body", "invalid-value", "`settings` is an object.").at("/settings"),
+            ),
         }
         match body.get("mapping") {
             None | Some(Value::Null) => {}
-            Some(Value::Object(given)) => match read_mapping(import.kind, "body", "/mapping", given) {
-                Ok(mapping) => wish.mapping = mapping,
-                Err(found) => faults.extend(found),
-            },
-            Some(_) => faults.push(Fault::new("body", "invalid-value", "`mapping` is an object.").at("/mapping")),
+            Some(Value::Object(given)) => {
+                match read_mapping(import.kind, "body", "/mapping", given) {
+                    Ok(mapping) => wish.mapping = mapping,
+                    Err(found) => faults.extend(found),
+                }
+            }
+            Some(_) => faults.push(
+                Fault::new("body", "invalid-value", "`mapping` is an object.").at("/mapping"),
+            ),
         }
-        if faults.is_empty() { Ok(wish) } else { Err(Problem::InvalidRequest(faults)) }
+        if faults.is_empty() {
+            Ok(wish)
+        } else {
+            Err(Problem::InvalidRequest(faults))
+        }
     }
 }
 
@@ -165,7 +217,8 @@ async fn store_wish(
     mapping: &BTreeMap<String, String>,
     to: Status,
 ) -> Result<(), Problem> {
-    // Who reads the file again knows nothing of it, and whoever looks must not take the earlier reading for the new one.
+    // Who reads the file again knows nothing of it, and whoever looks must not take the earlier
+    // reading for the new one.
     sqlx::query!(
         "UPDATE muster.imports
             SET settings = $2, mapping = $3, preview_try = preview_try + 1, ready_at = NULL,
@@ -182,7 +235,9 @@ async fn store_wish(
 }
 
 async fn has_file(app: &App, import: &Import) -> Result<(), Problem> {
-    let Some(key) = &import.file.key else { return Err(Problem::FileGone) };
+    let Some(key) = &import.file.key else {
+        return Err(Problem::FileGone);
+    };
     match app.files.read(key).await {
         Ok(_) => Ok(()),
         Err(FilesError::Gone) => Err(Problem::FileGone),
@@ -193,22 +248,41 @@ async fn has_file(app: &App, import: &Import) -> Result<(), Problem> {
 /// Locks the import, if it is in the site: not for a moment may one site hold up another.
 async fn lock(conn: &mut PgConnection, target: Target) -> Result<Import, Problem> {
     let absent = || Problem::NotFound(ImportId::ABSENT);
-    imports::in_site(&mut *conn, target.site, target.import).await?.ok_or_else(absent)?;
+    imports::in_site(&mut *conn, target.site, target.import)
+        .await?
+        .ok_or_else(absent)?;
     imports::lock(conn, target.import).await?.ok_or_else(absent)
 }
 
 fn allowed(import: &Import, request: Request) -> Result<(), Problem> {
-    if import.allows(request) { Ok(()) } else { Err(Problem::wrong_status(Asked::Request(request), import)) }
+    if import.allows(request) {
+        Ok(())
+    } else {
+        Err(Problem::wrong_status(Asked::Request(request), import))
+    }
 }
 
 /// Moves the import, commits, and rings.
-async fn move_on(app: &App, mut tx: PgTransaction<'_>, import: &Import, to: Status, target: Target) -> Result<(), Problem> {
+async fn move_on(
+    app: &App,
+    mut tx: PgTransaction<'_>,
+    import: &Import,
+    to: Status,
+    target: Target,
+) -> Result<(), Problem> {
     if !imports::move_to(&mut tx, import, to, Some(target.by.id)).await? {
         // It is locked, so nobody else can have moved it.
-        return Err(Problem::Internal(format!("an import could not go from {} to {to}", import.status)));
+        return Err(Problem::Internal(format!(
+            "an import could not go from {} to {to}",
+            import.status
+        )));
     }
     tx.commit().await?;
-    tracing::info!(from = import.status.name(), to = to.name(), "an import was asked to move");
+    tracing::info!(
+        from = import.status.name(),
+        to = to.name(),
+        "an import was asked to move"
+    );
     // Who asks to stop must not wait behind those who work.
     app.ring(import.id, import.is_small || to.working_stage().is_none());
     Ok(())
@@ -216,5 +290,9 @@ async fn move_on(app: &App, mut tx: PgTransaction<'_>, import: &Import, to: Stat
 
 fn none_unknown(body: &Map<String, Value>, known: &Value) -> Result<(), Problem> {
     let faults = unknown_members("body", "", body, known);
-    if faults.is_empty() { Ok(()) } else { Err(Problem::InvalidRequest(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::InvalidRequest(faults))
+    }
 }

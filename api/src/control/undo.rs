@@ -1,5 +1,6 @@
-//! Asking that an import be undone: an import of its own, whose plans will be the other's read backwards. It is looked at before it is
-//! applied, and it can be paused, cancelled and undone like any other.
+//! Asking that an import be undone: an import of its own, whose plans will be the other's read
+//! backwards. It is looked at before it is applied, and it can be paused, cancelled and undone like
+//! any other.
 
 use super::{Target, allowed, lock, none_unknown};
 use crate::{
@@ -77,7 +78,12 @@ async fn latest(conn: &mut PgConnection, import: ImportNo) -> Result<Option<Undo
     )
     .fetch_optional(conn)
     .await?;
-    Ok(found.map(|row| Undo { id: ImportId(row.id), is_open: row.is_open, is_ending: row.is_ending, left_something: row.left_something }))
+    Ok(found.map(|row| Undo {
+        id: ImportId(row.id),
+        is_open: row.is_open,
+        is_ending: row.is_ending,
+        left_something: row.left_something,
+    }))
 }
 
 /// Why there can be no other at all: the last undo that there was of the last undo, and so on.
@@ -92,16 +98,22 @@ async fn already(conn: &mut PgConnection, import: ImportNo) -> Result<Problem, P
     )
     .fetch_one(conn)
     .await?;
-    Ok(Problem::AlreadyUndone { last: ImportId(last.id), is_back: last.is_back })
+    Ok(Problem::AlreadyUndone {
+        last: ImportId(last.id),
+        is_back: last.is_back,
+    })
 }
 
 /// Why there can be no other yet.
 async fn ending(conn: &mut PgConnection, undo: ImportId) -> Result<Problem, Problem> {
-    let undo = imports::of_id(conn, undo).await?.ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    let undo = imports::of_id(conn, undo)
+        .await?
+        .ok_or(Problem::NotFound(ImportId::ABSENT))?;
     Ok(Problem::wrong_status(Asked::Request(Request::Undo), &undo))
 }
 
-/// The import that undoes: the facts about the file are those of the undone one, whose lines it shows.
+/// The import that undoes: the facts about the file are those of the undone one, whose lines it
+/// shows.
 async fn insert(
     conn: &mut PgConnection,
     undone: &Import,
@@ -141,8 +153,13 @@ async fn insert(
     Ok(ImportNo(no))
 }
 
-/// What the undone import made and others may use too, such as categories, goes last; what an undone undo took away comes back first.
-async fn remember_makes(conn: &mut PgConnection, undo: ImportNo, undone: ImportNo) -> Result<(), Problem> {
+/// What the undone import made and others may use too, such as categories, goes last; what an
+/// undone undo took away comes back first.
+async fn remember_makes(
+    conn: &mut PgConnection,
+    undo: ImportNo,
+    undone: ImportNo,
+) -> Result<(), Problem> {
     sqlx::query!(
         "INSERT INTO muster.import_makes (import_no, what, scope, key, depth, reserved_id, removes)
          SELECT $1, m.what, coalesce(parent.actual_id, m.scope), m.key, m.depth, m.actual_id, NOT m.removes

@@ -1,4 +1,5 @@
-//! A child without a file of its own: lines of another import that go on in it. A worker copies them.
+//! A child without a file of its own: lines of another import that go on in it. A worker copies
+//! them.
 
 use super::{Problem, expires_at, room};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
@@ -19,14 +20,25 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Makes an import of those lines of another of which that became.
-pub(crate) async fn carry(app: &App, account: Account, site: &Site, parent: ImportId, became: Vec<Became>) -> Result<ImportId, Problem> {
+pub(crate) async fn carry(
+    app: &App,
+    account: Account,
+    site: &Site,
+    parent: ImportId,
+    became: Vec<Became>,
+) -> Result<ImportId, Problem> {
     let absent = || Problem::NotFound(ImportId::ABSENT);
     let mut tx = app.pool.begin().await?;
-    imports::in_site(&mut tx, site.id, parent).await?.ok_or_else(absent)?;
+    imports::in_site(&mut tx, site.id, parent)
+        .await?
+        .ok_or_else(absent)?;
     // Locked, so that its lines are not swept away before anybody can see that they are needed.
     let parent = imports::lock(&mut tx, parent).await?.ok_or_else(absent)?;
     if !parent.allows(Request::Continue) {
-        return Err(Problem::wrong_status(Asked::Request(Request::Continue), &parent));
+        return Err(Problem::wrong_status(
+            Asked::Request(Request::Continue),
+            &parent,
+        ));
     }
     if let Some(child) = under_way(&mut tx, parent.id, &became).await? {
         return Ok(child);
@@ -46,8 +58,13 @@ pub(crate) async fn carry(app: &App, account: Account, site: &Site, parent: Impo
     Ok(new.id)
 }
 
-/// A child that goes on with just these lines and was not applied yet: asked for again, it is what was asked for.
-async fn under_way(conn: &mut PgConnection, parent: ImportId, became: &[Became]) -> Result<Option<ImportId>, StoreError> {
+/// A child that goes on with just these lines and was not applied yet: asked for again, it is what
+/// was asked for.
+async fn under_way(
+    conn: &mut PgConnection,
+    parent: ImportId,
+    became: &[Became],
+) -> Result<Option<ImportId>, StoreError> {
     let words: Vec<String> = became.iter().map(ToString::to_string).collect();
     let child = sqlx::query_scalar!(
         "SELECT id FROM muster.imports
@@ -62,16 +79,31 @@ async fn under_way(conn: &mut PgConnection, parent: ImportId, became: &[Became])
 }
 
 /// How many lines became that; past a batch it is not counted exactly.
-async fn about_how_many(conn: &mut PgConnection, import: ImportNo, became: &[Became]) -> Result<i64, StoreError> {
+async fn about_how_many(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    became: &[Became],
+) -> Result<i64, StoreError> {
     // Looked for line by line those that were never tried may lie behind all that were.
-    let (never, tried): (Vec<Became>, Vec<Became>) = became.iter().partition(|became| became.0.is_none());
-    let untried = if never.is_empty() { 0 } else { never_tried(conn, import).await? };
+    let (never, tried): (Vec<Became>, Vec<Became>) =
+        became.iter().partition(|became| became.0.is_none());
+    let untried = if never.is_empty() {
+        0
+    } else {
+        never_tried(conn, import).await?
+    };
     let tried = that_became(conn, import, &tried, 0, i32::MAX, BATCH_LINES + 1).await?;
     Ok(untried + tried.len() as i64)
 }
 
 /// Like its parent, but for the file, of which it has the facts only.
-fn child(parent: Import, site: &Site, account: Account, became: Vec<Became>, is_small: bool) -> NewImport {
+fn child(
+    parent: Import,
+    site: &Site,
+    account: Account,
+    became: Vec<Became>,
+    is_small: bool,
+) -> NewImport {
     NewImport {
         id: ImportId::fresh(),
         site_id: parent.site_id,
@@ -83,7 +115,12 @@ fn child(parent: Import, site: &Site, account: Account, became: Vec<Became>, is_
         parent: Some(parent.id),
         carries: Some(became),
         same_file_as: None,
-        file: File { key: None, compression: None, issues: Vec::new(), ..parent.file },
+        file: File {
+            key: None,
+            compression: None,
+            issues: Vec::new(),
+            ..parent.file
+        },
         created_by: account.id,
         expires_at: expires_at(site),
     }

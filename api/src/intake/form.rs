@@ -1,5 +1,5 @@
-//! The two shapes of an upload: the file as the body, with parameters; or a form whose fields come first and whose last part is the
-//! file.
+//! The two shapes of an upload: the file as the body, with parameters; or a form whose fields come
+//! first and whose last part is the file.
 
 use super::{
     Target,
@@ -32,7 +32,13 @@ const FIELD_BYTES: usize = 64 << 10;
 const FORM_BYTES: u64 = 1 << 20;
 
 /// The types of a file, when it is the body itself. What it is its content says.
-const TYPES: &[&str] = &["text/csv", "text/plain", "application/gzip", "application/x-gzip", "application/octet-stream"];
+const TYPES: &[&str] = &[
+    "text/csv",
+    "text/plain",
+    "application/gzip",
+    "application/x-gzip",
+    "application/octet-stream",
+];
 
 const HINT: &str = "Send the file as it is (curl -H 'Content-Type: text/csv' --data-binary @file) or as multipart/form-data with the fields \
                     first and `file` last.";
@@ -40,24 +46,49 @@ const HINT: &str = "Send the file as it is (curl -H 'Content-Type: text/csv' --d
 /// An upload of which nothing is read yet.
 pub(super) enum Form {
     /// The body is the file.
-    Raw { wanted: Box<Wanted>, body: Body, length: Option<u64> },
+    Raw {
+        wanted: Box<Wanted>,
+        body: Body,
+        length: Option<u64>,
+    },
     /// The file is a part of the body, which has that length.
-    Parts { form: Box<Multipart>, length: Option<u64>, allowance: Allowance, parent: Option<Box<Import>> },
+    Parts {
+        form: Box<Multipart>,
+        length: Option<u64>,
+        allowance: Allowance,
+        parent: Option<Box<Import>>,
+    },
 }
 
-/// Refuses what can be refused without the body. With a parent it is the one that says what is wanted.
-pub(super) async fn open(request: Request, limits: &Limits, parent: Option<Import>) -> Result<Form, Problem> {
+/// Refuses what can be refused without the body. With a parent it is the one that says what is
+/// wanted.
+pub(super) async fn open(
+    request: Request,
+    limits: &Limits,
+    parent: Option<Import>,
+) -> Result<Form, Problem> {
     let (parts, body) = request.into_parts();
     let given = pairs(&parts);
     let (media_type, charset) = media_type(&parts.headers);
     let length = length(&parts.headers);
     if media_type == "multipart/form-data" {
-        check_length(length, limits.file_bytes.saturating_add(FORM_BYTES), limits.file_bytes)?;
+        check_length(
+            length,
+            limits.file_bytes.saturating_add(FORM_BYTES),
+            limits.file_bytes,
+        )?;
         Given::new(&[], given).finish()?;
         let (body, allowance) = paced(body, FORM_BYTES);
         let form = Multipart::from_request(Request::from_parts(parts, body), &()).await;
-        let form = form.map_err(|_| Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}")))?;
-        return Ok(Form::Parts { form: Box::new(form), length, allowance, parent: parent.map(Box::new) });
+        let form = form.map_err(|_| {
+            Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}"))
+        })?;
+        return Ok(Form::Parts {
+            form: Box::new(form),
+            length,
+            allowance,
+            parent: parent.map(Box::new),
+        });
     }
     if !TYPES.contains(&media_type.as_str()) {
         return Err(Problem::UnsupportedMediaType(HINT.to_owned()));
@@ -65,19 +96,37 @@ pub(super) async fn open(request: Request, limits: &Limits, parent: Option<Impor
     check_encoding(&parts.headers)?;
     check_length(length, limits.file_bytes, limits.file_bytes)?;
     let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
-    let wanted = Wanted::read(Given::new(&known, given), charset.as_deref(), None, parent.as_ref())?;
-    Ok(Form::Raw { wanted: Box::new(wanted), body, length })
+    let wanted = Wanted::read(
+        Given::new(&known, given),
+        charset.as_deref(),
+        None,
+        parent.as_ref(),
+    )?;
+    Ok(Form::Raw {
+        wanted: Box::new(wanted),
+        body,
+        length,
+    })
 }
 
 impl Form {
     /// Reads it to its end and stores the file. When this fails nothing is stored.
     pub(super) async fn take(self, target: &Target) -> Result<(Wanted, Stored), Problem> {
         match self {
-            Self::Raw { wanted, body, length } => {
+            Self::Raw {
+                wanted,
+                body,
+                length,
+            } => {
                 let stored = store(target, body.into_data_stream(), length, &wanted).await?;
                 Ok((*wanted, stored))
             }
-            Self::Parts { form, length, allowance, parent } => {
+            Self::Parts {
+                form,
+                length,
+                allowance,
+                parent,
+            } => {
                 let taken = take_parts(target, *form, length, &allowance, parent.as_deref()).await;
                 if !allowance.is_used_up() {
                     return taken;
@@ -105,7 +154,12 @@ async fn take_parts(
         };
         if field.name() == Some("file") {
             let charset = field.content_type().and_then(charset);
-            let wanted = Wanted::read(Given::new(FIELDS, pairs), charset.as_deref(), field.file_name(), parent)?;
+            let wanted = Wanted::read(
+                Given::new(FIELDS, pairs),
+                charset.as_deref(),
+                field.file_name(),
+                parent,
+            )?;
             allowance.lift();
             let stored = store(target, field, length, &wanted).await?;
             allowance.set(FORM_BYTES);
@@ -118,7 +172,12 @@ async fn take_parts(
         Ok(None) => return Ok((wanted, stored)),
         Ok(Some(field)) => {
             let name: String = field.name().unwrap_or_default().chars().take(100).collect();
-            Fault::new(&name, "field-after-file", "Fields come before `file`, so that they are known when it is read.").into()
+            Fault::new(
+                &name,
+                "field-after-file",
+                "Fields come before `file`, so that they are known when it is read.",
+            )
+            .into()
         }
         Err(problem) => problem,
     };
@@ -127,27 +186,46 @@ async fn take_parts(
 }
 
 fn too_much_around() -> Problem {
-    Problem::TooLarge(format!("The form has more than {FORM_BYTES} bytes beside its file."))
+    Problem::TooLarge(format!(
+        "The form has more than {FORM_BYTES} bytes beside its file."
+    ))
 }
 
 async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
-    let field = timeout(SILENCE, form.next_field()).await.map_err(|_| Problem::Timeout)?;
-    field.map_err(|error| Problem::UnreadableBody(format!("The form cannot be taken apart: {}.", error.body_text())))
+    let field = timeout(SILENCE, form.next_field())
+        .await
+        .map_err(|_| Problem::Timeout)?;
+    field.map_err(|error| {
+        Problem::UnreadableBody(format!(
+            "The form cannot be taken apart: {}.",
+            error.body_text()
+        ))
+    })
 }
 
 /// The text of a small field.
 async fn text(mut field: Field<'_>, name: &str) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     loop {
-        let piece = timeout(SILENCE, field.chunk()).await.map_err(|_| Problem::Timeout)?;
-        let piece = piece.map_err(|error| Problem::UnreadableBody(format!("The form cannot be taken apart: {}.", error.body_text())))?;
+        let piece = timeout(SILENCE, field.chunk())
+            .await
+            .map_err(|_| Problem::Timeout)?;
+        let piece = piece.map_err(|error| {
+            Problem::UnreadableBody(format!(
+                "The form cannot be taken apart: {}.",
+                error.body_text()
+            ))
+        })?;
         let Some(piece) = piece else { break };
         bytes.extend_from_slice(&piece);
         if bytes.len() > FIELD_BYTES {
-            return Err(Problem::TooLarge(format!("The field `{name}` has more than {FIELD_BYTES} bytes.")));
+            return Err(Problem::TooLarge(format!(
+                "The field `{name}` has more than {FIELD_BYTES} bytes."
+            )));
         }
     }
-    String::from_utf8(bytes).map_err(|_| Fault::new(name, "invalid-value", format!("`{name}` is not UTF-8.")).into())
+    String::from_utf8(bytes)
+        .map_err(|_| Fault::new(name, "invalid-value", format!("`{name}` is not UTF-8.")).into())
 }
 
 /// Why a body did not come to its end.
@@ -161,7 +239,12 @@ enum Interrupted {
     Broken,
 }
 
-async fn store<S, E>(target: &Target, body: S, declared: Option<u64>, wanted: &Wanted) -> Result<Stored, Problem>
+async fn store<S, E>(
+    target: &Target,
+    body: S,
+    declared: Option<u64>,
+    wanted: &Wanted,
+) -> Result<Stored, Problem>
 where
     S: Stream<Item = Result<Bytes, E>> + Send,
     E: Error,
@@ -177,9 +260,21 @@ where
     });
     let limits = &target.site.settings.limits;
     target.announce().await?;
-    let stored = upload::store(&target.app.files, &target.file_key, Box::pin(patient), declared, limits, &wanted.settings).await;
-    // A store that failed may have the file all the same, now or in a moment: its key stays for a worker's pruner.
-    if stored.as_ref().is_err_and(|error| !matches!(error, UploadError::Files(_))) {
+    let stored = upload::store(
+        &target.app.files,
+        &target.file_key,
+        Box::pin(patient),
+        declared,
+        limits,
+        &wanted.settings,
+    )
+    .await;
+    // A store that failed may have the file all the same, now or in a moment: its key stays for a
+    // worker's pruner.
+    if stored
+        .as_ref()
+        .is_err_and(|error| !matches!(error, UploadError::Files(_)))
+    {
         target.discard().await;
     }
     stored.map_err(Problem::from)
@@ -189,11 +284,17 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::TooLarge { limit, most } => too_large(limit, most),
-            UploadError::Refused(refusal) => Self::UnsupportedMediaType(format!("{refusal} {}", refusal.hint())),
-            UploadError::BadGzip(bad) => Self::UnreadableBody(format!("It begins like gzip, but {bad}.")),
+            UploadError::Refused(refusal) => {
+                Self::UnsupportedMediaType(format!("{refusal} {}", refusal.hint()))
+            }
+            UploadError::BadGzip(bad) => {
+                Self::UnreadableBody(format!("It begins like gzip, but {bad}."))
+            }
             UploadError::BrokenOff(why) => match why.downcast_ref() {
                 Some(Interrupted::Silent) => Self::Timeout,
-                _ => Self::UnreadableBody("The upload broke off. Nothing of it is kept; send it again.".to_owned()),
+                _ => Self::UnreadableBody(
+                    "The upload broke off. Nothing of it is kept; send it again.".to_owned(),
+                ),
             },
             UploadError::Files(error) => error.into(),
         }
@@ -202,41 +303,79 @@ impl From<UploadError> for Problem {
 
 fn too_large(limit: &str, most: u64) -> Problem {
     Problem::TooLarge(match limit {
-        "expansion_ratio" => format!("The file expands to more than {most} times its size: this site's limit `{limit}`."),
-        "expanded_bytes" => format!("The file expands to more than {most} bytes: this site's limit `{limit}`."),
+        "expansion_ratio" => format!(
+            "The file expands to more than {most} times its size: this site's limit `{limit}`."
+        ),
+        "expanded_bytes" => {
+            format!("The file expands to more than {most} bytes: this site's limit `{limit}`.")
+        }
         _ => format!("The file has more than {most} bytes: this site's limit `{limit}`."),
     })
 }
 
 /// How long the body says that it is.
 fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// Refuses by its length what would be refused in the end. `most` is for the whole body.
 fn check_length(length: Option<u64>, most: u64, limit: u64) -> Result<(), Problem> {
-    if length.is_some_and(|length| length > most) { Err(too_large("file_bytes", limit)) } else { Ok(()) }
+    if length.is_some_and(|length| length > most) {
+        Err(too_large("file_bytes", limit))
+    } else {
+        Ok(())
+    }
 }
 
 /// Of encodings only gzip is known; whether the file is gzip its content says.
 fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("identity");
-    if ["identity", "gzip", "x-gzip"].iter().any(|known| given.trim().eq_ignore_ascii_case(known)) {
+    let given = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("identity");
+    if ["identity", "gzip", "x-gzip"]
+        .iter()
+        .any(|known| given.trim().eq_ignore_ascii_case(known))
+    {
         return Ok(());
     }
-    Err(Problem::UnsupportedMediaType("`Content-Encoding` may be gzip; no other is read.".to_owned()))
+    Err(Problem::UnsupportedMediaType(
+        "`Content-Encoding` may be gzip; no other is read.".to_owned(),
+    ))
 }
 
 /// The type in lower case, and the charset.
 fn media_type(headers: &HeaderMap) -> (String, Option<String>) {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    (given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(), charset(given))
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    (
+        given
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+        charset(given),
+    )
 }
 
 fn charset(content_type: &str) -> Option<String> {
-    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let parameters = content_type
+        .split(';')
+        .skip(1)
+        .filter_map(|parameter| parameter.split_once('='));
     let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    charsets.next().map(|(_, value)| value.trim().trim_matches('"').to_owned()).filter(|charset| !charset.is_empty())
+    charsets
+        .next()
+        .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+        .filter(|charset| !charset.is_empty())
 }
 
 #[cfg(test)]
@@ -249,7 +388,15 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        open(request.body(Body::empty()).unwrap(), &Limits { file_bytes: 1000, ..Limits::default() }, None).await
+        open(
+            request.body(Body::empty()).unwrap(),
+            &Limits {
+                file_bytes: 1000,
+                ..Limits::default()
+            },
+            None,
+        )
+        .await
     }
 
     #[tokio::test]
@@ -257,20 +404,50 @@ mod tests {
         let csv = ("content-type", "text/csv; charset=\"utf-8\"");
         let right = "/?recipe=create-users&filename=a.csv";
         assert!(matches!(opened(&[csv], right).await, Ok(Form::Raw { .. })));
-        assert!(matches!(opened(&[csv, ("content-encoding", "gzip")], right).await, Ok(Form::Raw { .. })));
-        assert!(matches!(opened(&[csv, ("content-encoding", "br")], right).await, Err(Problem::UnsupportedMediaType(_))));
-        assert!(matches!(opened(&[csv, ("content-length", "1001")], right).await, Err(Problem::TooLarge(_))));
-        assert!(matches!(opened(&[csv], "/?recepie=create-users").await, Err(Problem::InvalidRequest(_))));
-        assert!(matches!(opened(&[], right).await, Err(Problem::UnsupportedMediaType(_))));
+        assert!(matches!(
+            opened(&[csv, ("content-encoding", "gzip")], right).await,
+            Ok(Form::Raw { .. })
+        ));
+        assert!(matches!(
+            opened(&[csv, ("content-encoding", "br")], right).await,
+            Err(Problem::UnsupportedMediaType(_))
+        ));
+        assert!(matches!(
+            opened(&[csv, ("content-length", "1001")], right).await,
+            Err(Problem::TooLarge(_))
+        ));
+        assert!(matches!(
+            opened(&[csv], "/?recepie=create-users").await,
+            Err(Problem::InvalidRequest(_))
+        ));
+        assert!(matches!(
+            opened(&[], right).await,
+            Err(Problem::UnsupportedMediaType(_))
+        ));
         let form = ("content-type", "application/x-www-form-urlencoded");
-        assert!(matches!(opened(&[form], right).await, Err(Problem::UnsupportedMediaType(_))));
-        assert!(matches!(opened(&[("content-type", "multipart/form-data")], "/").await, Err(Problem::UnsupportedMediaType(_))));
+        assert!(matches!(
+            opened(&[form], right).await,
+            Err(Problem::UnsupportedMediaType(_))
+        ));
+        assert!(matches!(
+            opened(&[("content-type", "multipart/form-data")], "/").await,
+            Err(Problem::UnsupportedMediaType(_))
+        ));
         let form = ("content-type", "multipart/form-data; boundary=x");
         assert!(
-            matches!(opened(&[form, ("content-length", "1001")], "/").await, Ok(Form::Parts { .. })),
+            matches!(
+                opened(&[form, ("content-length", "1001")], "/").await,
+                Ok(Form::Parts { .. })
+            ),
             "the form is larger than its file"
         );
-        assert!(matches!(opened(&[form], right).await, Err(Problem::InvalidRequest(_))), "parameters have no place beside a form");
+        assert!(
+            matches!(
+                opened(&[form], right).await,
+                Err(Problem::InvalidRequest(_))
+            ),
+            "parameters have no place beside a form"
+        );
     }
 
     #[test]
@@ -278,7 +455,10 @@ mod tests {
         for (given, expected) in [
             ("text/csv", None),
             ("text/csv; charset=utf-8", Some("utf-8")),
-            ("text/csv;header=present; Charset=\"latin1\"", Some("latin1")),
+            (
+                "text/csv;header=present; Charset=\"latin1\"",
+                Some("latin1"),
+            ),
             ("text/csv; charset=", None),
         ] {
             assert_eq!(charset(given).as_deref(), expected, "{given}");

@@ -1,10 +1,12 @@
 //! The one door: takes a file with what is wanted of it, stores it, and makes an import of it.
 //!
-//! What can be refused without the body is refused before it is read. An import is there for good when the 202 is sent; a file that
-//! becomes no import is left nowhere. No byte may be stored under a key that the database does not know: nobody would ever delete it.
+//! What can be refused without the body is refused before it is read. An import is there for good
+//! when the 202 is sent; a file that becomes no import is left nowhere. No byte may be stored under
+//! a key that the database does not know: nobody would ever delete it.
 
 mod carried;
 mod form;
+mod mapping;
 mod paced;
 mod room;
 mod same;
@@ -32,10 +34,11 @@ use upload::Stored;
 use wanted::Wanted;
 
 pub(crate) use carried::carry;
+pub(crate) use mapping::read_mapping;
 pub(crate) use room::take as take_room;
-pub(crate) use wanted::read_mapping;
 
-/// The most bytes of an upload that goes over the express queue, as it came and expanded: reading it costs both.
+/// The most bytes of an upload that goes over the express queue, as it came and expanded: reading
+/// it costs both.
 const SMALL_BYTES: u64 = 1_000_000;
 
 /// When an import that is made now for a site goes if nobody does anything.
@@ -53,16 +56,32 @@ struct Target {
     parent: Option<ImportId>,
 }
 
-/// Takes an upload in, as a file of its own or to go on with what its `parent` left. Goes on to its end even when the client goes away:
-/// what is stored is either an import or taken back.
-pub(crate) async fn accept(app: &App, account: Account, site: Site, parent: Option<Import>, request: Request) -> Result<ImportId, Problem> {
+/// Takes an upload in, as a file of its own or to go on with what its `parent` left. Goes on to its
+/// end even when the client goes away: what is stored is either an import or taken back.
+pub(crate) async fn accept(
+    app: &App,
+    account: Account,
+    site: Site,
+    parent: Option<Import>,
+    request: Request,
+) -> Result<ImportId, Problem> {
     let parent_id = parent.as_ref().map(|parent| parent.id);
     let form = form::open(request, &site.settings.limits, parent).await?;
     in_time(room::look(app, &site)).await?;
-    let permit = app.upload_permits.take(site.id).ok_or(Problem::TooManyUploads)?;
+    let permit = app
+        .upload_permits
+        .take(site.id)
+        .ok_or(Problem::TooManyUploads)?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
-    let target = Target { app: app.clone(), site, account, import, file_key, parent: parent_id };
+    let target = Target {
+        app: app.clone(),
+        site,
+        account,
+        import,
+        file_key,
+        parent: parent_id,
+    };
     let taking = async move {
         let _permit = permit;
         let (wanted, stored) = form.take(&target).await?;
@@ -82,12 +101,17 @@ async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportI
             target.discard().await;
             return Err(problem);
         }
-        // The file stays: an import may need it. One that none needs is a file too much, the other way round it would be a loss.
+        // The file stays: an import may need it. One that none needs is a file too much, the other
+        // way round it would be a loss.
         Err(Failure::Unknown(problem)) => return Err(problem),
     }
     tracing::Span::current().record("import.id", target.import.to_string());
     target.app.ring(target.import, is_small);
-    tracing::info!(bytes = new.file.bytes, recipe = new.recipe.name(), "an import was accepted");
+    tracing::info!(
+        bytes = new.file.bytes,
+        recipe = new.recipe.name(),
+        "an import was accepted"
+    );
     Ok(target.import)
 }
 
@@ -101,7 +125,9 @@ enum Failure {
 
 async fn insert(target: &Target, new: &mut NewImport) -> Result<(), Failure> {
     let app = &target.app;
-    let tx = in_time(write(target, new)).await.map_err(Failure::Nothing)?;
+    let tx = in_time(write(target, new))
+        .await
+        .map_err(Failure::Nothing)?;
     match in_time(async { Ok(tx.commit().await?) }).await {
         Ok(()) => Ok(()),
         Err(problem) => settle_doubt(app, new.site_id, new.id, problem).await,
@@ -115,14 +141,20 @@ async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'st
     same::mark(&mut tx, new, target.site.settings.time_zone).await?;
     let no = imports::insert(&mut tx, new).await?;
     batches::make_validate(&mut tx, no).await?;
-    // It is known already, but of an upload that took more than a day a pruner may have forgotten it.
+    // It is known already, but of an upload that took more than a day a pruner may have forgotten
+    // it.
     uploads::begin(&mut tx, &target.file_key, new.site_id, new.id).await?;
     Ok(tx)
 }
 
-/// Looks whether a commit whose answer was lost has happened. Its transaction may still be at its end in the server, and holds the
-/// site's lock until then.
-async fn settle_doubt(app: &App, site: SiteId, id: ImportId, problem: Problem) -> Result<(), Failure> {
+/// Looks whether a commit whose answer was lost has happened. Its transaction may still be at its
+/// end in the server, and holds the site's lock until then.
+async fn settle_doubt(
+    app: &App,
+    site: SiteId,
+    id: ImportId,
+    problem: Problem,
+) -> Result<(), Failure> {
     let look = async {
         let mut tx = app.pool.begin().await?;
         room::lock(&mut tx, site).await?;
@@ -174,11 +206,14 @@ impl Target {
         in_time(writing).await
     }
 
-    /// Takes back what is stored, then its key. What keeps its key is looked after by a worker's pruner.
+    /// Takes back what is stored, then its key. What keeps its key is looked after by a worker's
+    /// pruner.
     async fn discard(&self) {
         match self.app.files.delete(&self.file_key).await {
             Ok(()) => self.forget(),
-            Err(error) => tracing::error!(%error, file.key = self.file_key, "a file that became no import could not be deleted"),
+            Err(error) => {
+                tracing::error!(%error, file.key = self.file_key, "a file that became no import could not be deleted");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
-//! The body of a form, handed on no faster than it is used: the parser takes whatever is ready into memory before it hands anything
-//! on, and looks for the end of a part's headers however long they are.
+//! The body of a form, handed on no faster than it is used: the parser takes whatever is ready into
+//! memory before it hands anything on, and looks for the end of a part's headers however long they
+//! are.
 
 use axum::body::{Body, Bytes};
 use futures::{Stream, StreamExt, stream};
@@ -22,7 +23,8 @@ pub(super) struct Allowance(Arc<AtomicU64>);
 impl Allowance {
     /// From now on so many, and what it may have ahead.
     pub(super) fn set(&self, bytes: u64) {
-        self.0.store(bytes.saturating_add(AT_ONCE as u64), Ordering::Relaxed);
+        self.0
+            .store(bytes.saturating_add(AT_ONCE as u64), Ordering::Relaxed);
     }
 
     /// From now on any number.
@@ -47,7 +49,10 @@ impl Allowance {
 pub(super) fn paced(body: Body, allowed: u64) -> (Body, Allowance) {
     let allowance = Allowance(Arc::default());
     allowance.set(allowed);
-    (Body::from_stream(pauses(body.into_data_stream(), allowance.clone())), allowance)
+    (
+        Body::from_stream(pauses(body.into_data_stream(), allowance.clone())),
+        allowance,
+    )
 }
 
 fn pauses<E: Into<axum::BoxError>>(
@@ -61,7 +66,9 @@ fn pauses<E: Into<axum::BoxError>>(
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let polled = body.poll_next_unpin(context).map(|next| next.map(|piece| piece.map_err(Into::into)));
+        let polled = body
+            .poll_next_unpin(context)
+            .map(|next| next.map(|piece| piece.map_err(Into::into)));
         match &polled {
             Poll::Ready(Some(Ok(piece))) if !allowance.take(piece.len()) => {
                 return Poll::Ready(Some(Err(io::Error::other("more than is allowed").into())));
@@ -80,17 +87,25 @@ mod tests {
     use std::task::Context;
 
     fn endless() -> Body {
-        Body::from_stream(stream::repeat_with(|| Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]))))
+        Body::from_stream(stream::repeat_with(|| {
+            Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]))
+        }))
     }
 
     #[test]
     fn what_is_always_ready_pauses() {
         let (body, allowance) = paced(endless(), 0);
         allowance.lift();
-        let (mut body, mut context) = (body.into_data_stream(), Context::from_waker(noop_waker_ref()));
+        let (mut body, mut context) = (
+            body.into_data_stream(),
+            Context::from_waker(noop_waker_ref()),
+        );
         for _ in 0..3 {
             for _ in 0..4 {
-                assert!(matches!(body.poll_next_unpin(&mut context), Poll::Ready(Some(Ok(_)))));
+                assert!(matches!(
+                    body.poll_next_unpin(&mut context),
+                    Poll::Ready(Some(Ok(_)))
+                ));
             }
             assert!(body.poll_next_unpin(&mut context).is_pending());
         }
@@ -99,7 +114,15 @@ mod tests {
     #[tokio::test]
     async fn no_more_comes_than_is_allowed() {
         let (body, allowance) = paced(endless(), 1 << 20);
-        let pieces = body.into_data_stream().take_while(|piece| std::future::ready(piece.is_ok())).count().await;
-        assert_eq!((pieces, allowance.is_used_up()), (19, true), "1 MiB, and what may be ahead");
+        let pieces = body
+            .into_data_stream()
+            .take_while(|piece| std::future::ready(piece.is_ok()))
+            .count()
+            .await;
+        assert_eq!(
+            (pieces, allowance.is_used_up()),
+            (19, true),
+            "1 MiB, and what may be ahead"
+        );
     }
 }

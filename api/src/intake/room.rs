@@ -1,5 +1,5 @@
-//! Is there room for one more open import in a site? Open is what is neither applied, cancelled nor rejected; what undoes another
-//! import is neither refused nor counted.
+//! Is there room for one more open import in a site? Open is what is neither applied, cancelled nor
+//! rejected; what undoes another import is neither refused nor counted.
 
 use crate::{problem::Problem, state::App};
 use muster_shared::{
@@ -14,9 +14,15 @@ pub(super) async fn look(app: &App, site: &Site) -> Result<(), Problem> {
     check(&mut connection, site.id, site.settings.limits.open_imports).await
 }
 
-/// Waits until nobody opens an import in this site, and keeps others from it until the transaction ends.
+/// Waits until nobody opens an import in this site, and keeps others from it until the transaction
+/// ends.
 pub(super) async fn lock(conn: &mut PgConnection, site: SiteId) -> Result<(), Problem> {
-    sqlx::query!("SELECT id FROM muster.sites WHERE id = $1 FOR NO KEY UPDATE", site.0).fetch_one(conn).await?;
+    sqlx::query!(
+        "SELECT id FROM muster.sites WHERE id = $1 FOR NO KEY UPDATE",
+        site.0
+    )
+    .fetch_one(conn)
+    .await?;
     Ok(())
 }
 
@@ -36,5 +42,9 @@ async fn check(conn: &mut PgConnection, site: SiteId, most: u64) -> Result<(), P
     )
     .fetch_one(conn)
     .await?;
-    if open as u64 >= most { Err(Problem::TooManyImports { open, most }) } else { Ok(()) }
+    if open as u64 >= most {
+        Err(Problem::TooManyImports { open, most })
+    } else {
+        Ok(())
+    }
 }

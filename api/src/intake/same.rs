@@ -1,5 +1,5 @@
-//! The same file again: the same bytes, recipe, kind, settings and mapping as an earlier import of the site that was neither rejected
-//! nor cancelled. It is accepted, with a warning.
+//! The same file again: the same bytes, recipe, kind, settings and mapping as an earlier import of
+//! the site that was neither rejected nor cancelled. It is accepted, with a warning.
 
 use crate::problem::Problem;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,11 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Looks for the newest such import, and remembers it in the new one.
-pub(super) async fn mark(conn: &mut PgConnection, new: &mut NewImport, time_zone: Tz) -> Result<(), Problem> {
+pub(super) async fn mark(
+    conn: &mut PgConnection,
+    new: &mut NewImport,
+    time_zone: Tz,
+) -> Result<(), Problem> {
     let earlier = sqlx::query!(
         "SELECT id, status, created_at FROM muster.imports
           WHERE site_id = $1 AND file_sha256 = $2 AND recipe = $3 AND kind = $4 AND settings = $5 AND mapping = $6
@@ -34,11 +38,23 @@ pub(super) async fn mark(conn: &mut PgConnection, new: &mut NewImport, time_zone
     )
     .fetch_optional(conn)
     .await?;
-    let Some(earlier) = earlier else { return Ok(()) };
-    let status = earlier.status.parse().map_err(|_| StoreError::inconsistent("imports.status", &earlier.status))?;
-    let issue = Issue::warning(Code::SameFile, message(earlier.created_at, time_zone, status));
+    let Some(earlier) = earlier else {
+        return Ok(());
+    };
+    let status = earlier
+        .status
+        .parse()
+        .map_err(|_| StoreError::inconsistent("imports.status", &earlier.status))?;
+    let issue = Issue::warning(
+        Code::SameFile,
+        message(earlier.created_at, time_zone, status),
+    );
     new.same_file_as = Some(ImportId(earlier.id));
-    new.file.issues.push(FileIssue { issue, line: None, count: 1 });
+    new.file.issues.push(FileIssue {
+        issue,
+        line: None,
+        count: 1,
+    });
     Ok(())
 }
 
@@ -72,6 +88,9 @@ mod tests {
     fn a_message_says_when_and_where_it_stood() {
         let at = "2025-06-30T22:05:00Z".parse().unwrap();
         let text = message(at, Tz::Europe__Oslo, Status::Failed);
-        assert!(text.contains("on 2025-07-01 at 00:05 (Europe/Oslo); that import had failed when"), "{text}");
+        assert!(
+            text.contains("on 2025-07-01 at 00:05 (Europe/Oslo); that import had failed when"),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! One of the things that are wrong in a request: all of them are told at once, each with its place.
+//! One of the things that are wrong in a request: all of them are told at once, each with its
+//! place.
 
 use super::Problem;
 use muster_shared::model::settings::SettingFault;
@@ -22,12 +23,19 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The most that are told of one request: nobody reads more, and each costs a comparison with all that is known.
+    /// The most that are told of one request: nobody reads more, and each costs a comparison with
+    /// all that is known.
     pub(crate) const MOST: usize = 100;
 
     /// Something wrong with a parameter.
     pub(crate) fn new(parameter: &str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { parameter: parameter.to_owned(), pointer: None, code, detail: detail.into(), suggestion: None }
+        Self {
+            parameter: parameter.to_owned(),
+            pointer: None,
+            code,
+            detail: detail.into(),
+            suggestion: None,
+        }
     }
 
     /// The same, at a place in its JSON.

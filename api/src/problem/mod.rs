@@ -1,6 +1,7 @@
-//! The one HTTP error, as RFC 9457 has it. It must never tell a client what only operators may know, nor a log what only the
-//! client may: no cells, names or addresses of people.
+//! The one HTTP error, as RFC 9457 has it. It must never tell a client what only operators may
+//! know, nor a log what only the client may: no cells, names or addresses of people.
 
+mod answer;
 mod asked;
 mod fault;
 mod system;
@@ -10,11 +11,8 @@ pub(crate) use fault::{Fault, pointer_token};
 pub(crate) use system::OnConstraint;
 
 use crate::request_id;
-use axum::{
-    Json,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use answer::Members;
+use axum::http::{HeaderValue, StatusCode};
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_shared::{
     model::{
@@ -24,7 +22,6 @@ use muster_shared::{
     },
     store::imports::Import,
 };
-use serde::Serialize;
 
 /// What is wrong with a request, or with us.
 #[derive(Debug)]
@@ -122,7 +119,11 @@ impl Problem {
     pub(crate) fn wrong_status(asked: Asked, import: &Import) -> Self {
         match import.pruned_at {
             Some(since) => Self::Expired(since),
-            None => Self::WrongStatus { asked, status: import.status, can: import.can() },
+            None => Self::WrongStatus {
+                asked,
+                status: import.status,
+                can: import.can(),
+            },
         }
     }
 }
@@ -137,14 +138,29 @@ impl Problem {
     /// Status, code, title and detail: the one place that says them.
     #[expect(clippy::too_many_lines, reason = "one exhaustive list")]
     fn parts(&self) -> (StatusCode, &'static str, String, Option<String>) {
-        let with = |status, code, title: &str, detail: &str| (status, code, title.to_owned(), Some(detail.to_owned()));
+        let with = |status, code, title: &str, detail: &str| {
+            (status, code, title.to_owned(), Some(detail.to_owned()))
+        };
         match self {
-            Self::Unauthenticated(detail) => with(StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed", detail),
-            Self::Forbidden(needs) => {
-                (StatusCode::FORBIDDEN, "forbidden", "This token's account may not do that".to_owned(), Some(needs.detail()))
-            }
+            Self::Unauthenticated(detail) => with(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "A valid token is needed",
+                detail,
+            ),
+            Self::Forbidden(needs) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "This token's account may not do that".to_owned(),
+                Some(needs.detail()),
+            ),
             Self::NotFound(detail) => with(StatusCode::NOT_FOUND, "not-found", "Not found", detail),
-            Self::UnknownPath => with(StatusCode::NOT_FOUND, "not-found", "Not found", "There is nothing at this address."),
+            Self::UnknownPath => with(
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "Not found",
+                "There is nothing at this address.",
+            ),
             Self::MethodNotAllowed => with(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method-not-allowed",
@@ -155,7 +171,9 @@ impl Problem {
                 StatusCode::NOT_ACCEPTABLE,
                 "not-acceptable",
                 "The answer would be of a type that is not accepted".to_owned(),
-                Some(format!("This address answers {produced}; `Accept` must allow it.")),
+                Some(format!(
+                    "This address answers {produced}; `Accept` must allow it."
+                )),
             ),
             Self::IdempotencyNotSupported => with(
                 StatusCode::NOT_IMPLEMENTED,
@@ -170,32 +188,65 @@ impl Problem {
                 "The request took too long to arrive",
                 "Nothing came for too long, so what had arrived was dropped. Send it again.",
             ),
-            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid-request", "The request cannot be used".to_owned(), None),
-            Self::UnreadableBody(detail) => with(StatusCode::BAD_REQUEST, "unreadable-body", "The body cannot be read", detail),
-            Self::TooLarge(detail) => with(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail),
-            Self::UnsupportedMediaType(detail) => {
-                with(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This media type is not taken here", detail)
-            }
-            Self::WrongStatus { asked, status, .. } => {
-                (StatusCode::CONFLICT, "wrong-status", asked.refusal().to_owned(), Some(asked::whereabouts(*status).to_owned()))
-            }
+            Self::InvalidRequest(_) => (
+                StatusCode::BAD_REQUEST,
+                "invalid-request",
+                "The request cannot be used".to_owned(),
+                None,
+            ),
+            Self::UnreadableBody(detail) => with(
+                StatusCode::BAD_REQUEST,
+                "unreadable-body",
+                "The body cannot be read",
+                detail,
+            ),
+            Self::TooLarge(detail) => with(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+                detail,
+            ),
+            Self::UnsupportedMediaType(detail) => with(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "This media type is not taken here",
+                detail,
+            ),
+            Self::WrongStatus { asked, status, .. } => (
+                StatusCode::CONFLICT,
+                "wrong-status",
+                asked.refusal().to_owned(),
+                Some(asked::whereabouts(*status).to_owned()),
+            ),
             Self::Changed { version } => (
                 StatusCode::PRECONDITION_FAILED,
                 "changed",
                 "The import has changed meanwhile".to_owned(),
-                Some(format!("It is at \"{version}\" now. Look at it again before asking.")),
+                Some(format!(
+                    "It is at \"{version}\" now. Look at it again before asking."
+                )),
             ),
-            Self::AlreadyUndone { last, is_back: false } => with(
+            Self::AlreadyUndone {
+                last,
+                is_back: false,
+            } => with(
                 StatusCode::CONFLICT,
                 "already-undone",
                 "This import is undone already",
-                &format!("The import {last} has taken back what it did. To bring that back, undo that one."),
+                &format!(
+                    "The import {last} has taken back what it did. To bring that back, undo that one."
+                ),
             ),
-            Self::AlreadyUndone { last, is_back: true } => with(
+            Self::AlreadyUndone {
+                last,
+                is_back: true,
+            } => with(
                 StatusCode::CONFLICT,
                 "already-undone",
                 "This import was undone, and its undo was undone too",
-                &format!("The import {last} has brought back what it did. To take that back, undo that one."),
+                &format!(
+                    "The import {last} has brought back what it did. To take that back, undo that one."
+                ),
             ),
             Self::FileGone => with(
                 StatusCode::CONFLICT,
@@ -226,7 +277,12 @@ impl Problem {
                     "Import {by} takes it back or goes on with it, and is not at its end. Cancel that one first, or wait for it."
                 )),
             ),
-            Self::SlugTaken => with(StatusCode::CONFLICT, "slug-taken", "There is a site with this slug", "Choose another slug."),
+            Self::SlugTaken => with(
+                StatusCode::CONFLICT,
+                "slug-taken",
+                "There is a site with this slug",
+                "Choose another slug.",
+            ),
             Self::TooManyImports { open, most } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-imports",
@@ -253,7 +309,9 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Muster cannot answer for the moment".to_owned(),
-                Some(format!("{what} does not answer. Try again in a few seconds.")),
+                Some(format!(
+                    "{what} does not answer. Try again in a few seconds."
+                )),
             ),
             Self::Internal(_) => with(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -267,60 +325,18 @@ impl Problem {
     fn members(&self) -> Members<'_> {
         match self {
             Self::InvalidRequest(errors) => Members::Faults { errors },
-            Self::WrongStatus { status, can, .. } | Self::Needed { status, can, .. } => Members::Status { import_status: *status, can },
+            Self::WrongStatus { status, can, .. } | Self::Needed { status, can, .. } => {
+                Members::Status {
+                    import_status: *status,
+                    can,
+                }
+            }
             Self::Changed { version } => Members::Version { version: *version },
-            Self::Internal(_) => Members::Request { request_id: request_id::current() },
+            Self::Internal(_) => Members::Request {
+                request_id: request_id::current(),
+            },
             _ => Members::None {},
         }
-    }
-}
-
-/// A problem on the wire.
-#[derive(Serialize)]
-struct View<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    code: &'static str,
-    #[serde(flatten)]
-    members: Members<'a>,
-}
-
-/// The members beyond those that every problem has.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Members<'a> {
-    Faults { errors: &'a [Fault] },
-    Status { import_status: Status, can: &'a [Request] },
-    Version { version: i32 },
-    Request { request_id: Option<String> },
-    None {},
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        match &self {
-            Self::Internal(reason) => tracing::error!(reason, "a request failed"),
-            Self::Unavailable(what, reason) => tracing::warn!(what, reason, "a request cannot be answered"),
-            Self::StorageFull(reason) => tracing::error!(reason, "the file store is full: make room where MUSTER_FILES_URL points"),
-            _ => {}
-        }
-        let (status, code, title, detail) = self.parts();
-        let kind = format!("urn:muster:problem:{code}");
-        let body = View { kind, title, status: status.as_u16(), detail, code, members: self.members() };
-        let mut response = (status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self {
-            Self::Unauthenticated(_) => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            Self::Unavailable(..) | Self::TooManyUploads => headers.insert(header::RETRY_AFTER, SOON),
-            Self::TooManyImports { .. } | Self::StorageFull(_) => headers.insert(header::RETRY_AFTER, LATER),
-            _ => None,
-        };
-        response
     }
 }
 
@@ -336,21 +352,31 @@ impl Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::{http::header, response::IntoResponse};
     use serde_json::{Value, json};
 
     async fn shown(problem: Problem) -> (StatusCode, axum::http::HeaderMap, Value) {
         let response = problem.into_response();
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
         (status, headers, serde_json::from_slice(&body).unwrap())
     }
 
     #[tokio::test]
     async fn a_problem_says_what_and_what_to_do() {
         let can = vec![Request::Cancel];
-        let refused = Problem::WrongStatus { asked: Asked::Request(Request::Apply), status: Status::Validating, can };
+        let refused = Problem::WrongStatus {
+            asked: Asked::Request(Request::Apply),
+            status: Status::Validating,
+            can,
+        };
         let (status, headers, body) = shown(refused).await;
-        assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::CONFLICT, "application/problem+json"));
+        assert_eq!(
+            (status, headers[header::CONTENT_TYPE].to_str().unwrap()),
+            (StatusCode::CONFLICT, "application/problem+json")
+        );
         let expected = json!({"type": "urn:muster:problem:wrong-status", "title": "This import cannot be applied now", "status": 409,
                               "detail": "It is still being validated.", "code": "wrong-status", "import_status": "validating", "can": ["cancel"]});
         assert_eq!(body, expected);
@@ -358,7 +384,9 @@ mod tests {
 
     #[tokio::test]
     async fn faults_are_told_with_their_place() {
-        let fault = Fault::new("settings", "unknown-value", "It is one of a, b.").at("/mode").suggest(Some("a"));
+        let fault = Fault::new("settings", "unknown-value", "It is one of a, b.")
+            .at("/mode")
+            .suggest(Some("a"));
         let (status, _, body) = shown(fault.into()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         let expected = json!([{"parameter": "settings", "pointer": "/mode", "code": "unknown-value", "detail": "It is one of a, b.", "suggestion": "a"}]);
@@ -368,15 +396,38 @@ mod tests {
     #[tokio::test]
     async fn who_has_to_wait_is_told_how_long() {
         for (problem, status, code, seconds) in [
-            (Problem::TooManyImports { open: 100, most: 100 }, 429, "too-many-imports", Some("60")),
+            (
+                Problem::TooManyImports {
+                    open: 100,
+                    most: 100,
+                },
+                429,
+                "too-many-imports",
+                Some("60"),
+            ),
             (Problem::TooManyUploads, 503, "too-many-uploads", Some("5")),
-            (Problem::StorageFull("secret".to_owned()), 507, "storage-full", Some("60")),
-            (Problem::Unavailable("The database", "secret".to_owned()), 503, "unavailable", Some("5")),
+            (
+                Problem::StorageFull("secret".to_owned()),
+                507,
+                "storage-full",
+                Some("60"),
+            ),
+            (
+                Problem::Unavailable("The database", "secret".to_owned()),
+                503,
+                "unavailable",
+                Some("5"),
+            ),
             (Problem::FileGone, 409, "file-gone", None),
         ] {
             let (given, headers, body) = shown(problem).await;
-            let after = headers.get(header::RETRY_AFTER).map(|value| value.to_str().unwrap());
-            assert_eq!((given.as_u16(), body["code"].as_str(), after), (status, Some(code), seconds));
+            let after = headers
+                .get(header::RETRY_AFTER)
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(
+                (given.as_u16(), body["code"].as_str(), after),
+                (status, Some(code), seconds)
+            );
             assert!(!body.to_string().contains("secret"), "{body}");
         }
     }

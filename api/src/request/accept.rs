@@ -1,4 +1,5 @@
-//! `Accept`: a client that takes neither what an address answers nor anything is told so, before anything is done.
+//! `Accept`: a client that takes neither what an address answers nor anything is told so, before
+//! anything is done.
 
 use crate::problem::Problem;
 use axum::{
@@ -10,14 +11,29 @@ use axum::{
 
 /// Refuses what would be answered in a type that the client does not take.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let produced = if path.ends_with("/report.csv") { "text/csv" } else { "application/json" };
-    if accepts(request.headers(), produced) { next.run(request).await } else { Problem::NotAcceptable(produced).into_response() }
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let produced = if path.ends_with("/report.csv") {
+        "text/csv"
+    } else {
+        "application/json"
+    };
+    if accepts(request.headers(), produced) {
+        next.run(request).await
+    } else {
+        Problem::NotAcceptable(produced).into_response()
+    }
 }
 
 fn accepts(headers: &HeaderMap, produced: &str) -> bool {
-    let mut ranges =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).peekable();
+    let mut ranges = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .peekable();
     ranges.peek().is_none() || ranges.any(|range| takes(range, produced))
 }
 
@@ -25,9 +41,15 @@ fn accepts(headers: &HeaderMap, produced: &str) -> bool {
 fn takes(range: &str, produced: &str) -> bool {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let is_refused = parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0)));
+    let is_refused = parts.any(|part| {
+        part.strip_prefix("q=")
+            .is_some_and(|q| q.parse() == Ok(0.0))
+    });
     let family = produced.split('/').next().unwrap_or_default();
-    let names_it = name.is_empty() || name == "*/*" || name == produced || name.strip_suffix("/*") == Some(family);
+    let names_it = name.is_empty()
+        || name == "*/*"
+        || name == produced
+        || name.strip_suffix("/*") == Some(family);
     // Who asks for problems only will be told one, or nothing that matters.
     names_it && !is_refused || name == "application/problem+json" && produced == "application/json"
 }

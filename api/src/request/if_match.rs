@@ -23,9 +23,17 @@ impl IfMatch {
         if text.trim() == "*" {
             return Some(Self(None));
         }
-        let tags: Option<Vec<&str>> = text.split(',').map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"')).collect();
+        let tags: Option<Vec<&str>> = text
+            .split(',')
+            .map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"'))
+            .collect();
         // A tag that is not ours is well formed and matches nothing.
-        Some(Self(Some(tags?.into_iter().filter_map(|tag| tag.parse().ok()).collect())))
+        Some(Self(Some(
+            tags?
+                .into_iter()
+                .filter_map(|tag| tag.parse().ok())
+                .collect(),
+        )))
     }
 }
 
@@ -33,16 +41,26 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let Some(value) = parts.headers.get(header::IF_MATCH) else {
+            return Ok(Self(None));
+        };
         let read = value.to_str().ok().and_then(Self::read);
-        read.ok_or_else(|| Fault::new("If-Match", "invalid-value", "It is what `ETag` was, with its quotes, such as \"3\".").into())
+        read.ok_or_else(|| {
+            Fault::new(
+                "If-Match",
+                "invalid-value",
+                "It is what `ETag` was, with its quotes, such as \"3\".",
+            )
+            .into()
+        })
     }
 }
 
 /// The tag of a version.
 pub(crate) fn etag(version: i32) -> HeaderValue {
     // Quotes and digits are visible ASCII, so the fallback is never taken.
-    HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    HeaderValue::from_str(&format!("\"{version}\""))
+        .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 #[cfg(test)]
@@ -51,10 +69,18 @@ mod tests {
 
     #[test]
     fn tags_are_compared() {
-        for (given, version, passes) in
-            [("\"3\"", 3, true), ("\"2\", \"3\"", 3, true), ("\"2\"", 3, false), ("*", 3, true), ("\"x\"", 3, false)]
-        {
-            assert_eq!(IfMatch::read(given).unwrap().check(version).is_ok(), passes, "{given}");
+        for (given, version, passes) in [
+            ("\"3\"", 3, true),
+            ("\"2\", \"3\"", 3, true),
+            ("\"2\"", 3, false),
+            ("*", 3, true),
+            ("\"x\"", 3, false),
+        ] {
+            assert_eq!(
+                IfMatch::read(given).unwrap().check(version).is_ok(),
+                passes,
+                "{given}"
+            );
         }
         assert_eq!(IfMatch::read("3"), None);
         assert_eq!(IfMatch::read("W/\"3\""), None);

@@ -1,5 +1,6 @@
-//! Hearing a client out. When a request is refused while its client still sends, and the connection is closed at once, the system
-//! throws the answer away together with what nobody has read. So the rest is read and forgotten for a while after the answer.
+//! Hearing a client out. When a request is refused while its client still sends, and the connection
+//! is closed at once, the system throws the answer away together with what nobody has read. So the
+//! rest is read and forgotten for a while after the answer.
 
 use axum::{
     body::{Body, BodyDataStream, HttpBody},
@@ -34,7 +35,10 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
 fn heard_out(body: Body, headers: &HeaderMap) -> Body {
     // A client that waits to be told to go on sends nothing unless somebody reads.
     let is_waiting = headers.contains_key(header::EXPECT);
-    Body::from_stream(HeardOut { rest: Some(body.into_data_stream()), is_sending: !is_waiting })
+    Body::from_stream(HeardOut {
+        rest: Some(body.into_data_stream()),
+        is_sending: !is_waiting,
+    })
 }
 
 struct HeardOut {
@@ -48,7 +52,9 @@ impl Stream for HeardOut {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.is_sending = true;
-        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let Some(rest) = &mut self.rest else {
+            return Poll::Ready(None);
+        };
         let polled = rest.poll_next_unpin(context);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.rest = None;
@@ -61,7 +67,9 @@ impl Drop for HeardOut {
     fn drop(&mut self) {
         let rest = self.rest.take().filter(|_| self.is_sending);
         if let (Some(mut rest), Ok(runtime)) = (rest, Handle::try_current()) {
-            runtime.spawn(timeout(WHILE, async move { while let Some(Ok(_)) = rest.next().await {} }));
+            runtime.spawn(timeout(WHILE, async move {
+                while let Some(Ok(_)) = rest.next().await {}
+            }));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a request says, read so that what is wrong with it becomes a problem that says where; axum's own extractors answer in
-//! plain text and pass over what they do not know.
+//! What a request says, read so that what is wrong with it becomes a problem that says where;
+//! axum's own extractors answer in plain text and pass over what they do not know.
 
 pub(crate) mod accept;
 pub(crate) mod body;

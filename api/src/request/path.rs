@@ -24,7 +24,9 @@ impl<T: PathName, S: Sync> FromRequestParts<S> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let text = part(parts, T::PART).await.ok_or(Problem::NotFound(T::ABSENT))?;
+        let text = part(parts, T::PART)
+            .await
+            .ok_or(Problem::NotFound(T::ABSENT))?;
         T::read(&text).map(Self).ok_or(Problem::NotFound(T::ABSENT))
     }
 }
@@ -32,7 +34,11 @@ impl<T: PathName, S: Sync> FromRequestParts<S> for Named<T> {
 /// The text of a part of the address; `None`: it is no text that a database can hold.
 pub(crate) async fn part(parts: &mut Parts, name: &str) -> Option<String> {
     let found = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    found.iter().find(|(part, _)| *part == name).map(|(_, text)| text.to_owned()).filter(|text| !text.contains('\0'))
+    found
+        .iter()
+        .find(|(part, _)| *part == name)
+        .map(|(_, text)| text.to_owned())
+        .filter(|text| !text.contains('\0'))
 }
 
 impl PathName for ImportId {

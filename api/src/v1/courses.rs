@@ -25,8 +25,13 @@ struct CourseView {
     members: i64,
 }
 
-/// A page of courses. People are counted for the page, never stored: a stored count would turn enrolling into one queue.
-pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<(), String>) -> Result<Response, Problem> {
+/// A page of courses. People are counted for the page, never stored: a stored count would turn
+/// enrolling into one queue.
+pub(crate) async fn list(
+    access: Access<Viewer>,
+    State(app): State<App>,
+    page: Page<(), String>,
+) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let mut courses = sqlx::query_as!(
         CourseView,

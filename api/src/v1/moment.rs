@@ -1,9 +1,11 @@
-//! A moment of which a client speaks, in a cursor: one that Postgres can hold. A date of chrono may lie far before its calendar begins.
+//! A moment of which a client speaks, in a cursor: one that Postgres can hold. A date of chrono may
+//! lie far before its calendar begins.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The first second that a `timestamptz` holds, the Julian day 0 (24 November 4714 BC), in seconds of Unix. The last one is beyond chrono.
+/// The first second that a `timestamptz` holds, the Julian day 0 (24 November 4714 BC), in seconds
+/// of Unix. The last one is beyond chrono.
 const FIRST_SECOND: i64 = -210_866_803_200;
 
 /// A moment that Postgres can hold.
@@ -20,7 +22,11 @@ impl TryFrom<DateTime<Utc>> for Moment {
     type Error = TooEarly;
 
     fn try_from(at: DateTime<Utc>) -> Result<Self, TooEarly> {
-        if at.timestamp() < FIRST_SECOND { Err(TooEarly) } else { Ok(Self(at)) }
+        if at.timestamp() < FIRST_SECOND {
+            Err(TooEarly)
+        } else {
+            Ok(Self(at))
+        }
     }
 }
 
@@ -50,6 +56,9 @@ mod tests {
             assert_eq!(read.is_ok(), holds, "{text}: {read:?}");
         }
         let moment: Moment = serde_json::from_str("\"2026-01-02T03:04:05.678901Z\"").unwrap();
-        assert_eq!(serde_json::to_string(&moment).unwrap(), "\"2026-01-02T03:04:05.678901Z\"");
+        assert_eq!(
+            serde_json::to_string(&moment).unwrap(),
+            "\"2026-01-02T03:04:05.678901Z\""
+        );
     }
 }

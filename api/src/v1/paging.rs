@@ -1,5 +1,6 @@
-//! Lists: `limit`, an opaque `cursor`, `next` and the same in `Link`. Pages follow keys, never `OFFSET`, so that the last page
-//! costs what the first does and nothing that is added meanwhile moves a line from one page to another.
+//! Lists: `limit`, an opaque `cursor`, `next` and the same in `Link`. Pages follow keys, never
+//! `OFFSET`, so that the last page costs what the first does and nothing that is added meanwhile
+//! moves a line from one page to another.
 
 use crate::{
     problem::{Fault, Problem},
@@ -42,27 +43,49 @@ impl<F: Parameters, K: DeserializeOwned, S: Sync> FromRequestParts<S> for Page<F
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let path = parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.path(), |uri| uri.path()).to_owned();
+        let path = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or_else(|| parts.uri.path(), |uri| uri.path())
+            .to_owned();
         Self::read(path, pairs(parts))
     }
 }
 
 impl<F: Parameters, K: DeserializeOwned> Page<F, K> {
     fn read(path: String, pairs: Vec<(String, String)>) -> Result<Self, Problem> {
-        let known: Vec<_> = F::KNOWN.iter().copied().chain(["limit", "cursor"]).collect();
-        let asked = pairs.iter().filter(|(name, _)| name != "cursor").cloned().collect();
+        let known: Vec<_> = F::KNOWN
+            .iter()
+            .copied()
+            .chain(["limit", "cursor"])
+            .collect();
+        let asked = pairs
+            .iter()
+            .filter(|(name, _)| name != "cursor")
+            .cloned()
+            .collect();
         let mut given = Given::new(&known, pairs);
         let limit = given.number("limit", 1..=MOST).unwrap_or(USUAL);
         let after = given.text("cursor").and_then(|cursor| {
             let key = decode(&cursor);
             if key.is_none() {
-                given.fault(Fault::new("cursor", "invalid-value", "It is what an earlier page gave as `next`."));
+                given.fault(Fault::new(
+                    "cursor",
+                    "invalid-value",
+                    "It is what an earlier page gave as `next`.",
+                ));
             }
             key
         });
         let filters = F::read(&mut given);
         given.finish()?;
-        Ok(Self { filters, after, limit, path, asked })
+        Ok(Self {
+            filters,
+            after,
+            limit,
+            path,
+            asked,
+        })
     }
 }
 
@@ -85,7 +108,12 @@ impl<F, K: Serialize> Page<F, K> {
     /// The page as it is answered.
     pub(crate) fn answer(&self, name: &str, items: &impl Serialize, next: Option<&K>) -> Response {
         let cursor = next.map(encode);
-        let mut response = Json(List { name, items, next: cursor.as_deref() }).into_response();
+        let mut response = Json(List {
+            name,
+            items,
+            next: cursor.as_deref(),
+        })
+        .into_response();
         if let Some(link) = cursor.and_then(|cursor| self.link(&cursor)) {
             response.headers_mut().insert(header::LINK, link);
         }
@@ -93,7 +121,10 @@ impl<F, K: Serialize> Page<F, K> {
     }
 
     fn link(&self, cursor: &str) -> Option<HeaderValue> {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.asked).append_pair("cursor", cursor).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.asked)
+            .append_pair("cursor", cursor)
+            .finish();
         HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", self.path)).ok()
     }
 }
@@ -122,7 +153,11 @@ fn encode(key: &impl Serialize) -> String {
 fn decode<K: DeserializeOwned>(cursor: &str) -> Option<K> {
     let key: Value = serde_json::from_slice(&hex::decode(cursor).ok()?).ok()?;
     // Every key is compared with what a database holds.
-    if has_nul(&key) { None } else { serde_json::from_value(key).ok() }
+    if has_nul(&key) {
+        None
+    } else {
+        serde_json::from_value(key).ok()
+    }
 }
 
 #[cfg(test)]
@@ -141,13 +176,21 @@ mod tests {
     }
 
     fn page(query: &str) -> Result<Page<Filters, (i64, String)>, Problem> {
-        Page::read("/api/v1/things".to_owned(), form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Page::read(
+            "/api/v1/things".to_owned(),
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     #[test]
     fn a_cursor_is_one_of_ours() {
         let asked = |cursor: &str| page(&format!("cursor={cursor}"));
-        assert_eq!(asked(&encode(&(7_i64, "é"))).unwrap().after, Some((7, "é".to_owned())));
+        assert_eq!(
+            asked(&encode(&(7_i64, "é"))).unwrap().after,
+            Some((7, "é".to_owned()))
+        );
         for cursor in ["x", "00", &encode(&7), &encode(&(7, "a\0b"))] {
             assert!(asked(cursor).is_err(), "{cursor}");
         }
@@ -166,9 +209,18 @@ mod tests {
             (json!([at, 0, 0, 0, 0]), false),
             (json!(["-5000-01-01T00:00:00Z", 0, 0, 0]), false),
         ] {
-            assert_eq!(decode::<(Moment, i64, i16, i64)>(&encode(&key)).is_some(), fits, "{key}");
+            assert_eq!(
+                decode::<(Moment, i64, i16, i64)>(&encode(&key)).is_some(),
+                fits,
+                "{key}"
+            );
         }
-        for (key, fits) in [(json!(i32::MAX), true), (json!(i32::MIN), true), (json!(2_147_483_648_i64), false), (json!("1"), false)] {
+        for (key, fits) in [
+            (json!(i32::MAX), true),
+            (json!(i32::MIN), true),
+            (json!(2_147_483_648_i64), false),
+            (json!("1"), false),
+        ] {
             assert_eq!(decode::<i32>(&encode(&key)).is_some(), fits, "{key}");
         }
     }
@@ -181,9 +233,19 @@ mod tests {
         assert_eq!((&found[..], first.look_for()), (&[3, 4][..], 3));
         let answer = first.answer("things", &found, next.as_ref());
         let link = answer.headers()[header::LINK].to_str().unwrap().to_owned();
-        let query = link.split_once('?').unwrap().1.split_once('>').unwrap().0.to_owned();
+        let query = link
+            .split_once('?')
+            .unwrap()
+            .1
+            .split_once('>')
+            .unwrap()
+            .0
+            .to_owned();
         let second = page(&query).unwrap();
-        assert_eq!((second.filters.0.as_deref(), second.limit, second.after), (Some("a&b"), 2, Some((4, "é".to_owned()))));
+        assert_eq!(
+            (second.filters.0.as_deref(), second.limit, second.after),
+            (Some("a&b"), 2, Some((4, "é".to_owned())))
+        );
     }
 
     #[tokio::test]
@@ -193,14 +255,25 @@ mod tests {
         let next = only.cut(&mut found, |&last| (last, String::new()));
         let answer = only.answer("things", &found, next.as_ref());
         assert!(answer.headers().get(header::LINK).is_none());
-        let body = axum::body::to_bytes(answer.into_body(), 1000).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 1000)
+            .await
+            .unwrap();
         assert_eq!(&body[..], br#"{"things":[1],"next":null}"#);
     }
 
     #[test]
     fn cursors_and_limits_are_checked() {
-        for query in ["limit=0", "limit=201", "cursor=zz", "cursor=5b315d", "stauts=x"] {
-            assert!(matches!(page(query), Err(Problem::InvalidRequest(_))), "{query}");
+        for query in [
+            "limit=0",
+            "limit=201",
+            "cursor=zz",
+            "cursor=5b315d",
+            "stauts=x",
+        ] {
+            assert!(
+                matches!(page(query), Err(Problem::InvalidRequest(_))),
+                "{query}"
+            );
         }
         assert_eq!(page("").unwrap().limit, USUAL);
     }

@@ -21,8 +21,13 @@ struct SegmentView {
     members: i64,
 }
 
-/// A page of segments. Members are counted for the page, never stored: a stored count would turn joining into one queue.
-pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<(), String>) -> Result<Response, Problem> {
+/// A page of segments. Members are counted for the page, never stored: a stored count would turn
+/// joining into one queue.
+pub(crate) async fn list(
+    access: Access<Viewer>,
+    State(app): State<App>,
+    page: Page<(), String>,
+) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let mut segments = sqlx::query_as!(
         SegmentView,

@@ -1,4 +1,5 @@
-//! What an import looks like on the wire. Nothing inside is serialised as it is: these types are the contract.
+//! What an import looks like on the wire. Nothing inside is serialised as it is: these types are
+//! the contract.
 
 use chrono::{DateTime, Utc};
 use muster_shared::{
@@ -104,13 +105,20 @@ pub(crate) struct Surroundings {
     pub(crate) undoes: Option<ImportId>,
     /// The one that took back what it did, or is about to.
     pub(crate) undone_by: Option<ImportId>,
-    /// When a lane last took a batch or gave one back, or its stage began, if it is one that lanes work on.
+    /// When a lane last took a batch or gave one back, or its stage began, if it is one that lanes
+    /// work on.
     pub(crate) served_at: Option<DateTime<Utc>>,
 }
 
 impl ImportView {
     /// Of an import, with what its batches add up to.
-    pub(crate) fn new(site: &str, import: Import, sums: &Sums, around: Surroundings, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(
+        site: &str,
+        import: Import,
+        sums: &Sums,
+        around: Surroundings,
+        now: DateTime<Utc>,
+    ) -> Self {
         let is_applied = import.applied_at.is_some();
         let undo_until = import.allows(Request::Undo).then_some(import.expires_at);
         Self {
@@ -125,10 +133,16 @@ impl ImportView {
             waiting_since: around.served_at.filter(|_| sums.are_waiting()),
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
-            effects: effects(if is_applied { &sums.effects } else { &sums.planned_effects }),
+            effects: effects(if is_applied {
+                &sums.effects
+            } else {
+                &sums.planned_effects
+            }),
             issues: issues(sums.issues, &import.file.issues),
             failed: failed(&import),
-            rejected: import.rejected.map(|reasons| reasons.into_iter().map(RejectedView::from).collect()),
+            rejected: import
+                .rejected
+                .map(|reasons| reasons.into_iter().map(RejectedView::from).collect()),
             file: FileView::new(import.file, &import.settings, import.lines),
             settings: import.settings,
             mapping: import.mapping,
@@ -168,7 +182,14 @@ impl FileView {
 
 impl From<FileIssue> for RejectedView {
     fn from(FileIssue { issue, line, .. }: FileIssue) -> Self {
-        Self { code: issue.code, line, column: issue.column, value: issue.value, message: issue.message, suggestion: issue.suggestion }
+        Self {
+            code: issue.code,
+            line,
+            column: issue.column,
+            value: issue.value,
+            message: issue.message,
+            suggestion: issue.suggestion,
+        }
     }
 }
 
@@ -182,7 +203,10 @@ fn outcomes(import: &Import, sums: &Sums) -> Outcomes {
 
 /// All there are, by name; what nothing happened to is 0.
 fn effects(effects: &Effects) -> BTreeMap<&'static str, i64> {
-    all_effects().into_iter().map(|effect| (effect.name, effects.get(effect.name))).collect()
+    all_effects()
+        .into_iter()
+        .map(|effect| (effect.name, effects.get(effect.name)))
+        .collect()
 }
 
 /// Of the lines and of the file as a whole.
@@ -195,17 +219,30 @@ fn issues(mut counts: IssueCounts, of_file: &[FileIssue]) -> IssueCounts {
 
 fn failed(import: &Import) -> Option<FailedView> {
     let stage = import.stage_failed?;
-    let member = |name: &str| import.failure.as_ref().and_then(|failure| failure.get(name));
-    let text = |name: &str, default: &str| member(name).and_then(|value| value.as_str()).unwrap_or(default).to_owned();
+    let member = |name: &str| {
+        import
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.get(name))
+    };
+    let text = |name: &str, default: &str| {
+        member(name)
+            .and_then(|value| value.as_str())
+            .unwrap_or(default)
+            .to_owned()
+    };
     Some(FailedView {
         stage,
         code: text("code", "failed"),
         detail: text("detail", "It gave up; the log of the workers says more."),
-        attempts: member("attempts").and_then(serde_json::Value::as_i64).unwrap_or(0),
+        attempts: member("attempts")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(0),
     })
 }
 
-/// Of the stage at work, or of the last one that was. Speed at rest is what it was when rest was reached.
+/// Of the stage at work, or of the last one that was. Speed at rest is what it was when rest was
+/// reached.
 fn progress(import: &Import, sums: &Sums, now: DateTime<Utc>) -> Progress {
     let stage = last_stage(import, sums);
     let (done, total) = match stage {
@@ -214,7 +251,13 @@ fn progress(import: &Import, sums: &Sums, now: DateTime<Utc>) -> Progress {
         Stage::Preview => sums.previewed,
         Stage::Apply => sums.applied,
     };
-    Progress::new(stage, done, total, import.stage_started_at, import.rested_at.unwrap_or(now))
+    Progress::new(
+        stage,
+        done,
+        total,
+        import.stage_started_at,
+        import.rested_at.unwrap_or(now),
+    )
 }
 
 fn last_stage(import: &Import, sums: &Sums) -> Stage {
@@ -268,7 +311,10 @@ mod tests {
                 expanded_bytes: 100,
                 sha256: vec![1, 255],
                 compression: None,
-                found: Reading { encoding: Found::guessed("UTF-8".to_owned(), 1.0), delimiter: Found::guessed(Delimiter::Comma, 0.9) },
+                found: Reading {
+                    encoding: Found::guessed("UTF-8".to_owned(), 1.0),
+                    delimiter: Found::guessed(Delimiter::Comma, 0.9),
+                },
                 columns: Vec::new(),
                 sample: Vec::new(),
                 issues: Vec::new(),
@@ -294,13 +340,31 @@ mod tests {
 
     fn shown(import: Import, sums: &Sums) -> Value {
         let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(10);
-        serde_json::to_value(ImportView::new("acme", import, sums, Surroundings::default(), now)).unwrap()
+        serde_json::to_value(ImportView::new(
+            "acme",
+            import,
+            sums,
+            Surroundings::default(),
+            now,
+        ))
+        .unwrap()
     }
 
     #[test]
     fn every_member_is_there_from_the_beginning() {
-        let shown = shown(import(Status::Validating), &Sums { staged_bytes: 50, ..Sums::default() });
-        let names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+        let shown = shown(
+            import(Status::Validating),
+            &Sums {
+                staged_bytes: 50,
+                ..Sums::default()
+            },
+        );
+        let names: Vec<_> = shown
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         let mut expected = vec![
             "id",
             "site",
@@ -340,16 +404,30 @@ mod tests {
             shown["progress"],
             json!({"stage": "validate", "done": 50, "total": 100, "unit": "bytes", "per_second": 5, "eta_seconds": 10})
         );
-        assert_eq!((&shown["can"], &shown["outcomes"]), (&json!(["cancel"]), &Value::Null));
+        assert_eq!(
+            (&shown["can"], &shown["outcomes"]),
+            (&json!(["cancel"]), &Value::Null)
+        );
         assert_eq!(shown["file"]["sha256"], "01ff");
-        assert_eq!(shown["file"]["encoding"], json!({"value": "UTF-8", "sureness": 1.0, "given": false}));
+        assert_eq!(
+            shown["file"]["encoding"],
+            json!({"value": "UTF-8", "sureness": 1.0, "given": false})
+        );
     }
 
     #[test]
     fn outcomes_come_with_apply_and_hold_what_preview_decided() {
         let sums = Sums {
-            actions: Actions { update: 7, skip: 2, reject: 1, ..Actions::default() },
-            outcomes: Outcomes { updated: 5, ..Outcomes::default() },
+            actions: Actions {
+                update: 7,
+                skip: 2,
+                reject: 1,
+                ..Actions::default()
+            },
+            outcomes: Outcomes {
+                updated: 5,
+                ..Outcomes::default()
+            },
             planned_effects: Effects::of([("segments_joined", 9)]),
             effects: Effects::of([("segments_joined", 6)]),
             applied: (5, 7),
@@ -359,9 +437,18 @@ mod tests {
         let mut ready = import(Status::Ready);
         ready.rested_at = Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(5));
         let shown_ready = shown(ready, &sums);
-        assert_eq!((&shown_ready["outcomes"], &shown_ready["effects"]["segments_joined"]), (&Value::Null, &json!(9)));
         assert_eq!(
-            (&shown_ready["progress"]["done"], &shown_ready["progress"]["per_second"]),
+            (
+                &shown_ready["outcomes"],
+                &shown_ready["effects"]["segments_joined"]
+            ),
+            (&Value::Null, &json!(9))
+        );
+        assert_eq!(
+            (
+                &shown_ready["progress"]["done"],
+                &shown_ready["progress"]["per_second"]
+            ),
             (&json!(10), &json!(2)),
             "speed at rest stays"
         );
@@ -369,21 +456,43 @@ mod tests {
         applying.applied_at = Some(DateTime::UNIX_EPOCH);
         let shown = shown(applying, &sums);
         let outcomes = &shown["outcomes"];
-        assert_eq!((&outcomes["updated"], &outcomes["skipped"], &outcomes["rejected"]), (&json!(5), &json!(2), &json!(1)));
-        assert_eq!((&shown["effects"]["segments_joined"], &shown["progress"]["total"]), (&json!(6), &json!(7)));
+        assert_eq!(
+            (
+                &outcomes["updated"],
+                &outcomes["skipped"],
+                &outcomes["rejected"]
+            ),
+            (&json!(5), &json!(2), &json!(1))
+        );
+        assert_eq!(
+            (
+                &shown["effects"]["segments_joined"],
+                &shown["progress"]["total"]
+            ),
+            (&json!(6), &json!(7))
+        );
     }
 
     #[test]
     fn rejected_and_failed_say_why() {
         let mut rejected = import(Status::Rejected);
-        let issue = Issue::error(Code::UnknownColumn, "No such column.").at("emial", "").suggest(Some("email"));
-        rejected.rejected = Some(vec![FileIssue { issue, line: Some(1), count: 1 }]);
+        let issue = Issue::error(Code::UnknownColumn, "No such column.")
+            .at("emial", "")
+            .suggest(Some("email"));
+        rejected.rejected = Some(vec![FileIssue {
+            issue,
+            line: Some(1),
+            count: 1,
+        }]);
         let expected = json!([{"code": "unknown-column", "line": 1, "column": "emial", "value": null, "message": "No such column.", "suggestion": "email"}]);
         assert_eq!(shown(rejected, &Sums::default())["rejected"], expected);
         let mut failed = import(Status::Failed);
         failed.stage_failed = Some(Stage::Apply);
         failed.failure = Some(json!({"code": "x", "detail": "y", "attempts": 5}));
         let shown = shown(failed, &Sums::default());
-        assert_eq!(shown["failed"], json!({"stage": "apply", "code": "x", "detail": "y", "attempts": 5}));
+        assert_eq!(
+            shown["failed"],
+            json!({"stage": "apply", "code": "x", "detail": "y", "attempts": 5})
+        );
     }
 }

@@ -5,7 +5,20 @@ use std::{fmt, str::FromStr};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// What a line would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Action {
@@ -46,7 +59,10 @@ impl Action {
     /// The action stored as this letter.
     #[must_use]
     pub fn of_letter(letter: u8) -> Option<Self> {
-        Self::VARIANTS.iter().copied().find(|action| action.letter() == letter)
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .find(|action| action.letter() == letter)
     }
 
     /// What comes out when all goes as planned.
@@ -64,7 +80,20 @@ impl Action {
 }
 
 /// What a line did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
@@ -105,7 +134,11 @@ impl Became {
     /// All words there are, in the order of [`Outcome`].
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        Outcome::VARIANTS.iter().map(|outcome| outcome.name()).chain([Self::NEVER]).collect()
+        Outcome::VARIANTS
+            .iter()
+            .map(|outcome| outcome.name())
+            .chain([Self::NEVER])
+            .collect()
     }
 }
 
@@ -113,7 +146,11 @@ impl FromStr for Became {
     type Err = strum::ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == Self::NEVER { Ok(Self(None)) } else { text.parse().map(|outcome| Self(Some(outcome))) }
+        if text == Self::NEVER {
+            Ok(Self(None))
+        } else {
+            text.parse().map(|outcome| Self(Some(outcome)))
+        }
     }
 }
 

@@ -16,24 +16,47 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
-    /// The most characters of a heading. It is repeated with every issue of its column and every line that is shown.
+    /// The most characters of a heading. It is repeated with every issue of its column and every
+    /// line that is shown.
     pub const HEADING_CHARS: usize = 255;
 
     /// A plain column.
     #[must_use]
     pub const fn plain(name: &'static str, max_chars: usize) -> Self {
-        Self { name, aliases: &[], is_numbered: false, companion_of: None, max_chars }
+        Self {
+            name,
+            aliases: &[],
+            is_numbered: false,
+            companion_of: None,
+            max_chars,
+        }
     }
 
     /// A column that may stand several times.
     #[must_use]
-    pub const fn numbered(name: &'static str, aliases: &'static [&'static str], max_chars: usize) -> Self {
-        Self { name, aliases, is_numbered: true, companion_of: None, max_chars }
+    pub const fn numbered(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        max_chars: usize,
+    ) -> Self {
+        Self {
+            name,
+            aliases,
+            is_numbered: true,
+            companion_of: None,
+            max_chars,
+        }
     }
 
     /// A numbered column that goes with another.
     #[must_use]
     pub const fn companion(name: &'static str, of: &'static str, max_chars: usize) -> Self {
-        Self { name, aliases: &[], is_numbered: true, companion_of: Some(of), max_chars }
+        Self {
+            name,
+            aliases: &[],
+            is_numbered: true,
+            companion_of: Some(of),
+            max_chars,
+        }
     }
 }

@@ -5,7 +5,20 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// What one line of a file describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Kind {
@@ -28,9 +41,11 @@ pub struct KindSpec {
     pub columns: &'static [ColumnSpec],
     /// Columns of other systems' templates that are passed over, with a warning.
     pub unused: &'static [&'static str],
-    /// Columns that ask for something which no recipe does yet: they reject the file, since it must not silently not happen.
+    /// Columns that ask for something which no recipe does yet: they reject the file, since it must
+    /// not silently not happen.
     pub refused: &'static [&'static str],
-    /// The positions of `before` and `after` in a plan. Only ever appended to: stored plans refer to them.
+    /// The positions of `before` and `after` in a plan. Only ever appended to: stored plans refer
+    /// to them.
     pub fields: &'static [&'static str],
     /// Those fields that follow from others and are not shown.
     pub derived: &'static [&'static str],
@@ -86,6 +101,8 @@ impl KindSpec {
     /// The column of that name or alias.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&'static ColumnSpec> {
-        self.columns.iter().find(|column| column.name == name || column.aliases.contains(&name))
+        self.columns
+            .iter()
+            .find(|column| column.name == name || column.aliases.contains(&name))
     }
 }

@@ -24,12 +24,33 @@ pub struct Progress {
 impl Progress {
     /// Of a stage that began at `since`.
     #[must_use]
-    pub fn new(stage: Stage, done: i64, total: i64, since: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let unit = if stage == Stage::Validate { "bytes" } else { "rows" };
+    pub fn new(
+        stage: Stage,
+        done: i64,
+        total: i64,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let unit = if stage == Stage::Validate {
+            "bytes"
+        } else {
+            "rows"
+        };
         let milliseconds = (now - since).num_milliseconds().max(1);
         let per_second = done.saturating_mul(1000) / milliseconds;
-        let eta_seconds = if done >= total { Some(0) } else { (per_second > 0).then(|| (total - done) / per_second) };
-        Self { stage, done, total, unit, per_second, eta_seconds }
+        let eta_seconds = if done >= total {
+            Some(0)
+        } else {
+            (per_second > 0).then(|| (total - done) / per_second)
+        };
+        Self {
+            stage,
+            done,
+            total,
+            unit,
+            per_second,
+            eta_seconds,
+        }
     }
 }
 
@@ -42,10 +63,19 @@ mod tests {
     fn speed_and_remaining_time_follow_from_what_is_done() {
         let since = DateTime::UNIX_EPOCH;
         let after = |seconds| since + TimeDelta::seconds(seconds);
-        let cases = [(0, 100, 0, 0, None), (50, 100, 10, 5, Some(10)), (100, 100, 10, 10, Some(0)), (0, 0, 10, 0, Some(0))];
+        let cases = [
+            (0, 100, 0, 0, None),
+            (50, 100, 10, 5, Some(10)),
+            (100, 100, 10, 10, Some(0)),
+            (0, 0, 10, 0, Some(0)),
+        ];
         for (done, total, seconds, per_second, eta) in cases {
             let progress = Progress::new(Stage::Apply, done, total, since, after(seconds));
-            assert_eq!((progress.per_second, progress.eta_seconds), (per_second, eta), "{done} of {total} after {seconds} s");
+            assert_eq!(
+                (progress.per_second, progress.eta_seconds),
+                (per_second, eta),
+                "{done} of {total} after {seconds} s"
+            );
         }
     }
 }

@@ -4,7 +4,19 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// What stands between two cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Delimiter {
     /// `,`
     #[serde(rename = ",")]
@@ -56,16 +68,25 @@ pub struct Found<T> {
 impl<T> Found<T> {
     /// Said by the admin.
     pub fn given(value: T) -> Self {
-        Self { value, sureness: 1.0, given: true }
+        Self {
+            value,
+            sureness: 1.0,
+            given: true,
+        }
     }
 
     /// Found in the file.
     pub fn guessed(value: T, sureness: f64) -> Self {
-        Self { value, sureness, given: false }
+        Self {
+            value,
+            sureness,
+            given: false,
+        }
     }
 }
 
-/// How a file is read. What is given wins over what was found; what was found is kept, should the gift be taken back.
+/// How a file is read. What is given wins over what was found; what was found is kept, should the
+/// gift be taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// A name of the Encoding standard.

@@ -1,4 +1,5 @@
-//! One intention of an admin: a kind, the columns that are read, and the settings that make it safe.
+//! One intention of an admin: a kind, the columns that are read, and the settings that make it
+//! safe.
 
 use super::{
     kind::Kind,
@@ -8,7 +9,20 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// One intention of an admin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Recipe {
@@ -135,7 +149,10 @@ static UNDO: RecipeSpec = RecipeSpec {
 impl Recipe {
     /// Those that are there for files.
     pub fn of_files() -> impl Iterator<Item = Self> {
-        Self::VARIANTS.iter().copied().filter(|recipe| *recipe != Self::Undo)
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .filter(|recipe| *recipe != Self::Undo)
     }
 
     /// The name as it is stored and shown.
@@ -172,6 +189,10 @@ impl Recipe {
     #[must_use]
     pub fn needs(self, kind: Kind) -> Vec<&'static str> {
         let spec = self.spec();
-        if spec.needs.is_empty() { vec![kind.spec().key] } else { spec.needs.to_vec() }
+        if spec.needs.is_empty() {
+            vec![kind.spec().key]
+        } else {
+            spec.needs.to_vec()
+        }
     }
 }

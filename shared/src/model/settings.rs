@@ -1,4 +1,5 @@
-//! How a file is read and applied: what an admin may set, what a recipe fixes, what is taken when nothing is said.
+//! How a file is read and applied: what an admin may set, what a recipe fixes, what is taken when
+//! nothing is said.
 
 use super::{kind::Kind, reading::Delimiter, recipe::Recipe, suggest::nearest};
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,20 @@ use std::str::FromStr;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// What happens to subjects that exist, and to those that do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Mode {
@@ -21,7 +35,20 @@ pub enum Mode {
 }
 
 /// What happens to the details of people who exist. Segments and courses happen in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ExistingDetails {
@@ -71,19 +98,33 @@ impl Settings {
         let spec = recipe.spec();
         Self {
             mode: spec.mode.unwrap_or_default(),
-            existing_details: kind.spec().has_details.then(|| spec.existing_details.unwrap_or_default()),
+            existing_details: kind
+                .spec()
+                .has_details
+                .then(|| spec.existing_details.unwrap_or_default()),
             delimiter: None,
             encoding: None,
         }
     }
 
-    /// These settings with what is given put over them, or everything that is wrong with what is given. `null` takes a given
-    /// delimiter or encoding back.
-    pub fn with(&self, recipe: Recipe, kind: Kind, given: &Map<String, Value>) -> Result<Self, Vec<SettingFault>> {
+    /// These settings with what is given put over them, or everything that is wrong with what is
+    /// given. `null` takes a given delimiter or encoding back.
+    pub fn with(
+        &self,
+        recipe: Recipe,
+        kind: Kind,
+        given: &Map<String, Value>,
+    ) -> Result<Self, Vec<SettingFault>> {
         let mut settings = self.clone();
-        let faults = given.iter().filter_map(|(name, value)| settings.put(recipe, kind, name, value).err());
+        let faults = given
+            .iter()
+            .filter_map(|(name, value)| settings.put(recipe, kind, name, value).err());
         let faults: Vec<_> = faults.take(MOST_FAULTS).collect();
-        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(faults)
+        }
     }
 
     /// Do the two read a file differently?
@@ -92,13 +133,25 @@ impl Settings {
         self.delimiter != other.delimiter || self.encoding != other.encoding
     }
 
-    fn put(&mut self, recipe: Recipe, kind: Kind, name: &str, value: &Value) -> Result<(), SettingFault> {
+    fn put(
+        &mut self,
+        recipe: Recipe,
+        kind: Kind,
+        name: &str,
+        value: &Value,
+    ) -> Result<(), SettingFault> {
         let spec = recipe.spec();
         match name {
             "mode" => put_word(&mut self.mode, name, value, spec.mode, Mode::VARIANTS),
             "existing_details" if kind.spec().has_details => {
                 let mut details = self.existing_details.unwrap_or_default();
-                put_word(&mut details, name, value, spec.existing_details, ExistingDetails::VARIANTS)?;
+                put_word(
+                    &mut details,
+                    name,
+                    value,
+                    spec.existing_details,
+                    ExistingDetails::VARIANTS,
+                )?;
                 self.existing_details = Some(details);
                 Ok(())
             }
@@ -133,7 +186,9 @@ fn put_word<T: FromStr + PartialEq + Copy>(
         return Err(SettingFault {
             name: name.to_owned(),
             code: "fixed-setting",
-            detail: format!("This recipe fixes `{name}`. Leave it out, or use the recipe `custom`."),
+            detail: format!(
+                "This recipe fixes `{name}`. Leave it out, or use the recipe `custom`."
+            ),
             suggestion: None,
         });
     }
@@ -141,7 +196,11 @@ fn put_word<T: FromStr + PartialEq + Copy>(
     Ok(())
 }
 
-fn word<T: FromStr>(name: &str, value: &Value, words: &'static [&'static str]) -> Result<T, SettingFault> {
+fn word<T: FromStr>(
+    name: &str,
+    value: &Value,
+    words: &'static [&'static str],
+) -> Result<T, SettingFault> {
     let text = value.as_str().unwrap_or_default();
     text.parse().map_err(|_| SettingFault {
         name: name.to_owned(),
@@ -154,7 +213,8 @@ fn word<T: FromStr>(name: &str, value: &Value, words: &'static [&'static str]) -
 fn encoding(name: &str, value: &Value) -> Result<String, SettingFault> {
     let label = value.as_str().unwrap_or_default();
     // Without those that decode to nothing but replacement characters, or to private ones.
-    let found = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).filter(|found| *found != encoding_rs::X_USER_DEFINED);
+    let found = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes())
+        .filter(|found| *found != encoding_rs::X_USER_DEFINED);
     found.map(|found| found.name().to_owned()).ok_or_else(|| SettingFault {
         name: name.to_owned(),
         code: "unknown-value",
@@ -171,7 +231,10 @@ fn unknown_setting(kind: Kind, name: &str) -> SettingFault {
     SettingFault {
         name: name.to_owned(),
         code: "unknown-setting",
-        detail: format!("There is no setting `{name}` for {kind}. There are {}.", known.join(", ")),
+        detail: format!(
+            "There is no setting `{name}` for {kind}. There are {}.",
+            known.join(", ")
+        ),
         suggestion: nearest(name, known).map(str::to_owned),
     }
 }
@@ -186,29 +249,58 @@ mod tests {
     fn given(recipe: Recipe, value: &Value) -> Result<Settings, Faults> {
         Settings::defaults(recipe, Kind::Users)
             .with(recipe, Kind::Users, value.as_object().expect("an object"))
-            .map_err(|faults| faults.into_iter().map(|f| (f.name, f.code, f.suggestion)).collect())
+            .map_err(|faults| {
+                faults
+                    .into_iter()
+                    .map(|f| (f.name, f.code, f.suggestion))
+                    .collect()
+            })
     }
 
     #[test]
     fn defaults_are_the_recipes() {
         let settings = Settings::defaults(Recipe::AddToSegments, Kind::Users);
-        assert_eq!((settings.mode, settings.existing_details), (Mode::UpdateOnly, Some(ExistingDetails::Keep)));
-        assert_eq!(Settings::defaults(Recipe::CreateSegments, Kind::Segments).existing_details, None);
+        assert_eq!(
+            (settings.mode, settings.existing_details),
+            (Mode::UpdateOnly, Some(ExistingDetails::Keep))
+        );
+        assert_eq!(
+            Settings::defaults(Recipe::CreateSegments, Kind::Segments).existing_details,
+            None
+        );
     }
 
     #[test]
     fn what_is_given_is_put_over_them() {
-        let settings = given(Recipe::Custom, &json!({"mode": "update-only", "delimiter": "tab", "encoding": "latin1"})).expect("valid");
-        assert_eq!((settings.mode, settings.delimiter), (Mode::UpdateOnly, Some(Delimiter::Tab)));
-        assert_eq!(settings.encoding.as_deref(), Some("windows-1252"), "the standard's own name for the label");
+        let settings = given(
+            Recipe::Custom,
+            &json!({"mode": "update-only", "delimiter": "tab", "encoding": "latin1"}),
+        )
+        .expect("valid");
+        assert_eq!(
+            (settings.mode, settings.delimiter),
+            (Mode::UpdateOnly, Some(Delimiter::Tab))
+        );
+        assert_eq!(
+            settings.encoding.as_deref(),
+            Some("windows-1252"),
+            "the standard's own name for the label"
+        );
     }
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let faults = given(Recipe::AddToSegments, &json!({"mode": "create-only", "existing_detials": "keep", "delimiter": "semi"}));
+        let faults = given(
+            Recipe::AddToSegments,
+            &json!({"mode": "create-only", "existing_detials": "keep", "delimiter": "semi"}),
+        );
         let expected = vec![
             ("delimiter".to_owned(), "unknown-value", None),
-            ("existing_detials".to_owned(), "unknown-setting", Some("existing_details".to_owned())),
+            (
+                "existing_detials".to_owned(),
+                "unknown-setting",
+                Some("existing_details".to_owned()),
+            ),
             ("mode".to_owned(), "fixed-setting", None),
         ];
         let mut faults = faults.expect_err("three faults");

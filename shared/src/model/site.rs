@@ -33,7 +33,11 @@ pub struct SiteSettings {
 
 impl Default for SiteSettings {
     fn default() -> Self {
-        Self { time_zone: Tz::UTC, limits: Limits::default(), keeping: Keeping::default() }
+        Self {
+            time_zone: Tz::UTC,
+            limits: Limits::default(),
+            keeping: Keeping::default(),
+        }
     }
 }
 
@@ -45,7 +49,8 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes after decompression.
     pub expanded_bytes: u64,
-    /// Expanded bytes for each uploaded byte: those of the whole file, once it expands to more than 10 MB.
+    /// Expanded bytes for each uploaded byte: those of the whole file, once it expands to more than
+    /// 10 MB.
     pub expansion_ratio: u64,
     /// Records without the header.
     pub lines: u64,
@@ -57,7 +62,8 @@ pub struct Limits {
     pub record_bytes: u64,
     /// Lines about one subject.
     pub lines_of_one_subject: u64,
-    /// Imports that are neither applied, cancelled nor rejected. Those that undo another are neither refused nor counted.
+    /// Imports that are neither applied, cancelled nor rejected. Those that undo another are
+    /// neither refused nor counted.
     pub open_imports: u64,
 }
 
@@ -82,7 +88,10 @@ impl Limits {
     #[must_use]
     pub fn beyond(&self) -> Vec<(&'static str, u64)> {
         let mut limits = self.clone();
-        let beyond = limits.each().into_iter().filter(|(_, value, highest)| **value > *highest);
+        let beyond = limits
+            .each()
+            .into_iter()
+            .filter(|(_, value, highest)| **value > *highest);
         beyond.map(|(name, _, highest)| (name, highest)).collect()
     }
 
@@ -97,20 +106,28 @@ impl Limits {
     fn each(&mut self) -> [(&'static str, &mut u64, u64); 9] {
         [
             ("file_bytes", &mut self.file_bytes, 1_000_000_000_000),
-            ("expanded_bytes", &mut self.expanded_bytes, 1_000_000_000_000),
+            (
+                "expanded_bytes",
+                &mut self.expanded_bytes,
+                1_000_000_000_000,
+            ),
             ("expansion_ratio", &mut self.expansion_ratio, 10_000),
             ("lines", &mut self.lines, 1_000_000_000),
             ("columns", &mut self.columns, 10_000),
             ("numbered_columns", &mut self.numbered_columns, 10_000),
             ("record_bytes", &mut self.record_bytes, 16 << 20),
-            ("lines_of_one_subject", &mut self.lines_of_one_subject, 10_000),
+            (
+                "lines_of_one_subject",
+                &mut self.lines_of_one_subject,
+                10_000,
+            ),
             ("open_imports", &mut self.open_imports, 10_000),
         ]
     }
 }
 
-/// How long files, lines and plans are kept, in whole days. It counts when an import is made and when it comes to its end: a date that
-/// was shown stays when this changes.
+/// How long files, lines and plans are kept, in whole days. It counts when an import is made and
+/// when it comes to its end: a date that was shown stays when this changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keeping {
@@ -124,7 +141,10 @@ pub struct Keeping {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { unfinished_days: 14, undo_days: 30 }
+        Self {
+            unfinished_days: 14,
+            undo_days: 30,
+        }
     }
 }
 
@@ -141,5 +161,11 @@ const DAYS: RangeInclusive<u32> = 1..=3_650;
 
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let days = u32::deserialize(deserializer)?;
-    if DAYS.contains(&days) { Ok(days) } else { Err(D::Error::custom(format!("{days} days are not between 1 and 3650"))) }
+    if DAYS.contains(&days) {
+        Ok(days)
+    } else {
+        Err(D::Error::custom(format!(
+            "{days} days are not between 1 and 3650"
+        )))
+    }
 }

@@ -1,5 +1,6 @@
-//! Slots: all lines of one subject share one, so that a single lane plans them together and in order; and neighbours by key share
-//! one, so that what is looked up and created together lies together in the indexes.
+//! Slots: all lines of one subject share one, so that a single lane plans them together and in
+//! order; and neighbours by key share one, so that what is looked up and created together lies
+//! together in the indexes.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,7 +23,9 @@ impl Slots {
     /// By these bounds, in ascending order.
     #[must_use]
     pub const fn between(bounds: Vec<String>) -> Self {
-        Self { bounds: Some(bounds) }
+        Self {
+            bounds: Some(bounds),
+        }
     }
 
     /// The slot of a key: how many bounds are not greater.

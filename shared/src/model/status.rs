@@ -1,7 +1,8 @@
 //! Where an import stands: every status, every arrow between two of them, who moves it and why.
 //!
-//! The api only asks, the worker only answers: `pausing` and `paused` are two states, so are `cancelling` and `cancelled`. The arrows
-//! that the api completes alone are those where nothing runs. A bad line never makes a status.
+//! The api only asks, the worker only answers: `pausing` and `paused` are two states, so are
+//! `cancelling` and `cancelled`. The arrows that the api completes alone are those where nothing
+//! runs. A bad line never makes a status.
 
 use super::{
     arrow::{Arrow, arrow, leads},
@@ -11,7 +12,20 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Where an import stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Status {
@@ -51,34 +65,82 @@ pub enum Mover {
 }
 
 use Mover::{Api, Both, Worker};
-use Status::{Applied, Applying, Cancelled, Cancelling, Failed, Paused, Pausing, Previewing, Ready, Rejected, Validating};
+use Status::{
+    Applied, Applying, Cancelled, Cancelling, Failed, Paused, Pausing, Previewing, Ready, Rejected,
+    Validating,
+};
 
 /// All arrows there are. What is not here is refused, by a test and by [`may_become`].
 pub const ARROWS: &[Arrow<Status, Mover>] = &[
     arrow(Validating, Previewing, Worker, "the file is staged"),
-    arrow(Validating, Rejected, Worker, "the header or a limit makes the file unreadable"),
-    arrow(Validating, Cancelling, Api, "asked while a lane may be at work"),
+    arrow(
+        Validating,
+        Rejected,
+        Worker,
+        "the header or a limit makes the file unreadable",
+    ),
+    arrow(
+        Validating,
+        Cancelling,
+        Api,
+        "asked while a lane may be at work",
+    ),
     arrow(Validating, Failed, Worker, "staging gave up"),
     arrow(Previewing, Ready, Worker, "every line has its plan"),
-    arrow(Previewing, Cancelling, Api, "asked while lanes may be at work"),
+    arrow(
+        Previewing,
+        Cancelling,
+        Api,
+        "asked while lanes may be at work",
+    ),
     arrow(Previewing, Failed, Worker, "planning gave up"),
-    arrow(Rejected, Validating, Api, "asked to read the file again, with another mapping, delimiter or encoding"),
+    arrow(
+        Rejected,
+        Validating,
+        Api,
+        "asked to read the file again, with another mapping, delimiter or encoding",
+    ),
     arrow(Rejected, Cancelled, Api, "asked; nothing runs"),
     arrow(Ready, Applying, Api, "an admin confirmed the preview"),
-    arrow(Ready, Previewing, Api, "asked to plan again with other settings"),
-    arrow(Ready, Validating, Api, "asked to read the file again with other reading settings"),
+    arrow(
+        Ready,
+        Previewing,
+        Api,
+        "asked to plan again with other settings",
+    ),
+    arrow(
+        Ready,
+        Validating,
+        Api,
+        "asked to read the file again with other reading settings",
+    ),
     arrow(Ready, Cancelled, Both, "asked, or expired; nothing runs"),
     arrow(Applying, Applied, Worker, "every batch is done"),
     arrow(Applying, Pausing, Api, "asked while lanes may be at work"),
-    arrow(Applying, Cancelling, Api, "asked while lanes may be at work"),
+    arrow(
+        Applying,
+        Cancelling,
+        Api,
+        "asked while lanes may be at work",
+    ),
     arrow(Applying, Failed, Worker, "applying gave up"),
     arrow(Pausing, Paused, Worker, "the last lane has left"),
-    arrow(Pausing, Applied, Worker, "the last batch was in flight when it was asked, and nothing is left to pause"),
+    arrow(
+        Pausing,
+        Applied,
+        Worker,
+        "the last batch was in flight when it was asked, and nothing is left to pause",
+    ),
     arrow(Pausing, Cancelling, Api, "asked while lanes may be at work"),
     arrow(Paused, Applying, Api, "asked to go on"),
     arrow(Paused, Cancelled, Both, "asked, or expired; nothing runs"),
     arrow(Cancelling, Cancelled, Worker, "the last lane has left"),
-    arrow(Cancelling, Applied, Worker, "the last batch was in flight when it was asked, and nothing is left to cancel"),
+    arrow(
+        Cancelling,
+        Applied,
+        Worker,
+        "the last batch was in flight when it was asked, and nothing is left to cancel",
+    ),
     arrow(Failed, Validating, Api, "asked to try again what gave up"),
     arrow(Failed, Previewing, Api, "asked to try again what gave up"),
     arrow(Failed, Applying, Api, "asked to try again what gave up"),
@@ -118,7 +180,10 @@ impl Status {
     /// Nothing moves it but a request.
     #[must_use]
     pub fn is_at_rest(self) -> bool {
-        !matches!(self, Validating | Previewing | Applying | Pausing | Cancelling)
+        !matches!(
+            self,
+            Validating | Previewing | Applying | Pausing | Cancelling
+        )
     }
 
     /// The stage whose batches lanes may claim in this status; `None`: no work may begin.
@@ -142,7 +207,8 @@ impl Status {
         }
     }
 
-    /// Does it allow this? What a request needs besides, such as something to undo, the import knows.
+    /// Does it allow this? What a request needs besides, such as something to undo, the import
+    /// knows.
     #[must_use]
     pub fn allows(self, request: Request) -> bool {
         match request {
@@ -151,7 +217,10 @@ impl Status {
             Request::Pause => self == Applying,
             Request::Resume => self == Paused,
             Request::Retry => self == Failed,
-            Request::Cancel => matches!(self, Validating | Rejected | Previewing | Ready | Applying | Pausing | Paused | Failed),
+            Request::Cancel => matches!(
+                self,
+                Validating | Rejected | Previewing | Ready | Applying | Pausing | Paused | Failed
+            ),
             Request::Undo | Request::Continue => matches!(self, Applied | Cancelled),
         }
     }
@@ -179,7 +248,9 @@ pub fn may_become(from: Status, to: Status) -> bool {
 /// Is there an arrow from `from` to `to` that the api, or a worker, may write?
 #[must_use]
 pub fn may_be_moved(from: Status, to: Status, by: Mover) -> bool {
-    ARROWS.iter().any(|arrow| arrow.from == from && arrow.to == to && [by, Both].contains(&arrow.mover))
+    ARROWS
+        .iter()
+        .any(|arrow| arrow.from == from && arrow.to == to && [by, Both].contains(&arrow.mover))
 }
 
 #[cfg(test)]
@@ -189,7 +260,11 @@ mod tests {
     #[test]
     fn the_table_is_the_whole_truth() {
         let line = |from: &Status| {
-            let to: Vec<_> = Status::VARIANTS.iter().filter(|to| may_become(*from, **to)).map(|to| to.name()).collect();
+            let to: Vec<_> = Status::VARIANTS
+                .iter()
+                .filter(|to| may_become(*from, **to))
+                .map(|to| to.name())
+                .collect();
             format!("{from} → {}\n", to.join(" "))
         };
         let drawn: String = Status::VARIANTS.iter().map(line).collect();
@@ -211,18 +286,30 @@ mod tests {
     fn no_arrow_is_drawn_twice_and_each_has_a_reason() {
         for (i, arrow) in ARROWS.iter().enumerate() {
             assert!(!arrow.because.is_empty());
-            assert!(!ARROWS[..i].iter().any(|other| other.from == arrow.from && other.to == arrow.to), "{arrow:?}");
+            assert!(
+                !ARROWS[..i]
+                    .iter()
+                    .any(|other| other.from == arrow.from && other.to == arrow.to),
+                "{arrow:?}"
+            );
         }
     }
 
     #[test]
     fn every_request_has_its_arrow_and_the_api_moves_only_on_request() {
         for status in Status::VARIANTS {
-            let asked = |to: Status| ARROWS.iter().any(|a| a.from == *status && a.to == to && a.mover != Worker);
+            let asked = |to: Status| {
+                ARROWS
+                    .iter()
+                    .any(|a| a.from == *status && a.to == to && a.mover != Worker)
+            };
             let goes_on = asked(Validating) || asked(Previewing) || asked(Applying);
             let expected = [
                 (Request::Apply, *status == Ready && asked(Applying)),
-                (Request::Preview, *status != Failed && (asked(Previewing) || asked(Validating))),
+                (
+                    Request::Preview,
+                    *status != Failed && (asked(Previewing) || asked(Validating)),
+                ),
                 (Request::Pause, asked(Pausing)),
                 (Request::Resume, *status == Paused && goes_on),
                 (Request::Retry, *status == Failed && goes_on),
@@ -230,7 +317,10 @@ mod tests {
             ];
             for (request, is_asked) in expected {
                 assert_eq!(status.allows(request), is_asked, "{request} of {status}");
-                assert!(!(is_asked && status.is_what(request)), "{request} of {status}");
+                assert!(
+                    !(is_asked && status.is_what(request)),
+                    "{request} of {status}"
+                );
             }
         }
     }

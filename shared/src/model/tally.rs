@@ -134,8 +134,9 @@ impl Effect {
     }
 }
 
-/// Everything that happened, or would, by name. What nothing happened to is not in it: most imports know few of all effects that there are,
-/// and whoever looks at one adds up those of all its batches.
+/// Everything that happened, or would, by name. What nothing happened to is not in it: most imports
+/// know few of all effects that there are, and whoever looks at one adds up those of all its
+/// batches.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, i64>", into = "BTreeMap<String, i64>")]
 pub struct Effects(BTreeMap<String, i64>);
@@ -208,7 +209,8 @@ pub struct Tally {
     /// Of preview.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issues: Option<IssueCounts>,
-    /// Of preview: filled cells that are passed over since details of existing people are kept, by column.
+    /// Of preview: filled cells that are passed over since details of existing people are kept, by
+    /// column.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ignored_by_details: BTreeMap<String, i64>,
 }

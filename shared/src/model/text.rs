@@ -1,9 +1,10 @@
-//! Texts as files and requests have them: what stands unseen at their edges, and how much of one is repeated.
+//! Texts as files and requests have them: what stands unseen at their edges, and how much of one is
+//! repeated.
 
 use icu_properties::{CodePointMapData, props::GeneralCategory};
 
-/// A text without what nobody sees at its edges: white space, and characters of Unicode's category Cf, such as byte order marks,
-/// zero-width and directional characters and soft hyphens.
+/// A text without what nobody sees at its edges: white space, and characters of Unicode's category
+/// Cf, such as byte order marks, zero-width and directional characters and soft hyphens.
 #[must_use]
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
@@ -21,7 +22,9 @@ pub fn cut(text: &str, most: usize) -> &str {
     if text.len() <= most {
         return text;
     }
-    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
+    text.char_indices()
+        .nth(most)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -34,7 +37,10 @@ mod tests {
             ("anna", "anna"),
             (" \t anna\r\n", "anna"),
             ("\u{feff}anna\u{feff}", "anna"),
-            ("\u{a0}\u{200b}\u{200e}\u{ad}\u{2066} an\u{200b}na \u{3000}\u{e0001}", "an\u{200b}na"),
+            (
+                "\u{a0}\u{200b}\u{200e}\u{ad}\u{2066} an\u{200b}na \u{3000}\u{e0001}",
+                "an\u{200b}na",
+            ),
             ("\u{feff} \u{200d}", ""),
             ("", ""),
             ("é\u{301}", "é\u{301}"),
@@ -45,7 +51,13 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        for (text, most, expected) in [("øre", 2, "ør"), ("øre", 3, "øre"), ("øre", 9, "øre"), ("øre", 0, ""), ("", 0, "")] {
+        for (text, most, expected) in [
+            ("øre", 2, "ør"),
+            ("øre", 3, "øre"),
+            ("øre", 9, "øre"),
+            ("øre", 0, ""),
+            ("", 0, ""),
+        ] {
             assert_eq!(cut(text, most), expected, "{text} {most}");
         }
     }

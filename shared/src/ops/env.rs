@@ -56,14 +56,18 @@ pub struct Env {
 }
 
 impl Env {
-    /// Reads the process's environment. A near miss of a known name is an error; of other unknown names it is warned when logging
-    /// starts, since orchestrators make some.
+    /// Reads the process's environment. A near miss of a known name is an error; of other unknown
+    /// names it is warned when logging starts, since orchestrators make some.
     pub fn read() -> Result<Self, EnvError> {
-        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let texts =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let ours = texts.filter(|(name, _)| name.starts_with("MUSTER_"));
         ours.map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
-            Err(_) => Err(EnvError::Bad { name, reason: "it is not UTF-8".to_owned() }),
+            Err(_) => Err(EnvError::Bad {
+                name,
+                reason: "it is not UTF-8".to_owned(),
+            }),
         })
         .collect::<Result<_, _>>()
         .and_then(Self::of)
@@ -72,11 +76,17 @@ impl Env {
     fn of(variables: BTreeMap<String, String>) -> Result<Self, EnvError> {
         let mut unknown = Vec::new();
         for name in variables.keys() {
-            if KNOWN.contains(&name.as_str()) || OF_CLIENTS.contains(&name.as_str()) || name.starts_with("MUSTER_TEST_") {
+            if KNOWN.contains(&name.as_str())
+                || OF_CLIENTS.contains(&name.as_str())
+                || name.starts_with("MUSTER_TEST_")
+            {
                 continue;
             }
             if let Some(meant) = near_miss(name) {
-                return Err(EnvError::NearMiss { given: name.clone(), meant });
+                return Err(EnvError::NearMiss {
+                    given: name.clone(),
+                    meant,
+                });
             }
             unknown.push(name.clone());
         }
@@ -92,27 +102,42 @@ impl Env {
 
     /// A setting that must be given.
     pub fn text(&self, name: &str) -> Result<String, EnvError> {
-        self.variables.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| EnvError::Missing(name.to_owned()))
+        self.variables
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .cloned()
+            .ok_or_else(|| EnvError::Missing(name.to_owned()))
     }
 
     /// A setting that has a default.
     pub fn or<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T, EnvError> {
         match self.text(name) {
             Err(_) => Ok(default),
-            Ok(text) => text.parse().map_err(|error: T::Err| EnvError::Bad { name: name.to_owned(), reason: error.to_string() }),
+            Ok(text) => text.parse().map_err(|error: T::Err| EnvError::Bad {
+                name: name.to_owned(),
+                reason: error.to_string(),
+            }),
         }
     }
 }
 
 /// The known name that `name` is a slip of; two slips of the finger at most.
 fn near_miss(name: &str) -> Option<&'static str> {
-    nearest(name, KNOWN.iter().copied()).and_then(|_| KNOWN.iter().copied().find(|known| strsim::damerau_levenshtein(name, known) <= 2))
+    nearest(name, KNOWN.iter().copied()).and_then(|_| {
+        KNOWN
+            .iter()
+            .copied()
+            .find(|known| strsim::damerau_levenshtein(name, known) <= 2)
+    })
 }
 
-/// An address without its password, and without its parameters, which may hold one too; for the log.
+/// An address without its password, and without its parameters, which may hold one too; for the
+/// log.
 #[must_use]
 pub fn masked(address: &str) -> String {
-    let Ok(mut url) = Url::parse(address) else { return "(not an address)".to_owned() };
+    let Ok(mut url) = Url::parse(address) else {
+        return "(not an address)".to_owned();
+    };
     if url.password().is_some() && url.set_password(Some("***")).is_err() {
         return "(hidden)".to_owned();
     }
@@ -127,29 +152,59 @@ mod tests {
     use super::*;
 
     fn of(pairs: &[(&str, &str)]) -> Result<Env, EnvError> {
-        Env::of(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Env::of(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn a_slip_of_the_finger_stops_the_start() {
         let error = of(&[("MUSTER_REDIS_ULR", "redis://localhost")]).expect_err("a near miss");
-        assert_eq!(error.to_string(), "there is no setting MUSTER_REDIS_ULR; did you mean MUSTER_REDIS_URL?");
+        assert_eq!(
+            error.to_string(),
+            "there is no setting MUSTER_REDIS_ULR; did you mean MUSTER_REDIS_URL?"
+        );
         assert!(of(&[("MUSTER_SERVICE_PORT_HTTP", "80"), ("MUSTER_TOKEN", "x")]).is_ok());
     }
 
     #[test]
     fn values_are_parsed_or_explained() {
-        let env = of(&[("MUSTER_LANES", "3"), ("MUSTER_EXPRESS_LANES", "many")]).expect("known names");
+        let env =
+            of(&[("MUSTER_LANES", "3"), ("MUSTER_EXPRESS_LANES", "many")]).expect("known names");
         assert_eq!(env.or("MUSTER_LANES", 2_usize).expect("a number"), 3);
-        assert_eq!(env.or("MUSTER_LANES_PER_IMPORT", 4_usize).expect("the default"), 4);
-        assert!(env.or("MUSTER_EXPRESS_LANES", 1_usize).expect_err("no number").to_string().starts_with("MUSTER_EXPRESS_LANES cannot"));
-        assert_eq!(env.text("MUSTER_BIND").expect_err("not set").to_string(), "MUSTER_BIND is not set");
+        assert_eq!(
+            env.or("MUSTER_LANES_PER_IMPORT", 4_usize)
+                .expect("the default"),
+            4
+        );
+        assert!(
+            env.or("MUSTER_EXPRESS_LANES", 1_usize)
+                .expect_err("no number")
+                .to_string()
+                .starts_with("MUSTER_EXPRESS_LANES cannot")
+        );
+        assert_eq!(
+            env.text("MUSTER_BIND").expect_err("not set").to_string(),
+            "MUSTER_BIND is not set"
+        );
     }
 
     #[test]
     fn passwords_are_hidden() {
-        assert_eq!(masked("postgres://muster:secret@db/muster"), "postgres://muster:***@db/muster");
-        assert_eq!(masked("redis://:secret@cache:6379"), "redis://:***@cache:6379");
-        assert_eq!(masked("postgres://db/muster?user=muster&password=secret"), "postgres://db/muster?***");
+        assert_eq!(
+            masked("postgres://muster:secret@db/muster"),
+            "postgres://muster:***@db/muster"
+        );
+        assert_eq!(
+            masked("redis://:secret@cache:6379"),
+            "redis://:***@cache:6379"
+        );
+        assert_eq!(
+            masked("postgres://db/muster?user=muster&password=secret"),
+            "postgres://db/muster?***"
+        );
     }
 }

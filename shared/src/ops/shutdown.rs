@@ -3,7 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by SIGTERM or SIGINT. Whoever works looks at it between two pieces of work.
+/// A token that is cancelled by SIGTERM or SIGINT. Whoever works looks at it between two pieces of
+/// work.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;

@@ -24,12 +24,19 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Starts logging as `MUSTER_LOG` (written as for `tracing`'s `EnvFilter`, such as `info` or `muster_worker=debug`) and
-/// `MUSTER_LOG_FORMAT` say, and warns of settings that nobody reads.
+/// Starts logging as `MUSTER_LOG` (written as for `tracing`'s `EnvFilter`, such as `info` or
+/// `muster_worker=debug`) and `MUSTER_LOG_FORMAT` say, and warns of settings that nobody reads.
 pub fn start(env: &Env) -> Result<(), EnvError> {
-    let bad = |reason: String| EnvError::Bad { name: "MUSTER_LOG".to_owned(), reason };
-    let filter = EnvFilter::try_new(env.or("MUSTER_LOG", "info".to_owned())?).map_err(|error| bad(error.to_string()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let bad = |reason: String| EnvError::Bad {
+        name: "MUSTER_LOG".to_owned(),
+        reason,
+    };
+    let filter = EnvFilter::try_new(env.or("MUSTER_LOG", "info".to_owned())?)
+        .map_err(|error| bad(error.to_string()))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match env.or("MUSTER_LOG_FORMAT", LogFormat::Text)? {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -18,7 +18,8 @@ pub struct Change {
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Changes(Vec<Change>);
 
-/// As plans are stored: which fields, and their values by position. Values that are all absent are stored as none at all.
+/// As plans are stored: which fields, and their values by position. Values that are all absent are
+/// stored as none at all.
 pub(crate) struct StoredChanges {
     pub(crate) mask: i64,
     pub(crate) before: Option<Vec<Option<String>>>,
@@ -29,19 +30,44 @@ impl Changes {
     /// Something new gets all of these that are there, by position.
     #[must_use]
     pub fn of_new(values: Vec<Option<String>>) -> Self {
-        let written = values.into_iter().enumerate().filter(|(_, value)| value.is_some());
-        Self(written.map(|(field, after)| Change { field, before: None, after }).collect())
+        let written = values
+            .into_iter()
+            .enumerate()
+            .filter(|(_, value)| value.is_some());
+        Self(
+            written
+                .map(|(field, after)| Change {
+                    field,
+                    before: None,
+                    after,
+                })
+                .collect(),
+        )
     }
 
     /// Something that holds these values goes.
     #[must_use]
     pub fn of_gone(values: &[Option<String>]) -> Self {
-        Self(values.iter().enumerate().map(|(field, before)| Change { field, before: before.clone(), after: None }).collect())
+        Self(
+            values
+                .iter()
+                .enumerate()
+                .map(|(field, before)| Change {
+                    field,
+                    before: before.clone(),
+                    after: None,
+                })
+                .collect(),
+        )
     }
 
     /// Writes a field, once: of what was written into it before nothing is kept.
     pub fn write(&mut self, field: usize, before: Option<&str>, after: Option<&str>) {
-        let change = Change { field, before: before.map(str::to_owned), after: after.map(str::to_owned) };
+        let change = Change {
+            field,
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
         match self.0.binary_search_by_key(&field, |change| change.field) {
             Ok(at) => self.0[at] = change,
             Err(at) => self.0.insert(at, change),
@@ -56,7 +82,10 @@ impl Changes {
     /// The change of a field; `None`: it is not written.
     #[must_use]
     pub fn of(&self, field: usize) -> Option<&Change> {
-        self.0.binary_search_by_key(&field, |change| change.field).ok().map(|at| &self.0[at])
+        self.0
+            .binary_search_by_key(&field, |change| change.field)
+            .ok()
+            .map(|at| &self.0[at])
     }
 
     /// The change of a field, to be altered.
@@ -87,7 +116,17 @@ impl Changes {
         Self(
             self.0
                 .iter()
-                .map(|Change { field, before, after }| Change { field: *field, before: after.clone(), after: before.clone() })
+                .map(
+                    |Change {
+                         field,
+                         before,
+                         after,
+                     }| Change {
+                        field: *field,
+                        before: after.clone(),
+                        after: before.clone(),
+                    },
+                )
                 .collect(),
         )
     }
@@ -95,11 +134,17 @@ impl Changes {
     /// Bit i: field i is written.
     #[must_use]
     pub fn mask(&self) -> i64 {
-        self.0.iter().fold(0, |mask, change| mask | 1 << change.field)
+        self.0
+            .iter()
+            .fold(0, |mask, change| mask | 1 << change.field)
     }
 
-    /// By position, what the fields hold before or after; `None` where a field is not written, and if all are absent.
-    pub(crate) fn by_position(&self, value: impl Fn(&Change) -> Option<&str>) -> Option<Vec<Option<&str>>> {
+    /// By position, what the fields hold before or after; `None` where a field is not written, and
+    /// if all are absent.
+    pub(crate) fn by_position(
+        &self,
+        value: impl Fn(&Change) -> Option<&str>,
+    ) -> Option<Vec<Option<&str>>> {
         let fields = self.0.last()?.field + 1;
         let mut values = vec![None; fields];
         for change in &self.0 {
@@ -111,11 +156,25 @@ impl Changes {
 
 impl From<StoredChanges> for Changes {
     fn from(stored: StoredChanges) -> Self {
-        let StoredChanges { mask, before, after } = stored;
+        let StoredChanges {
+            mask,
+            before,
+            after,
+        } = stored;
         let (mut before, mut after) = (before.unwrap_or_default(), after.unwrap_or_default());
-        let taken = |values: &mut Vec<Option<String>>, field: usize| values.get_mut(field).and_then(Option::take);
+        let taken = |values: &mut Vec<Option<String>>, field: usize| {
+            values.get_mut(field).and_then(Option::take)
+        };
         let written = (0..MAX_FIELDS).filter(|field| mask >> field & 1 == 1);
-        Self(written.map(|field| Change { field, before: taken(&mut before, field), after: taken(&mut after, field) }).collect())
+        Self(
+            written
+                .map(|field| Change {
+                    field,
+                    before: taken(&mut before, field),
+                    after: taken(&mut after, field),
+                })
+                .collect(),
+        )
     }
 }
 
@@ -126,12 +185,21 @@ mod tests {
     use strum::VariantArray;
 
     fn texts(texts: &[&str]) -> Vec<Option<String>> {
-        texts.iter().map(|text| (!text.is_empty()).then(|| (*text).to_owned())).collect()
+        texts
+            .iter()
+            .map(|text| (!text.is_empty()).then(|| (*text).to_owned()))
+            .collect()
     }
 
     fn stored(changes: &Changes) -> StoredChanges {
-        let owned =
-            |values: Option<Vec<Option<&str>>>| values.map(|values| values.into_iter().map(|value| value.map(str::to_owned)).collect());
+        let owned = |values: Option<Vec<Option<&str>>>| {
+            values.map(|values| {
+                values
+                    .into_iter()
+                    .map(|value| value.map(str::to_owned))
+                    .collect()
+            })
+        };
         StoredChanges {
             mask: changes.mask(),
             before: owned(changes.by_position(|change| change.before.as_deref())),
@@ -164,15 +232,23 @@ mod tests {
         assert_eq!((changes.mask(), changes.iter().count()), (0b1010, 2));
         changes.leave(3);
         changes.write(1, Some("x"), Some("y"));
-        let first = changes.of(1).map(|change| (change.before.as_deref(), change.after.as_deref()));
-        assert_eq!((changes.mask(), first), (0b10, Some((Some("x"), Some("y")))));
+        let first = changes
+            .of(1)
+            .map(|change| (change.before.as_deref(), change.after.as_deref()));
+        assert_eq!(
+            (changes.mask(), first),
+            (0b10, Some((Some("x"), Some("y"))))
+        );
     }
 
     #[test]
     fn every_kind_has_room_in_the_mask() {
         for kind in Kind::VARIANTS {
             let spec = kind.spec();
-            assert!(spec.fields.len() + spec.max_profile_fields <= MAX_FIELDS, "{kind}");
+            assert!(
+                spec.fields.len() + spec.max_profile_fields <= MAX_FIELDS,
+                "{kind}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What people belong to, as one sort of thing: a sort of membership is its spec here, a table with a branch in the views
-//! `lms.memberships` and `lms.membership_objects`, and how it is given and taken in the worker.
+//! What people belong to, as one sort of thing: a sort of membership is its spec here, a table with
+//! a branch in the views `lms.memberships` and `lms.membership_objects`, and how it is given and
+//! taken in the worker.
 
 use crate::model::tally::Effect;
 use chrono::{DateTime, Utc};
@@ -30,7 +31,8 @@ pub struct MembershipSpec {
     pub key_column: &'static str,
     /// Where the things are to which one can belong.
     pub objects: &'static str,
-    /// The membership in the same thing on which it hangs: it cannot be given without that, nor that be taken while it is there.
+    /// The membership in the same thing on which it hangs: it cannot be given without that, nor
+    /// that be taken while it is there.
     pub hangs_on: Option<MembershipSort>,
     /// Is the name of the thing told besides its key?
     pub tells_name: bool,
@@ -64,7 +66,10 @@ static ENROLMENT: MembershipSpec = MembershipSpec {
     hangs_on: None,
     tells_name: true,
     words: ["join", "remove", "already"],
-    effects: [Effect::new("enrolments_created", "times somebody was enrolled"), Effect::new("enrolments_removed", "enrolments ended")],
+    effects: [
+        Effect::new("enrolments_created", "times somebody was enrolled"),
+        Effect::new("enrolments_removed", "enrolments ended"),
+    ],
 };
 
 static COURSE_ROLE: MembershipSpec = MembershipSpec {
@@ -76,7 +81,10 @@ static COURSE_ROLE: MembershipSpec = MembershipSpec {
     hangs_on: Some(MembershipSort::Enrolment),
     tells_name: false,
     words: ["add", "remove", "already"],
-    effects: [Effect::new("course_roles_added", "roles given in courses"), Effect::new("course_roles_removed", "roles taken in courses")],
+    effects: [
+        Effect::new("course_roles_added", "roles given in courses"),
+        Effect::new("course_roles_removed", "roles taken in courses"),
+    ],
 };
 
 impl MembershipSort {
@@ -99,13 +107,18 @@ impl MembershipSort {
     /// The sort that is stored under this letter.
     #[must_use]
     pub fn of_letter(letter: u8) -> Option<Self> {
-        Self::VARIANTS.iter().copied().find(|sort| sort.spec().letter == letter)
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .find(|sort| sort.spec().letter == letter)
     }
 
     /// The sort that is stored under this letter, as the views have it.
     #[must_use]
     pub fn of_text(letter: &str) -> Option<Self> {
-        let [letter] = letter.as_bytes() else { return None };
+        let [letter] = letter.as_bytes() else {
+            return None;
+        };
         Self::of_letter(*letter)
     }
 
@@ -141,7 +154,10 @@ impl Does {
     /// What is stored under this letter.
     #[must_use]
     pub fn of_letter(letter: u8) -> Option<Self> {
-        Self::VARIANTS.iter().copied().find(|does| does.letter() == letter)
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .find(|does| does.letter() == letter)
     }
 
     /// How it is told of a membership of that sort.
@@ -182,33 +198,52 @@ impl MembershipKey {
     /// In a segment.
     #[must_use]
     pub fn segment(id: i64) -> Self {
-        Self { sort: MembershipSort::Segment, id, role: None }
+        Self {
+            sort: MembershipSort::Segment,
+            id,
+            role: None,
+        }
     }
 
     /// In a course.
     #[must_use]
     pub fn enrolment(id: i64) -> Self {
-        Self { sort: MembershipSort::Enrolment, id, role: None }
+        Self {
+            sort: MembershipSort::Enrolment,
+            id,
+            role: None,
+        }
     }
 
     /// A role in a course.
     #[must_use]
     pub fn course_role(id: i64, role: i32) -> Self {
-        Self { sort: MembershipSort::CourseRole, id, role: Some(role) }
+        Self {
+            sort: MembershipSort::CourseRole,
+            id,
+            role: Some(role),
+        }
     }
 
     /// The membership that a row of the sort's table is, as JSON; `None`: it does not say in what.
     #[must_use]
     pub fn of_record(sort: MembershipSort, record: &serde_json::Value) -> Option<Self> {
         let id = record.get(sort.spec().key_column)?.as_i64()?;
-        let role = record.get("role_id").and_then(serde_json::Value::as_i64).and_then(|role| i32::try_from(role).ok());
+        let role = record
+            .get("role_id")
+            .and_then(serde_json::Value::as_i64)
+            .and_then(|role| i32::try_from(role).ok());
         Some(Self { sort, id, role })
     }
 
     /// The one on which this one hangs.
     #[must_use]
     pub fn base(self) -> Option<Self> {
-        Some(Self { sort: self.sort.spec().hangs_on?, id: self.id, role: None })
+        Some(Self {
+            sort: self.sort.spec().hangs_on?,
+            id: self.id,
+            role: None,
+        })
     }
 }
 
@@ -229,7 +264,12 @@ impl Membership {
     /// One that the line itself asks for, with nothing of its own.
     #[must_use]
     pub fn new(key: MembershipKey, does: Does) -> Self {
-        Self { key, does, detail: None, by: None }
+        Self {
+            key,
+            does,
+            detail: None,
+            by: None,
+        }
     }
 
     /// Does it begin or end?
@@ -238,7 +278,8 @@ impl Membership {
         self.does != Does::Stays
     }
 
-    /// Puts memberships into the order in which they are told: of segments first who joins, then who leaves and stays; all others as they are.
+    /// Puts memberships into the order in which they are told: of segments first who joins, then
+    /// who leaves and stays; all others as they are.
     pub fn sort_as_told(memberships: &mut [Self]) {
         memberships.sort_by_key(|membership| match (membership.key.sort, membership.does) {
             (MembershipSort::Segment, Does::Joins) => 0,
@@ -292,7 +333,13 @@ impl MembershipTerms {
     /// Is it the same, whoever gave it?
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        Self { source: None, ..*self } == Self { source: None, ..*other }
+        Self {
+            source: None,
+            ..*self
+        } == Self {
+            source: None,
+            ..*other
+        }
     }
 }
 
@@ -304,26 +351,47 @@ mod tests {
     fn letters_and_labels_are_each_ones_own() {
         for sort in MembershipSort::VARIANTS {
             assert_eq!(MembershipSort::of_text(&sort.text()), Some(*sort));
-            let same = MembershipSort::VARIANTS.iter().filter(|other| other.spec().label == sort.spec().label);
+            let same = MembershipSort::VARIANTS
+                .iter()
+                .filter(|other| other.spec().label == sort.spec().label);
             assert_eq!(same.count(), 1, "{sort:?}");
         }
         for does in Does::VARIANTS {
             assert_eq!(Does::of_letter(does.letter()), Some(*does));
         }
-        assert_eq!((MembershipSort::of_text(""), MembershipSort::of_text("x"), Does::of_letter(b'x')), (None, None, None));
+        assert_eq!(
+            (
+                MembershipSort::of_text(""),
+                MembershipSort::of_text("x"),
+                Does::of_letter(b'x')
+            ),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn what_another_hangs_on_comes_before_it() {
-        let place = |sort: MembershipSort| MembershipSort::all().iter().position(|other| *other == sort);
+        let place = |sort: MembershipSort| {
+            MembershipSort::all()
+                .iter()
+                .position(|other| *other == sort)
+        };
         for &sort in MembershipSort::all() {
-            assert!(sort.spec().hangs_on.is_none_or(|base| place(base) < place(sort)), "{sort:?}");
+            assert!(
+                sort.spec()
+                    .hangs_on
+                    .is_none_or(|base| place(base) < place(sort)),
+                "{sort:?}"
+            );
         }
     }
 
     #[test]
     fn a_role_hangs_on_the_enrolment_in_its_course() {
-        assert_eq!(MembershipKey::course_role(7, 1).base(), Some(MembershipKey::enrolment(7)));
+        assert_eq!(
+            MembershipKey::course_role(7, 1).base(),
+            Some(MembershipKey::enrolment(7))
+        );
         assert_eq!(MembershipKey::enrolment(7).base(), None);
     }
 }

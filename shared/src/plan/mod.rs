@@ -1,5 +1,6 @@
-//! The contract: what each line of an import would do. Preview writes plans, apply executes them and nothing else, rows and history tell
-//! them, an undo reverses them. How they are stored is in `store/plans.rs`.
+//! The contract: what each line of an import would do. Preview writes plans, apply executes them
+//! and nothing else, rows and history tell them, an undo reverses them. How they are stored is in
+//! `store/plans.rs`.
 
 mod changes;
 mod effects;
@@ -10,7 +11,10 @@ use crate::model::{action::Action, issue::Issue};
 pub(crate) use changes::StoredChanges;
 pub use changes::{Change, Changes, MAX_FIELDS};
 pub use effects::{all_effects, effects_of};
-pub use membership::{Does, Membership, MembershipDetail, MembershipKey, MembershipSort, MembershipSpec, MembershipTerms};
+pub use membership::{
+    Does, Membership, MembershipDetail, MembershipKey, MembershipSort, MembershipSpec,
+    MembershipTerms,
+};
 
 /// What one line would do. Not `Debug`, like all that holds values of people.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,13 +43,15 @@ pub enum Work {
 pub struct Write {
     /// Whom the line is about: all lines of one subject are planned, held and executed together.
     pub subject: i64,
-    /// The record that is written. Another than the subject's where the file deletes one and creates its key anew.
+    /// The record that is written. Another than the subject's where the file deletes one and
+    /// creates its key anew.
     pub target: i64,
     /// The order of the lines of one subject that do something, from 1.
     pub seq: i16,
     /// What happens to the target.
     pub deed: Deed,
-    /// The target's version as it was found; of one that is made anew the last that it had; `None`: it was never there.
+    /// The target's version as it was found; of one that is made anew the last that it had; `None`:
+    /// it was never there.
     pub version: Option<i64>,
     /// The fields that are written.
     pub changes: Changes,
@@ -95,19 +101,31 @@ impl Plan {
     /// A line that is left alone, and why.
     #[must_use]
     pub fn skip(line: i32, issues: Vec<Issue>) -> Self {
-        Self { line, issues, work: Work::Skip }
+        Self {
+            line,
+            issues,
+            work: Work::Skip,
+        }
     }
 
     /// A line that is wrong, and why.
     #[must_use]
     pub fn reject(line: i32, issues: Vec<Issue>) -> Self {
-        Self { line, issues, work: Work::Reject }
+        Self {
+            line,
+            issues,
+            work: Work::Reject,
+        }
     }
 
     /// A line that does this.
     #[must_use]
     pub fn write(line: i32, write: Write, issues: Vec<Issue>) -> Self {
-        Self { line, issues, work: Work::Write(write) }
+        Self {
+            line,
+            issues,
+            work: Work::Write(write),
+        }
     }
 
     /// In a word.
@@ -143,21 +161,58 @@ impl Write {
     /// A new record, of which no line has said anything yet.
     #[must_use]
     pub fn create(id: i64, changes: Changes) -> Self {
-        Self { subject: id, target: id, seq: 1, deed: Deed::Create, version: None, changes, memberships: Vec::new() }
+        Self {
+            subject: id,
+            target: id,
+            seq: 1,
+            deed: Deed::Create,
+            version: None,
+            changes,
+            memberships: Vec::new(),
+        }
     }
 
     /// What the changes and memberships of a record that is there come to.
     #[must_use]
-    pub fn update(id: i64, seq: i16, version: Option<i64>, changes: Changes, memberships: Vec<Membership>) -> Self {
+    pub fn update(
+        id: i64,
+        seq: i16,
+        version: Option<i64>,
+        changes: Changes,
+        memberships: Vec<Membership>,
+    ) -> Self {
         let is_change = !changes.is_empty() || memberships.iter().any(Membership::is_change);
         let deed = if is_change { Deed::Update } else { Deed::Keep };
-        Self { subject: id, target: id, seq, deed, version, changes, memberships }
+        Self {
+            subject: id,
+            target: id,
+            seq,
+            deed,
+            version,
+            changes,
+            memberships,
+        }
     }
 
     fn does_the_same_as(&self, other: &Self) -> bool {
-        let Self { subject, target, seq, deed, version: _, changes, memberships } = self;
+        let Self {
+            subject,
+            target,
+            seq,
+            deed,
+            version: _,
+            changes,
+            memberships,
+        } = self;
         (subject, target, seq, deed, changes, memberships)
-            == (&other.subject, &other.target, &other.seq, &other.deed, &other.changes, &other.memberships)
+            == (
+                &other.subject,
+                &other.target,
+                &other.seq,
+                &other.deed,
+                &other.changes,
+                &other.memberships,
+            )
     }
 }
 

@@ -15,7 +15,11 @@ impl Backoff {
     /// Delays between half of `floor` and `ceiling`.
     #[must_use]
     pub const fn new(floor: Duration, ceiling: Duration) -> Self {
-        Self { floor, ceiling, next: floor }
+        Self {
+            floor,
+            ceiling,
+            next: floor,
+        }
     }
 
     /// The next delay; the one after it will be twice as long.
@@ -41,7 +45,10 @@ mod tests {
         let mut backoff = Backoff::new(floor, ceiling);
         for whole in [100, 200, 400, 700, 700].map(Duration::from_millis) {
             let delay = backoff.delay();
-            assert!(delay >= whole / 2 && delay <= whole, "{delay:?} of {whole:?}");
+            assert!(
+                delay >= whole / 2 && delay <= whole,
+                "{delay:?} of {whole:?}"
+            );
         }
         backoff.reset();
         assert!(backoff.delay() <= floor);

@@ -1,6 +1,8 @@
-//! One connection to Redis for a whole process, which outlasts restarts, hangs and fail-overs of up to a minute.
+//! One connection to Redis for a whole process, which outlasts restarts, hangs and fail-overs of up
+//! to a minute.
 //!
-//! A command may reach Redis twice when its answer was lost, so nothing that is asked here may do harm when done twice.
+//! A command may reach Redis twice when its answer was lost, so nothing that is asked here may do
+//! harm when done twice.
 
 use super::{Backoff, QueueError};
 use redis::{
@@ -24,14 +26,17 @@ pub(super) const CONNECT: Duration = Duration::from_secs(2);
 pub struct Connection(ConnectionManager);
 
 impl Connection {
-    /// Prepares a connection to `redis_url` (`redis://` or `rediss://`) that is made when first needed: a process can start while
-    /// Redis is away. Needs a tokio runtime.
+    /// Prepares a connection to `redis_url` (`redis://` or `rediss://`) that is made when first
+    /// needed: a process can start while Redis is away. Needs a tokio runtime.
     pub fn open(redis_url: &str) -> Result<Self, QueueError> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(CONNECT))
             .set_number_of_retries(0); // `patiently` retries.
-        Ok(Self(ConnectionManager::new_lazy_with_config(client(redis_url)?, config)?))
+        Ok(Self(ConnectionManager::new_lazy_with_config(
+            client(redis_url)?,
+            config,
+        )?))
     }
 }
 
@@ -41,7 +46,8 @@ pub(super) fn client(redis_url: &str) -> Result<Client, QueueError> {
     Ok(Client::open(redis_url)?)
 }
 
-/// Gives the process the cryptography that `rediss://` panics without; does nothing if it has some already.
+/// Gives the process the cryptography that `rediss://` panics without; does nothing if it has some
+/// already.
 pub fn install_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
@@ -54,7 +60,12 @@ impl ConnectionLike for Connection {
         }))
     }
 
-    fn req_packed_commands<'a>(&'a mut self, pipeline: &'a Pipeline, offset: usize, count: usize) -> RedisFuture<'a, Vec<Value>> {
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(patiently(move || {
             let mut manager = self.0.clone();
             async move { manager.send_packed_commands(pipeline, offset, count).await }
@@ -87,9 +98,13 @@ where
     }
 }
 
-/// Whether the same command may well succeed later: the network failed, or Redis is loading or changing its leader.
+/// Whether the same command may well succeed later: the network failed, or Redis is loading or
+/// changing its leader.
 fn passes(error: &RedisError) -> bool {
-    matches!(error.retry_method(), RetryMethod::Reconnect | RetryMethod::RetryImmediately | RetryMethod::WaitAndRetry)
+    matches!(
+        error.retry_method(),
+        RetryMethod::Reconnect | RetryMethod::RetryImmediately | RetryMethod::WaitAndRetry
+    )
 }
 
 #[cfg(test)]
@@ -101,11 +116,24 @@ mod tests {
     #[test]
     fn what_passes_and_what_does_not() {
         let cases: [(RedisError, bool); 6] = [
-            (io::Error::from(io::ErrorKind::ConnectionRefused).into(), true),
+            (
+                io::Error::from(io::ErrorKind::ConnectionRefused).into(),
+                true,
+            ),
             (io::Error::from(io::ErrorKind::TimedOut).into(), true),
             (io::Error::from(io::ErrorKind::BrokenPipe).into(), true),
-            ((ErrorKind::Server(ServerErrorKind::BusyLoading), "loading").into(), true),
-            ((ErrorKind::Server(ServerErrorKind::ResponseError), "worker not registered").into(), false),
+            (
+                (ErrorKind::Server(ServerErrorKind::BusyLoading), "loading").into(),
+                true,
+            ),
+            (
+                (
+                    ErrorKind::Server(ServerErrorKind::ResponseError),
+                    "worker not registered",
+                )
+                    .into(),
+                false,
+            ),
             ((ErrorKind::InvalidClientConfig, "not a URL").into(), false),
         ];
         for (error, expected) in cases {
@@ -119,7 +147,13 @@ mod tests {
         let answer = patiently(|| {
             failures -= 1;
             let failed = failures >= 0;
-            async move { if failed { Err(io::Error::from(io::ErrorKind::ConnectionReset).into()) } else { Ok(7) } }
+            async move {
+                if failed {
+                    Err(io::Error::from(io::ErrorKind::ConnectionReset).into())
+                } else {
+                    Ok(7)
+                }
+            }
         });
         assert_eq!(answer.await.unwrap(), 7);
     }

@@ -1,4 +1,5 @@
-//! What can go wrong between a process and Redis; never a reason to fail an import, because the rescuer rings again.
+//! What can go wrong between a process and Redis; never a reason to fail an import, because the
+//! rescuer rings again.
 
 use std::time::Duration;
 

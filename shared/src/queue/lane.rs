@@ -30,12 +30,15 @@ impl Lane {
     pub fn config(self) -> Config {
         Config::default()
             .queue(self.queue())
-            // A worker with a full buffer sends no heartbeats: with 10 at a time 3 of 4 long tasks ran twice at once.
+            // A worker with a full buffer sends no heartbeats: with 10 at a time 3 of 4 long tasks
+            // ran twice at once.
             .batch_size(1)
-            // What a dead worker held is given out again after 180 s; this must outlast the 60 s for which a connection retries.
+            // What a dead worker held is given out again after 180 s; this must outlast the 60 s
+            // for which a connection retries.
             .heartbeat_interval(Duration::from_secs(10))
             .missed_heartbeats(18)
-            // Locking costs a walk through the backlog for each task; the claims in Postgres keep two workers apart.
+            // Locking costs a walk through the backlog for each task; the claims in Postgres keep
+            // two workers apart.
             .lock_tasks(false)
             // The result is the acknowledgement: without it a task is given out again.
             .persist_results(true)
@@ -57,7 +60,13 @@ mod tests {
 
     #[test]
     fn the_queues_share_no_key() {
-        assert_ne!(Lane::Express.config().active_jobs_list(), Lane::Bulk.config().active_jobs_list());
-        assert_eq!(Lane::Express.config().active_jobs_list(), "muster:express:active");
+        assert_ne!(
+            Lane::Express.config().active_jobs_list(),
+            Lane::Bulk.config().active_jobs_list()
+        );
+        assert_eq!(
+            Lane::Express.config().active_jobs_list(),
+            "muster:express:active"
+        );
     }
 }

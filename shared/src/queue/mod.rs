@@ -1,8 +1,11 @@
-//! The queue: a few wakes per import over Redis, and notices of what changed; nothing here may be the only record of anything.
+//! The queue: a few wakes per import over Redis, and notices of what changed; nothing here may be
+//! the only record of anything.
 //!
-//! Postgres remembers, Redis rings. A wake says "look at this import" and what there is to do is read from Postgres; a notice says
-//! "this import changed" and what changed is read from Postgres. A lost wake is rung again by the rescuer, a lost notice costs a
-//! moment. Both processes meet here: the api rings and listens, the worker rings, tells, and consumes what [`Lane::config`] describes.
+//! Postgres remembers, Redis rings. A wake says "look at this import" and what there is to do is
+//! read from Postgres; a notice says "this import changed" and what changed is read from Postgres.
+//! A lost wake is rung again by the rescuer, a lost notice costs a moment. Both processes meet
+//! here: the api rings and listens, the worker rings, tells, and consumes what [`Lane::config`]
+//! describes.
 
 mod backoff;
 mod connection;

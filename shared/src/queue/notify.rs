@@ -1,4 +1,5 @@
-//! Notices: "this import changed", told to whoever listens; never what changed, which Postgres knows.
+//! Notices: "this import changed", told to whoever listens; never what changed, which Postgres
+//! knows.
 
 use super::{
     Backoff, Bell, QueueError,
@@ -17,7 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 const CHANNEL: &str = "muster:changed";
 
-/// How often a silent subscription is asked whether it still lives; a peer that vanished says nothing by itself.
+/// How often a silent subscription is asked whether it still lives; a peer that vanished says
+/// nothing by itself.
 const PING: Duration = Duration::from_secs(15);
 
 /// How many notices a listener may be behind before it is told that it missed some.
@@ -26,12 +28,16 @@ const BEHIND: usize = 1024;
 impl Bell {
     /// Tells all listeners that an import changed, within 2 s.
     pub async fn tell(&self, import: ImportId) -> Result<(), QueueError> {
-        let command = redis::cmd("PUBLISH").arg(CHANNEL).arg(import.to_string()).take();
+        let command = redis::cmd("PUBLISH")
+            .arg(CHANNEL)
+            .arg(import.to_string())
+            .take();
         in_time(async { Ok(command.exec_async(&mut self.connection.clone()).await?) }).await
     }
 }
 
-/// A process's one subscription to the notices, handed on to any number of listeners; ends when its last clone is dropped.
+/// A process's one subscription to the notices, handed on to any number of listeners; ends when its
+/// last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Notices {
     sender: broadcast::Sender<ImportId>,
@@ -44,11 +50,15 @@ impl Notices {
         let client = client(redis_url)?;
         let sender = broadcast::Sender::new(BEHIND);
         let listening = tokio::spawn(keep_listening(client, sender.clone()));
-        Ok(Self { sender, _listening: Arc::new(AbortOnDropHandle::new(listening)) })
+        Ok(Self {
+            sender,
+            _listening: Arc::new(AbortOnDropHandle::new(listening)),
+        })
     }
 
-    /// The imports that change from now on. Notices are lost while Redis is away and when a listener is too slow
-    /// ([`Lagged`](broadcast::error::RecvError::Lagged)), so whoever needs the truth looks at Postgres now and then.
+    /// The imports that change from now on. Notices are lost while Redis is away and when a
+    /// listener is too slow ([`Lagged`](broadcast::error::RecvError::Lagged)), so whoever needs the
+    /// truth looks at Postgres now and then.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<ImportId> {
         self.sender.subscribe()
@@ -66,7 +76,11 @@ async fn keep_listening(client: Client, sender: broadcast::Sender<ImportId>) -> 
 }
 
 /// Subscribes and hands notices on until the connection fails.
-async fn listen(client: &Client, sender: &broadcast::Sender<ImportId>, backoff: &mut Backoff) -> RedisResult<Infallible> {
+async fn listen(
+    client: &Client,
+    sender: &broadcast::Sender<ImportId>,
+    backoff: &mut Backoff,
+) -> RedisResult<Infallible> {
     let (mut subscription, mut messages) = answered(client.get_async_pubsub()).await?.split();
     answered(subscription.subscribe(CHANNEL)).await?;
     backoff.reset();
@@ -85,7 +99,10 @@ async fn listen(client: &Client, sender: &broadcast::Sender<ImportId>, backoff: 
 }
 
 fn hand_on(message: &Msg, sender: &broadcast::Sender<ImportId>) {
-    let Some(import) = str::from_utf8(message.get_payload_bytes()).ok().and_then(|text| text.parse().ok()) else {
+    let Some(import) = str::from_utf8(message.get_payload_bytes())
+        .ok()
+        .and_then(|text| text.parse().ok())
+    else {
         return tracing::warn!("a notice that names no import was dropped");
     };
     // An error only means that nobody listens at the moment.
@@ -94,5 +111,7 @@ fn hand_on(message: &Msg, sender: &broadcast::Sender<ImportId>) {
 
 /// An answer of Redis, or an error if it takes too long.
 async fn answered<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    timeout(ANSWER, answer)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
 }

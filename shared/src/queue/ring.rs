@@ -6,11 +6,13 @@ use apalis_redis::queries::push_tasks;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How many wakes may wait in one queue. More wake nobody: a wake is only a bell, and a lane that is awake asks for itself whom to serve
-/// next. At 8 000 that are due, Redis refuses to hand any out and the queue is locked up for good.
+/// How many wakes may wait in one queue. More wake nobody: a wake is only a bell, and a lane that
+/// is awake asks for itself whom to serve next. At 8 000 that are due, Redis refuses to hand any
+/// out and the queue is locked up for good.
 pub const BOUND: usize = 100;
 
-/// How long one ring or notice may take; the rescuer makes up for it, so no request should wait longer.
+/// How long one ring or notice may take; the rescuer makes up for it, so no request should wait
+/// longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Rings the queues and tells what changed; one per process, cheap to clone.
@@ -31,7 +33,9 @@ pub enum Rung {
 impl Bell {
     /// A bell for the Redis at `redis_url`, which need not be up yet. Needs a tokio runtime.
     pub fn connect(redis_url: &str) -> Result<Self, QueueError> {
-        Ok(Self { connection: Connection::open(redis_url)? })
+        Ok(Self {
+            connection: Connection::open(redis_url)?,
+        })
     }
 
     /// Puts a wake into the lane's queue, within 2 s.
@@ -42,12 +46,20 @@ impl Bell {
         in_time(async {
             let config = lane.config();
             let mut connection = self.connection.clone();
-            let (scheduled, active): (usize, usize) =
-                redis::pipe().zcard(config.scheduled_jobs_set()).llen(config.active_jobs_list()).query_async(&mut connection).await?;
+            let (scheduled, active): (usize, usize) = redis::pipe()
+                .zcard(config.scheduled_jobs_set())
+                .llen(config.active_jobs_list())
+                .query_async(&mut connection)
+                .await?;
             if scheduled + active >= BOUND {
                 return Ok(Rung::Full);
             }
-            push_tasks(&mut connection, &config, &[TaskBuilder::new(payload).build()]).await?;
+            push_tasks(
+                &mut connection,
+                &config,
+                &[TaskBuilder::new(payload).build()],
+            )
+            .await?;
             Ok(Rung::Waiting)
         })
         .await
@@ -55,13 +67,22 @@ impl Bell {
 
     /// Whether Redis answers, within 2 s.
     pub async fn check(&self) -> Result<(), QueueError> {
-        in_time(async { Ok(redis::cmd("PING").exec_async(&mut self.connection.clone()).await?) }).await
+        in_time(async {
+            Ok(redis::cmd("PING")
+                .exec_async(&mut self.connection.clone())
+                .await?)
+        })
+        .await
     }
 }
 
 /// Gives an answer, or up.
-pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
-    timeout(PATIENCE, answer).await.unwrap_or(Err(QueueError::Late(PATIENCE)))
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, QueueError>>,
+) -> Result<T, QueueError> {
+    timeout(PATIENCE, answer)
+        .await
+        .unwrap_or(Err(QueueError::Late(PATIENCE)))
 }
 
 #[cfg(test)]
@@ -71,6 +92,9 @@ mod tests {
     #[tokio::test]
     async fn a_bell_without_redis_gives_up_in_time() {
         let bell = Bell::connect("redis://127.0.0.1:1/").unwrap();
-        assert!(matches!(bell.check().await, Err(QueueError::Late(PATIENCE))));
+        assert!(matches!(
+            bell.check().await,
+            Err(QueueError::Late(PATIENCE))
+        ));
     }
 }

@@ -1,4 +1,5 @@
-//! Rows in the binary format of `COPY … FROM STDIN (FORMAT binary)`. It halves the client's work compared with text.
+//! Rows in the binary format of `COPY … FROM STDIN (FORMAT binary)`. It halves the client's work
+//! compared with text.
 //!
 //! The format is in PostgreSQL's manual under COPY, that of arrays in its `array_send`.
 
@@ -21,7 +22,10 @@ pub struct CopyRows {
 impl CopyRows {
     /// None yet.
     #[must_use]
-    #[allow(clippy::new_without_default, reason = "the signature of the format is in it already")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "the signature of the format is in it already"
+    )]
     pub fn new() -> Self {
         let mut bytes = BytesMut::with_capacity(1 << 16);
         bytes.extend_from_slice(SIGNATURE);
@@ -127,7 +131,11 @@ impl CopyRows {
         self.array(INT4, values.map(|value| value.map(i32::to_be_bytes)));
     }
 
-    fn array<B: AsRef<[u8]>>(&mut self, element: i32, values: impl ExactSizeIterator<Item = Option<B>>) {
+    fn array<B: AsRef<[u8]>>(
+        &mut self,
+        element: i32,
+        values: impl ExactSizeIterator<Item = Option<B>>,
+    ) {
         let start = self.bytes.len();
         self.int(0);
         if values.len() == 0 {
@@ -177,7 +185,10 @@ mod tests {
             &[0; 8],
             &[0, 3],
             &[0, 0, 0, 4, 0, 0, 0, 7],
-            &[0, 0, 0, 29, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, b'a', 255, 255, 255, 255],
+            &[
+                0, 0, 0, 29, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0,
+                1, b'a', 255, 255, 255, 255,
+            ],
             &[255; 4],
             &[255, 255],
         ]

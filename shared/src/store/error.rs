@@ -19,6 +19,9 @@ pub enum StoreError {
 impl StoreError {
     /// Something stored that this version does not know.
     pub fn inconsistent(place: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self::Inconsistent { place, reason: reason.to_string() }
+        Self::Inconsistent {
+            place,
+            reason: reason.to_string(),
+        }
     }
 }

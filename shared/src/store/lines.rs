@@ -1,4 +1,5 @@
-//! Lines of an import by what they would do and what they did, which is stored only where it came out otherwise than planned.
+//! Lines of an import by what they would do and what they did, which is stored only where it came
+//! out otherwise than planned.
 
 use super::StoreError;
 use crate::model::{
@@ -15,7 +16,8 @@ pub struct Wanted {
     pub actions: Vec<i8>,
     /// Outcomes, and [`Became::NEVER`]; `None`: whatever became of the lines.
     pub outcomes: Option<Vec<String>>,
-    /// Those of the actions of which such an outcome may come without being recorded: looked for in the order of lines.
+    /// Those of the actions of which such an outcome may come without being recorded: looked for in
+    /// the order of lines.
     pub planned: Vec<i8>,
 }
 
@@ -30,12 +32,19 @@ pub enum Tried {
     Nothing,
 }
 
-/// What filters on actions and outcomes leave of an import; `is_applied`: apply was asked for. `outcome_of` an action: what comes out
-/// when all goes as planned.
-pub fn which(actions: Option<&[Action]>, outcomes: Option<&[Became]>, is_applied: bool, outcome_of: impl Fn(Action) -> Outcome) -> Tried {
+/// What filters on actions and outcomes leave of an import; `is_applied`: apply was asked for.
+/// `outcome_of` an action: what comes out when all goes as planned.
+pub fn which(
+    actions: Option<&[Action]>,
+    outcomes: Option<&[Became]>,
+    is_applied: bool,
+    outcome_of: impl Fn(Action) -> Outcome,
+) -> Tried {
     // Before apply was asked for, no line was ever tried.
     let outcomes = match outcomes {
-        Some(outcomes) if !is_applied && !outcomes.contains(&Became(None)) => return Tried::Nothing,
+        Some(outcomes) if !is_applied && !outcomes.contains(&Became(None)) => {
+            return Tried::Nothing;
+        }
         Some(outcomes) if is_applied => Some(outcomes),
         _ => None,
     };
@@ -45,11 +54,15 @@ pub fn which(actions: Option<&[Action]>, outcomes: Option<&[Became]>, is_applied
     let actions = actions.unwrap_or(Action::VARIANTS);
     let letters = |actions: &[Action]| actions.iter().map(|action| action.letter() as i8).collect();
     let may_come = |action: Action, outcomes: &[Became]| {
-        let is_never_tried = outcomes.contains(&Became(None)) && !matches!(action, Action::Skip | Action::Reject);
+        let is_never_tried =
+            outcomes.contains(&Became(None)) && !matches!(action, Action::Skip | Action::Reject);
         is_never_tried || outcomes.contains(&Became(Some(outcome_of(action))))
     };
-    let planned: Vec<Action> =
-        actions.iter().copied().filter(|action| outcomes.is_none_or(|outcomes| may_come(*action, outcomes))).collect();
+    let planned: Vec<Action> = actions
+        .iter()
+        .copied()
+        .filter(|action| outcomes.is_none_or(|outcomes| may_come(*action, outcomes)))
+        .collect();
     Tried::These(Wanted {
         actions: letters(actions),
         outcomes: outcomes.map(|outcomes| outcomes.iter().map(ToString::to_string).collect()),
@@ -57,7 +70,8 @@ pub fn which(actions: Option<&[Action]>, outcomes: Option<&[Became]>, is_applied
     })
 }
 
-/// The lines in `after < line <= up_to` of which that became, in an import for which apply was asked; at most `limit`, in order.
+/// The lines in `after < line <= up_to` of which that became, in an import for which apply was
+/// asked; at most `limit`, in order.
 pub async fn that_became(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -72,7 +86,8 @@ pub async fn that_became(
     }
 }
 
-/// The lines in `after < line <= up_to` by action and outcome, at most `limit`: for each action, its index in the order of lines.
+/// The lines in `after < line <= up_to` by action and outcome, at most `limit`: for each action,
+/// its index in the order of lines.
 pub async fn with_plan(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -122,9 +137,21 @@ mod tests {
             Tried::Any => "any".to_owned(),
             Tried::Nothing => "nothing".to_owned(),
             Tried::These(wanted) => {
-                let letters = |actions: &[i8]| actions.iter().map(|&action| action as u8 as char).collect::<String>();
-                let outcomes = wanted.outcomes.as_ref().map_or_else(|| "any".to_owned(), |outcomes| outcomes.join(" "));
-                format!("{} of {}, {outcomes}", letters(&wanted.planned), letters(&wanted.actions))
+                let letters = |actions: &[i8]| {
+                    actions
+                        .iter()
+                        .map(|&action| action as u8 as char)
+                        .collect::<String>()
+                };
+                let outcomes = wanted
+                    .outcomes
+                    .as_ref()
+                    .map_or_else(|| "any".to_owned(), |outcomes| outcomes.join(" "));
+                format!(
+                    "{} of {}, {outcomes}",
+                    letters(&wanted.planned),
+                    letters(&wanted.actions)
+                )
             }
         }
     }
@@ -135,19 +162,60 @@ mod tests {
         use Outcome::{Held, Rejected, Updated};
         let (held, held_or_never) = ([Became(Some(Held))], [Became(Some(Held)), Became(None)]);
         assert_eq!(letters(&which(None, None, true, Action::outcome)), "any");
-        assert_eq!(letters(&which(Some(&[Update, Reject]), None, false, Action::outcome)), "ur of ur, any");
-        assert_eq!(letters(&which(None, Some(&held), false, Action::outcome)), "nothing");
-        assert_eq!(letters(&which(None, Some(&held_or_never), false, Action::outcome)), "any");
         assert_eq!(
-            letters(&which(None, Some(&[Became(Some(Rejected)), Became(Some(Held))]), true, Action::outcome)),
+            letters(&which(
+                Some(&[Update, Reject]),
+                None,
+                false,
+                Action::outcome
+            )),
+            "ur of ur, any"
+        );
+        assert_eq!(
+            letters(&which(None, Some(&held), false, Action::outcome)),
+            "nothing"
+        );
+        assert_eq!(
+            letters(&which(None, Some(&held_or_never), false, Action::outcome)),
+            "any"
+        );
+        assert_eq!(
+            letters(&which(
+                None,
+                Some(&[Became(Some(Rejected)), Became(Some(Held))]),
+                true,
+                Action::outcome
+            )),
             "r of cunsdr, rejected held"
         );
         assert_eq!(
-            letters(&which(Some(&[Update]), Some(&[Became(Some(Updated)), Became(None)]), true, Action::outcome)),
+            letters(&which(
+                Some(&[Update]),
+                Some(&[Became(Some(Updated)), Became(None)]),
+                true,
+                Action::outcome
+            )),
             "u of u, updated none"
         );
-        let in_an_undo = |action: Action| if action == Skip { Held } else { action.outcome() };
-        assert_eq!(letters(&which(None, Some(&held), true, in_an_undo)), "s of cunsdr, held");
-        assert_eq!(letters(&which(Some(&[Reject]), Some(&[Became(None)]), true, Action::outcome)), " of r, none");
+        let in_an_undo = |action: Action| {
+            if action == Skip {
+                Held
+            } else {
+                action.outcome()
+            }
+        };
+        assert_eq!(
+            letters(&which(None, Some(&held), true, in_an_undo)),
+            "s of cunsdr, held"
+        );
+        assert_eq!(
+            letters(&which(
+                Some(&[Reject]),
+                Some(&[Became(None)]),
+                true,
+                Action::outcome
+            )),
+            " of r, none"
+        );
     }
 }

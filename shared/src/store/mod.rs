@@ -1,4 +1,5 @@
-//! What Postgres remembers, as far as both processes need it. Functions take a connection and never commit.
+//! What Postgres remembers, as far as both processes need it. Functions take a connection and never
+//! commit.
 
 pub mod batches;
 pub mod copy;

@@ -1,5 +1,6 @@
-//! Plans in the database: written whole, read back by line, by subject, by target, swept away. Nothing else in Rust names their table;
-//! other statements ask its functions (`muster.plans_of`, `muster.results_of`).
+//! Plans in the database: written whole, read back by line, by subject, by target, swept away.
+//! Nothing else in Rust names their table; other statements ask its functions (`muster.plans_of`,
+//! `muster.results_of`).
 
 use super::{
     StoreError,
@@ -9,15 +10,15 @@ use super::{
 use crate::{
     model::{action::Action, budget::Load, ids::ImportNo},
     plan::{
-        Changes, Deed, Does, DonePlan, Membership, MembershipDetail, MembershipKey, MembershipSort, Plan, PlanSummary, StoredChanges, Work,
-        Write,
+        Changes, Deed, Does, DonePlan, Membership, MembershipDetail, MembershipKey, MembershipSort,
+        Plan, PlanSummary, StoredChanges, Work, Write,
     },
 };
 use sqlx::{PgConnection, postgres::PgCopyIn};
 use std::collections::HashMap;
 
-/// Sends plans, which should be in the order of their lines: neighbours in the index are then written one after the other. They are there
-/// when the copy is finished.
+/// Sends plans, which should be in the order of their lines: neighbours in the index are then
+/// written one after the other. They are there when the copy is finished.
 pub async fn copying<'c>(
     conn: &'c mut PgConnection,
     import: ImportNo,
@@ -72,12 +73,28 @@ fn put_memberships(rows: &mut CopyRows, memberships: &[Membership]) {
         }
         return;
     }
-    let letters = |letter: fn(&Membership) -> u8| memberships.iter().map(|membership| char::from(letter(membership))).collect::<String>();
+    let letters = |letter: fn(&Membership) -> u8| {
+        memberships
+            .iter()
+            .map(|membership| char::from(letter(membership)))
+            .collect::<String>()
+    };
     rows.text(&letters(|membership| membership.key.sort.spec().letter));
     rows.text(&letters(|membership| membership.does.letter()));
-    rows.bigints(&memberships.iter().map(|membership| membership.key.id).collect::<Vec<_>>());
-    put_integers(rows, memberships.iter().map(|membership| membership.key.role));
-    let details: Vec<_> = memberships.iter().map(|membership| &membership.detail).collect();
+    rows.bigints(
+        &memberships
+            .iter()
+            .map(|membership| membership.key.id)
+            .collect::<Vec<_>>(),
+    );
+    put_integers(
+        rows,
+        memberships.iter().map(|membership| membership.key.role),
+    );
+    let details: Vec<_> = memberships
+        .iter()
+        .map(|membership| &membership.detail)
+        .collect();
     if details.iter().any(|detail| detail.is_some()) {
         rows.jsonb(&super::imports::to_json(&details));
     } else {
@@ -88,10 +105,15 @@ fn put_memberships(rows: &mut CopyRows, memberships: &[Membership]) {
 
 /// What is stored as nothing costs a bit.
 fn put_integers(rows: &mut CopyRows, values: impl ExactSizeIterator<Item = Option<i32>> + Clone) {
-    if values.clone().any(|value| value.is_some()) { rows.optional_integers(values) } else { rows.null() }
+    if values.clone().any(|value| value.is_some()) {
+        rows.optional_integers(values);
+    } else {
+        rows.null();
+    }
 }
 
-/// Rows of plans, each of which is `p`, with the values that they write or without: `FROM` and all that follows.
+/// Rows of plans, each of which is `p`, with the values that they write or without: `FROM` and all
+/// that follows.
 macro_rules! select {
     (whole, $rest:literal $(, $argument:expr)* $(,)?) => {
         select!("p.before", "p.after", $rest $(, $argument)*)
@@ -112,23 +134,54 @@ macro_rules! select {
     };
 }
 
-/// The plans about the subjects `low..high`, without the values that they write, in the order of subject and `seq`.
-pub async fn summaries(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<PlanSummary>, StoreError> {
-    let rows = select!(summary, "FROM muster.plans_of($1, $2, $3) p", import.0, low, high).fetch_all(conn).await?;
-    let mut summaries: Vec<PlanSummary> = rows.into_iter().map(PlanRow::summary).collect::<Result<_, _>>()?;
+/// The plans about the subjects `low..high`, without the values that they write, in the order of
+/// subject and `seq`.
+pub async fn summaries(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    low: i64,
+    high: i64,
+) -> Result<Vec<PlanSummary>, StoreError> {
+    let rows = select!(
+        summary,
+        "FROM muster.plans_of($1, $2, $3) p",
+        import.0,
+        low,
+        high
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut summaries: Vec<PlanSummary> = rows
+        .into_iter()
+        .map(PlanRow::summary)
+        .collect::<Result<_, _>>()?;
     summaries.sort_unstable_by_key(|plan| (plan.subject, plan.seq));
     Ok(summaries)
 }
 
 /// The plans of some lines.
-pub async fn of_lines(conn: &mut PgConnection, import: ImportNo, lines: &[i32]) -> Result<Vec<Plan>, StoreError> {
-    let rows =
-        select!(whole, "FROM muster.import_plans p WHERE p.import_no = $1 AND p.line = ANY ($2)", import.0, lines).fetch_all(conn).await?;
+pub async fn of_lines(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    lines: &[i32],
+) -> Result<Vec<Plan>, StoreError> {
+    let rows = select!(
+        whole,
+        "FROM muster.import_plans p WHERE p.import_no = $1 AND p.line = ANY ($2)",
+        import.0,
+        lines
+    )
+    .fetch_all(conn)
+    .await?;
     rows.into_iter().map(PlanRow::plan).collect()
 }
 
 /// The plans of some imports about these targets, by import and line.
-pub async fn of_targets(conn: &mut PgConnection, imports: &[i64], targets: &[i64]) -> Result<HashMap<(i64, i32), Plan>, StoreError> {
+pub async fn of_targets(
+    conn: &mut PgConnection,
+    imports: &[i64],
+    targets: &[i64],
+) -> Result<HashMap<(i64, i32), Plan>, StoreError> {
     // OFFSET 0 keeps the planner from looking for these targets in all plans that there are.
     let rows = select!(
         whole,
@@ -143,10 +196,13 @@ pub async fn of_targets(conn: &mut PgConnection, imports: &[i64], targets: &[i64
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(|row| Ok(((row.import_no, row.line), row.plan()?))).collect()
+    rows.into_iter()
+        .map(|row| Ok(((row.import_no, row.line), row.plan()?)))
+        .collect()
 }
 
-/// What was really done of the plans about the subjects `low..high`, in the order of subject and `seq`. `subjects`: only about these.
+/// What was really done of the plans about the subjects `low..high`, in the order of subject and
+/// `seq`. `subjects`: only about these.
 pub async fn done(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -172,7 +228,12 @@ pub async fn done(
 }
 
 /// Has the plans of these lines name the versions that their targets have by now.
-pub async fn set_versions(conn: &mut PgConnection, import: ImportNo, lines: &[i32], versions: &[i64]) -> Result<(), StoreError> {
+pub async fn set_versions(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    lines: &[i32],
+    versions: &[i64],
+) -> Result<(), StoreError> {
     if lines.is_empty() {
         return Ok(());
     }
@@ -190,7 +251,12 @@ pub async fn set_versions(conn: &mut PgConnection, import: ImportNo, lines: &[i3
 }
 
 /// The subjects among `low..high`, in order, with the lines about each.
-pub async fn subjects(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+pub async fn subjects(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    low: i64,
+    high: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
     let subjects = sqlx::query!(
         r#"SELECT subject AS "subject!", count(*) AS "lines!" FROM muster.plans_of($1, $2, $3) GROUP BY subject ORDER BY subject"#,
         import.0,
@@ -201,8 +267,14 @@ pub async fn subjects(conn: &mut PgConnection, import: ImportNo, low: i64, high:
     Ok(subjects.fetch_all(conn).await?)
 }
 
-/// The subjects among `low..high`, in order, with what their plans would hold in memory together with the values that they wrote.
-pub async fn loads(conn: &mut PgConnection, import: ImportNo, low: i64, high: i64) -> Result<Vec<(i64, Load)>, StoreError> {
+/// The subjects among `low..high`, in order, with what their plans would hold in memory together
+/// with the values that they wrote.
+pub async fn loads(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    low: i64,
+    high: i64,
+) -> Result<Vec<(i64, Load)>, StoreError> {
     let loads = sqlx::query!(
         r#"SELECT subject AS "subject!", count(*) AS "lines!",
                   sum(coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0)) AS "bytes!",
@@ -218,27 +290,53 @@ pub async fn loads(conn: &mut PgConnection, import: ImportNo, low: i64, high: i6
 
 /// The last line that has a plan; 0: none has.
 pub async fn last_line(conn: &mut PgConnection, import: ImportNo) -> Result<i32, StoreError> {
-    let last = sqlx::query_scalar!("SELECT max(line) FROM muster.import_plans WHERE import_no = $1", import.0);
+    let last = sqlx::query_scalar!(
+        "SELECT max(line) FROM muster.import_plans WHERE import_no = $1",
+        import.0
+    );
     Ok(last.fetch_one(conn).await?.unwrap_or(0))
 }
 
 /// The first line from there on that has a plan.
-pub async fn first_line(conn: &mut PgConnection, import: ImportNo, from: i32) -> Result<Option<i32>, StoreError> {
-    let first = sqlx::query_scalar!("SELECT min(line) FROM muster.import_plans WHERE import_no = $1 AND line >= $2", import.0, from);
+pub async fn first_line(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    from: i32,
+) -> Result<Option<i32>, StoreError> {
+    let first = sqlx::query_scalar!(
+        "SELECT min(line) FROM muster.import_plans WHERE import_no = $1 AND line >= $2",
+        import.0,
+        from
+    );
     Ok(first.fetch_one(conn).await?)
 }
 
 /// Deletes the plans of the lines `from..to`.
-pub async fn delete_lines(conn: &mut PgConnection, import: ImportNo, from: i32, to: i32) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM muster.import_plans WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(conn)
-        .await?;
+pub async fn delete_lines(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    from: i32,
+    to: i32,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM muster.import_plans WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// Deletes all plans of an import.
 pub async fn delete_all(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM muster.import_plans WHERE import_no = $1", import.0).execute(conn).await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_plans WHERE import_no = $1",
+        import.0
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -269,55 +367,116 @@ impl PlanRow {
             Action::Reject => Work::Reject,
             action => Work::Write(self.write(action)?),
         };
-        Ok(Plan { line: self.line, issues: Vec::new(), work })
+        Ok(Plan {
+            line: self.line,
+            issues: Vec::new(),
+            work,
+        })
     }
 
     fn done(mut self) -> Result<DonePlan, StoreError> {
         let action = self.action()?;
-        Ok(DonePlan { line: self.line, write: self.write(action)? })
+        Ok(DonePlan {
+            line: self.line,
+            write: self.write(action)?,
+        })
     }
 
     fn write(&mut self, action: Action) -> Result<Write, StoreError> {
         let (deed, subject, target) = self.whom(action)?;
-        let stored = StoredChanges { mask: self.mask, before: self.before.take(), after: self.after.take() };
+        let stored = StoredChanges {
+            mask: self.mask,
+            before: self.before.take(),
+            after: self.after.take(),
+        };
         let (seq, version, memberships) = (self.seq, self.target_version, self.memberships()?);
-        Ok(Write { subject, target, seq, deed, version, changes: Changes::from(stored), memberships })
+        Ok(Write {
+            subject,
+            target,
+            seq,
+            deed,
+            version,
+            changes: Changes::from(stored),
+            memberships,
+        })
     }
 
     fn summary(mut self) -> Result<PlanSummary, StoreError> {
         let action = self.action()?;
         let (deed, subject, target) = self.whom(action)?;
-        let Self { line, seq, target_version, mask, .. } = self;
+        let Self {
+            line,
+            seq,
+            target_version,
+            mask,
+            ..
+        } = self;
         let version = target_version.filter(|_| deed != Deed::Create);
-        Ok(PlanSummary { line, subject, target, seq, deed, version, mask, memberships: self.memberships()? })
+        Ok(PlanSummary {
+            line,
+            subject,
+            target,
+            seq,
+            deed,
+            version,
+            mask,
+            memberships: self.memberships()?,
+        })
     }
 
     fn action(&self) -> Result<Action, StoreError> {
-        Action::of_letter(self.action as u8).ok_or_else(|| StoreError::inconsistent("import_plans.action", self.action))
+        Action::of_letter(self.action as u8)
+            .ok_or_else(|| StoreError::inconsistent("import_plans.action", self.action))
     }
 
     fn whom(&self, action: Action) -> Result<(Deed, i64, i64), StoreError> {
         let whom = Deed::of(action).zip(self.subject).zip(self.target_id);
-        let ((deed, subject), target) = whom.ok_or_else(|| StoreError::inconsistent("import_plans.subject", "a plan without one"))?;
+        let ((deed, subject), target) = whom.ok_or_else(|| {
+            StoreError::inconsistent("import_plans.subject", "a plan without one")
+        })?;
         Ok((deed, subject, target))
     }
 
     fn memberships(&mut self) -> Result<Vec<Membership>, StoreError> {
-        let Some(ids) = self.membership_id.take() else { return Ok(Vec::new()) };
-        let (sorts, does) = (self.membership_what.take().unwrap_or_default(), self.membership_does.take().unwrap_or_default());
+        let Some(ids) = self.membership_id.take() else {
+            return Ok(Vec::new());
+        };
+        let (sorts, does) = (
+            self.membership_what.take().unwrap_or_default(),
+            self.membership_does.take().unwrap_or_default(),
+        );
         let mut details: Vec<Option<Box<MembershipDetail>>> = match self.membership_detail.take() {
             Some(details) => from_json(details, "import_plans.membership_detail")?,
             None => Vec::new(),
         };
-        let number = |numbers: &Option<Vec<Option<i32>>>, at: usize| numbers.as_ref().and_then(|numbers| *numbers.get(at)?);
-        let membership = |(at, ((&id, sort), does)): (usize, ((&i64, u8), u8))| {
-            let sort = MembershipSort::of_letter(sort)
-                .ok_or_else(|| StoreError::inconsistent("import_plans.membership_what", char::from(sort)))?;
-            let does = Does::of_letter(does).ok_or_else(|| StoreError::inconsistent("import_plans.membership_does", char::from(does)))?;
-            let key = MembershipKey { sort, id, role: number(&self.membership_role, at) };
-            let detail = details.get_mut(at).and_then(Option::take);
-            Ok(Membership { key, does, detail, by: number(&self.membership_by, at) })
+        let number = |numbers: &Option<Vec<Option<i32>>>, at: usize| {
+            numbers.as_ref().and_then(|numbers| *numbers.get(at)?)
         };
-        ids.iter().zip(sorts.bytes()).zip(does.bytes()).enumerate().map(membership).collect()
+        let membership = |(at, ((&id, sort), does)): (usize, ((&i64, u8), u8))| {
+            let sort = MembershipSort::of_letter(sort).ok_or_else(|| {
+                StoreError::inconsistent("import_plans.membership_what", char::from(sort))
+            })?;
+            let does = Does::of_letter(does).ok_or_else(|| {
+                StoreError::inconsistent("import_plans.membership_does", char::from(does))
+            })?;
+            let key = MembershipKey {
+                sort,
+                id,
+                role: number(&self.membership_role, at),
+            };
+            let detail = details.get_mut(at).and_then(Option::take);
+            Ok(Membership {
+                key,
+                does,
+                detail,
+                by: number(&self.membership_by, at),
+            })
+        };
+        ids.iter()
+            .zip(sorts.bytes())
+            .zip(does.bytes())
+            .enumerate()
+            .map(membership)
+            .collect()
     }
 }

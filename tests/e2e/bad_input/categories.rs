@@ -12,12 +12,18 @@ const LEVELS: usize = 10;
 /// A file of courses, one for each path.
 fn courses<S: AsRef<str>>(paths: &[S]) -> String {
     let line = |(number, path): (usize, &S)| format!("c{number:03},Course,\"{}\"\n", path.as_ref());
-    paths.iter().enumerate().map(line).fold("shortname,fullname,category_path\n".to_owned(), |text, line| text + &line)
+    paths.iter().enumerate().map(line).fold(
+        "shortname,fullname,category_path\n".to_owned(),
+        |text, line| text + &line,
+    )
 }
 
 /// A path of so many levels.
 fn path(levels: usize) -> String {
-    (1..=levels).map(|level| format!("L{level}")).collect::<Vec<_>>().join(" / ")
+    (1..=levels)
+        .map(|level| format!("L{level}"))
+        .collect::<Vec<_>>()
+        .join(" / ")
 }
 
 /// Every category as its path from the root, in order.
@@ -27,23 +33,52 @@ async fn categories(muster: &Muster) -> Vec<String> {
                         UNION ALL
                        SELECT c.id, t.path || ' > ' || c.name FROM lms.categories c JOIN tree t ON t.id = c.parent_id)
                      SELECT path FROM tree ORDER BY path COLLATE \"C\"";
-    sqlx::query_scalar(statement).fetch_all(muster.sql()).await.expect("categories")
+    sqlx::query_scalar(statement)
+        .fetch_all(muster.sql())
+        .await
+        .expect("categories")
 }
 
 #[tokio::test]
 async fn ten_levels_and_no_more() {
     let muster = Muster::start().await;
-    let import =
-        muster.ready("create-courses", courses(&[path(1), path(LEVELS), path(LEVELS + 1), path(12), "a / ".repeat(489) + "a"])).await;
+    let import = muster
+        .ready(
+            "create-courses",
+            courses(&[
+                path(1),
+                path(LEVELS),
+                path(LEVELS + 1),
+                path(12),
+                "a / ".repeat(489) + "a",
+            ]),
+        )
+        .await;
     let rows = muster.rows(id(&import), "").await;
-    assert_eq!(lines(&rows, "action"), ["2 create", "3 create", "4 reject bad-value", "5 reject bad-value", "6 reject bad-value"]);
+    assert_eq!(
+        lines(&rows, "action"),
+        [
+            "2 create",
+            "3 create",
+            "4 reject bad-value",
+            "5 reject bad-value",
+            "6 reject bad-value"
+        ]
+    );
     let issue = &rows[2]["issues"][0];
     assert_eq!(issue["column"], "category_path");
-    assert!(issue["message"].as_str().is_some_and(|message| message.contains("10")), "it says how many: {issue}");
+    assert!(
+        issue["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("10")),
+        "it says how many: {issue}"
+    );
     assert_eq!(import["effects"]["categories_created"], LEVELS);
     muster.apply(id(&import)).await;
     muster.wait_for(id(&import), "applied").await;
-    let expected: Vec<_> = (1..=LEVELS).map(|levels| path(levels).replace(" / ", " > ")).collect();
+    let expected: Vec<_> = (1..=LEVELS)
+        .map(|levels| path(levels).replace(" / ", " > "))
+        .collect();
     assert_eq!(categories(&muster).await, expected);
 }
 
@@ -52,12 +87,21 @@ async fn three_hundred_paths_as_deep_as_they_may_be() {
     const PATHS: usize = 300;
     let muster = Muster::start().await;
     // The first level is shared by thirty of them each, all below it is each one's own.
-    let path = |number: usize| format!("F{} / {number:03}{}", number % 10, " / a".repeat(LEVELS - 2));
+    let path = |number: usize| {
+        format!(
+            "F{} / {number:03}{}",
+            number % 10,
+            " / a".repeat(LEVELS - 2)
+        )
+    };
     let paths: Vec<_> = (0..PATHS).map(path).collect();
     let import = muster.applied("create-courses", courses(&paths)).await;
     let made = 10 + PATHS * (LEVELS - 1);
     assert_eq!(counts(&import["outcomes"]), format!("created {PATHS}"));
-    assert_eq!(counts(&import["effects"]), format!("categories_created {made}, courses_created {PATHS}"));
+    assert_eq!(
+        counts(&import["effects"]),
+        format!("categories_created {made}, courses_created {PATHS}")
+    );
     let mut expected: Vec<String> = (0..10).map(|number| format!("F{number}")).collect();
     for path in &paths {
         let names: Vec<_> = path.split(" / ").collect();
@@ -85,17 +129,30 @@ async fn names_that_are_nothing() {
         "a / \u{ad}",
     ];
     let import = muster.ready("create-courses", courses(&paths)).await;
-    let expected: Vec<_> = (2..2 + paths.len()).map(|line| format!("{line} reject bad-value")).collect();
-    assert_eq!(lines(&muster.rows(id(&import), "").await, "action"), expected);
+    let expected: Vec<_> = (2..2 + paths.len())
+        .map(|line| format!("{line} reject bad-value"))
+        .collect();
+    assert_eq!(
+        lines(&muster.rows(id(&import), "").await, "action"),
+        expected
+    );
     assert_eq!(counts(&import["effects"]), "");
 }
 
 #[tokio::test]
 async fn a_slash_within_a_name() {
     let muster = Muster::start().await;
-    let import = muster.applied("create-courses", courses(&["A/B / C", "A/B/C", "A/ B", "A /B"])).await;
+    let import = muster
+        .applied(
+            "create-courses",
+            courses(&["A/B / C", "A/B/C", "A/ B", "A /B"]),
+        )
+        .await;
     assert_eq!(counts(&import["outcomes"]), "created 4");
-    assert_eq!(categories(&muster).await, ["A /B", "A/ B", "A/B", "A/B > C", "A/B/C"]);
+    assert_eq!(
+        categories(&muster).await,
+        ["A /B", "A/ B", "A/B", "A/B > C", "A/B/C"]
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! An import and its undo, step by step, on a site of their own; in one of the steps the worker may be a doomed one.
+//! An import and its undo, step by step, on a site of their own; in one of the steps the worker may
+//! be a doomed one.
 
 use muster_tests::harness::{Muster, Order, Site};
 use serde_json::json;
@@ -37,23 +38,42 @@ impl File {
             }
             Self::Courses => {
                 let file = "shortname,fullname,category_path\nc1,First,Science / Physics\nc9,Ninth,Science / Waves\n,None,\n";
-                Order::new("custom", file).with("kind", "courses").settings(&settings)
+                Order::new("custom", file)
+                    .with("kind", "courses")
+                    .settings(&settings)
             }
         }
     }
 }
 
-/// A Muster whose one worker is always the last that was started, and which gets over a lost one soon.
+/// A Muster whose one worker is always the last that was started, and which gets over a lost one
+/// soon.
 pub(super) async fn muster() -> Muster {
-    Muster::with().setting("MUSTER_LEASE_SECONDS", "2").setting("MUSTER_LANES", "1").setting("MUSTER_EXPRESS_LANES", "1").start().await
+    Muster::with()
+        .setting("MUSTER_LEASE_SECONDS", "2")
+        .setting("MUSTER_LANES", "1")
+        .setting("MUSTER_EXPRESS_LANES", "1")
+        .start()
+        .await
 }
 
 /// The stories of an import and of its undo, the way there disturbed in one step or not.
-pub(super) async fn story(muster: &Muster, nth: usize, file: File, disturbed: Option<(Step, &str)>) -> [String; 2] {
+pub(super) async fn story(
+    muster: &Muster,
+    nth: usize,
+    file: File,
+    disturbed: Option<(Step, &str)>,
+) -> [String; 2] {
     let site = muster.site(&format!("site-{nth}")).await;
-    site.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
-    site.applied("create-courses", "shortname,fullname\nc1,Course 1\n").await;
-    site.applied("create-users", "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\n").await;
+    site.applied("create-segments", "idnumber,name\nsales,Sales\n")
+        .await;
+    site.applied("create-courses", "shortname,fullname\nc1,Course 1\n")
+        .await;
+    site.applied(
+        "create-users",
+        "username,firstname,lastname,email\nanna,Anna,Ash,anna@example.com\n",
+    )
+    .await;
     let (mut import, mut undo) = (String::new(), String::new());
     for step in STEPS {
         let doomed = match disturbed {
@@ -67,13 +87,21 @@ pub(super) async fn story(muster: &Muster, nth: usize, file: File, disturbed: Op
             Step::Upload => import = site.order(file.order()).await,
             Step::Apply => site.apply(&import).await,
             Step::Undo => {
-                let made = site.post(&format!("/imports/{import}/undo"), None).await.expect(202).json();
+                let made = site
+                    .post(&format!("/imports/{import}/undo"), None)
+                    .await
+                    .expect(202)
+                    .json();
                 made["id"].as_str().expect("an id").clone_into(&mut undo);
             }
             Step::ApplyUndo => site.apply(&undo).await,
         }
         if let Some(doomed) = doomed {
-            assert_eq!(doomed.exit().await.signal(), Some(9), "it comes to {disturbed:?}");
+            assert_eq!(
+                doomed.exit().await.signal(),
+                Some(9),
+                "it comes to {disturbed:?}"
+            );
             muster.start_worker().await;
         }
         match step {
@@ -83,7 +111,10 @@ pub(super) async fn story(muster: &Muster, nth: usize, file: File, disturbed: Op
             Step::ApplyUndo => site.wait_for(&undo, "applied").await,
         };
     }
-    [told(muster, &site, &import).await, told(muster, &site, &undo).await]
+    [
+        told(muster, &site, &import).await,
+        told(muster, &site, &undo).await,
+    ]
 }
 
 async fn stop_worker(muster: &Muster) {
@@ -105,7 +136,9 @@ async fn told(muster: &Muster, site: &Site, import: &str) -> String {
     let mut parts = story.split("by import ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |told, part| {
-        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let digits = part
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(part.len());
         let number: i64 = part[..digits].parse().expect("a number");
         format!("{told}by import {}{}", number - before, &part[digits..])
     })

@@ -22,15 +22,31 @@ const OF_PREVIEW: &[&str] = &[
     "preview.settling",
     "preview.settled",
 ];
-const OF_APPLY: &[&str] =
-    &["apply.claimed", "apply.confirmed", "apply.executed", "apply.finished", "apply.committed", "apply.settling", "apply.settled"];
+const OF_APPLY: &[&str] = &[
+    "apply.claimed",
+    "apply.confirmed",
+    "apply.executed",
+    "apply.finished",
+    "apply.committed",
+    "apply.settling",
+    "apply.settled",
+];
 /// Where there is a batch before all others, or after them.
-const OF_THE_SECOND_BATCH: &[&str] = &["apply.claimed:2", "apply.confirmed:2", "apply.executed:2", "apply.finished:2", "apply.committed:2"];
+const OF_THE_SECOND_BATCH: &[&str] = &[
+    "apply.claimed:2",
+    "apply.confirmed:2",
+    "apply.executed:2",
+    "apply.finished:2",
+    "apply.committed:2",
+];
 
 async fn assert_undisturbed(file: File, step: Step, points: &[&str]) {
     let muster = muster().await;
     let undisturbed = story(&muster, 0, file, None).await;
-    assert!(undisturbed[0].contains("applied") && undisturbed[1].contains("applied"), "{undisturbed:?}");
+    assert!(
+        undisturbed[0].contains("applied") && undisturbed[1].contains("applied"),
+        "{undisturbed:?}"
+    );
     for (nth, point) in (1..).zip(points) {
         let disturbed = story(&muster, nth, file, Some((step, point))).await;
         assert_eq!(disturbed, undisturbed, "{point}");
@@ -54,7 +70,12 @@ async fn apply() {
 
 #[tokio::test]
 async fn apply_with_groundwork() {
-    assert_undisturbed(File::Courses, Step::Apply, &[OF_APPLY, OF_THE_SECOND_BATCH].concat()).await;
+    assert_undisturbed(
+        File::Courses,
+        Step::Apply,
+        &[OF_APPLY, OF_THE_SECOND_BATCH].concat(),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -69,5 +90,10 @@ async fn apply_of_an_undo() {
 
 #[tokio::test]
 async fn apply_of_an_undo_with_groundwork() {
-    assert_undisturbed(File::Courses, Step::ApplyUndo, &[OF_APPLY, OF_THE_SECOND_BATCH].concat()).await;
+    assert_undisturbed(
+        File::Courses,
+        Step::ApplyUndo,
+        &[OF_APPLY, OF_THE_SECOND_BATCH].concat(),
+    )
+    .await;
 }

@@ -29,7 +29,9 @@ async fn dies_stopping(muster: &Muster, hold: Hold, waiting: &str, point: &str) 
 #[tokio::test]
 async fn in_every_stage() {
     let muster = muster().await;
-    muster.applied("create-segments", "idnumber,name\nsales,Sales\n").await;
+    muster
+        .applied("create-segments", "idnumber,name\nsales,Sales\n")
+        .await;
     let import = muster.applied("create-users", FILE).await;
     let undisturbed = muster.story(import["id"].as_str().expect("an id")).await;
     let undo = muster.undone(import["id"].as_str().expect("an id")).await;
@@ -37,23 +39,49 @@ async fn in_every_stage() {
 
     stop_working(&muster).await;
     let id = muster.upload("create-users", FILE).await;
-    dies_stopping(&muster, Hold::staged_line(&muster, &id, 2).await, STAGING, "validate.stopping").await;
+    dies_stopping(
+        &muster,
+        Hold::staged_line(&muster, &id, 2).await,
+        STAGING,
+        "validate.stopping",
+    )
+    .await;
     muster.wait_for(&id, "ready").await;
 
     stop_working(&muster).await;
     muster.preview(&id, &serde_json::json!({})).await;
-    dies_stopping(&muster, Hold::writers(&muster, "muster.import_issues").await, "DELETE FROM muster.import_issues%", "preview.stopping")
-        .await;
+    dies_stopping(
+        &muster,
+        Hold::writers(&muster, "muster.import_issues").await,
+        "DELETE FROM muster.import_issues%",
+        "preview.stopping",
+    )
+    .await;
     muster.wait_for(&id, "ready").await;
 
     stop_working(&muster).await;
     muster.apply(&id).await;
-    dies_stopping(&muster, Hold::writers(&muster, "lms.segment_members").await, JOINING, "apply.stopping").await;
+    dies_stopping(
+        &muster,
+        Hold::writers(&muster, "lms.segment_members").await,
+        JOINING,
+        "apply.stopping",
+    )
+    .await;
     muster.wait_for(&id, "applied").await;
     let story = muster.story(&id).await;
     let lms = |story: &str| {
-        story.lines().filter(|line| line.contains("by import")).map(|line| line.replace("import 4", "import 2")).collect::<Vec<_>>()
+        story
+            .lines()
+            .filter(|line| line.contains("by import"))
+            .map(|line| line.replace("import 4", "import 2"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(lms(&story), lms(&undisturbed), "{story}");
-    assert!(story.contains("validating → previewing → ready → previewing → ready → applying → applied\n"), "{story}");
+    assert!(
+        story.contains(
+            "validating → previewing → ready → previewing → ready → applying → applied\n"
+        ),
+        "{story}"
+    );
 }

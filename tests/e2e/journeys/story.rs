@@ -1,4 +1,5 @@
-//! One import told whole: statuses, batches, plans, issues, outcomes and the LMS, the same on every run.
+//! One import told whole: statuses, batches, plans, issues, outcomes and the LMS, the same on every
+//! run.
 
 use super::{custom, id, with_a_small_lms};
 use muster_tests::harness::Muster;
@@ -39,8 +40,16 @@ anna in course c1: active, from that day by import 4, teacher by import 4
 async fn an_import_from_upload_to_applied() {
     let muster = Muster::start().await;
     with_a_small_lms(&muster).await;
-    let import = muster.ready_order(custom(FILE, &json!({"mode": "update-only", "existing_details": "override"}))).await;
-    sqlx::query("UPDATE lms.users SET city = 'Bergen' WHERE username = 'bo'").execute(muster.sql()).await.expect("a statement");
+    let import = muster
+        .ready_order(custom(
+            FILE,
+            &json!({"mode": "update-only", "existing_details": "override"}),
+        ))
+        .await;
+    sqlx::query("UPDATE lms.users SET city = 'Bergen' WHERE username = 'bo'")
+        .execute(muster.sql())
+        .await
+        .expect("a statement");
     muster.apply(id(&import)).await;
     muster.wait_for(id(&import), "applied").await;
     assert_eq!(muster.story(id(&import)).await, STORY);

@@ -26,19 +26,41 @@ pub(super) fn age_to(file: &Path, age: Duration) {
 
 /// Has the database know a file's key, whole or half, as of an upload that began so long ago.
 pub(super) async fn know(sql: &PgPool, file: &Path, age: Duration) {
-    let part = |path: &Path| path.file_name().expect("a name").to_str().expect("UTF-8").to_owned();
+    let part = |path: &Path| {
+        path.file_name()
+            .expect("a name")
+            .to_str()
+            .expect("UTF-8")
+            .to_owned()
+    };
     let (site, name) = (part(file.parent().expect("a folder")), part(file));
     let import = name.trim_end_matches("#1");
     let statement = "INSERT INTO muster.uploads (key, site_id, import_id, begun_at)
                      VALUES ($1 || '/' || $2, $1::integer, $2::uuid, now() - make_interval(secs => $3))";
-    sqlx::query(statement).bind(&site).bind(import).bind(age.as_secs_f64()).execute(sql).await.expect("a new key");
+    sqlx::query(statement)
+        .bind(&site)
+        .bind(import)
+        .bind(age.as_secs_f64())
+        .execute(sql)
+        .await
+        .expect("a new key");
 }
 
 /// Is the key of the file known?
 async fn is_known(sql: &PgPool, file: &Path) -> bool {
-    let name = file.file_name().expect("a name").to_str().expect("UTF-8").trim_end_matches("#1").to_owned();
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_str()
+        .expect("UTF-8")
+        .trim_end_matches("#1")
+        .to_owned();
     let statement = "SELECT EXISTS (SELECT FROM muster.uploads WHERE split_part(key, '/', 2) = $1)";
-    sqlx::query_scalar(statement).bind(name).fetch_one(sql).await.expect("the database is up")
+    sqlx::query_scalar(statement)
+        .bind(name)
+        .fetch_one(sql)
+        .await
+        .expect("the database is up")
 }
 
 #[tokio::test]
@@ -47,14 +69,22 @@ async fn those_of_no_import_go_when_they_are_old_and_known() {
     let other = muster.site("other").await;
     let import = id(&muster.ready("create-segments", SEGMENTS).await);
     let _ = other.upload("create-segments", SEGMENTS).await;
-    let folders: Vec<_> = std::fs::read_dir(muster.files()).expect("files").map(|site| site.expect("a site").path()).collect();
+    let folders: Vec<_> = std::fs::read_dir(muster.files())
+        .expect("files")
+        .map(|site| site.expect("a site").path())
+        .collect();
     assert_eq!(folders.len(), 2);
     let name = || uuid::Uuid::now_v7().to_string();
-    let (mut old, mut young, mut unknown, mut begun) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut old, mut young, mut unknown, mut begun) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for folder in &folders {
         old.extend([folder.join(name()), folder.join(name() + "#1")]);
         young.extend([folder.join(name()), folder.join(name() + "#1")]);
-        unknown.extend([folder.join(name()), folder.join(name() + "#1"), folder.join("somebody-else")]);
+        unknown.extend([
+            folder.join(name()),
+            folder.join(name() + "#1"),
+            folder.join("somebody-else"),
+        ]);
         // The file of one that began just now is never that old, but a clock may be wrong.
         begun.extend([folder.join(name()), folder.join(name() + "#1")]);
     }
@@ -63,9 +93,16 @@ async fn those_of_no_import_go_when_they_are_old_and_known() {
             put(file, age);
         }
     }
-    let of_import = folders.iter().map(|folder| folder.join(&import)).find(|file| file.exists()).expect("the import's file");
+    let of_import = folders
+        .iter()
+        .map(|folder| folder.join(&import))
+        .find(|file| file.exists())
+        .expect("the import's file");
     age_to(&of_import, OLD);
-    sqlx::query("UPDATE muster.uploads SET begun_at = now() - interval '25 hours'").execute(muster.sql()).await.expect("two keys");
+    sqlx::query("UPDATE muster.uploads SET begun_at = now() - interval '25 hours'")
+        .execute(muster.sql())
+        .await
+        .expect("two keys");
     for file in &old {
         put(file, OLD);
     }
@@ -77,14 +114,28 @@ async fn those_of_no_import_go_when_they_are_old_and_known() {
         }
     }
     for file in &old {
-        eventually("the old ones are gone", async || (!file.exists() && !is_known(muster.sql(), file).await).then_some(())).await;
+        eventually("the old ones are gone", async || {
+            (!file.exists() && !is_known(muster.sql(), file).await).then_some(())
+        })
+        .await;
     }
     let told = "old files that this database does not know are left alone files=4";
-    eventually("what nobody knows is counted", async || muster.worker(0).log().contains(told).then_some(())).await;
-    assert!([&young, &unknown, &begun].into_iter().flatten().all(|file| file.exists()));
+    eventually("what nobody knows is counted", async || {
+        muster.worker(0).log().contains(told).then_some(())
+    })
+    .await;
+    assert!(
+        [&young, &unknown, &begun]
+            .into_iter()
+            .flatten()
+            .all(|file| file.exists())
+    );
     for file in young.iter().chain(&begun) {
         assert!(is_known(muster.sql(), file).await);
     }
-    assert!(has_file(&muster, &import), "an import keeps its file, however old");
+    assert!(
+        has_file(&muster, &import),
+        "an import keeps its file, however old"
+    );
     assert!(is_known(muster.sql(), &of_import).await);
 }

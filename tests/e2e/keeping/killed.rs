@@ -25,12 +25,21 @@ async fn a_pruner_that_is_killed_between_two_pieces() {
         "SELECT FROM muster.import_plans WHERE import_no = (SELECT no FROM muster.imports WHERE id = '{}') AND line = {LINES} FOR UPDATE",
         id(&import)
     );
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *hold).await.expect("a lock");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut *hold)
+        .await
+        .expect("a lock");
     let _ = delete(&muster, &id(&import)).await.expect(204);
-    eventually("the pruner waits", async || (waiting(&muster).await == 1).then_some(())).await;
+    eventually("the pruner waits", async || {
+        (waiting(&muster).await == 1).then_some(())
+    })
+    .await;
     muster.worker(0).kill9();
     hold.rollback().await.expect("the test's own transaction");
-    let half = format!("rows {0}, plans {0}, issues 1, issue_groups 1", LINES - 5_000);
+    let half = format!(
+        "rows {0}, plans {0}, issues 1, issue_groups 1",
+        LINES - 5_000
+    );
     assert_eq!(left(&muster, &id(&import)).await, half);
     assert!(is(&muster, &id(&import), "emptied_at IS NULL").await);
     assert_only_a_header(&muster, &id(&import)).await;
@@ -43,7 +52,10 @@ async fn a_pruner_that_is_killed_between_two_pieces() {
         after[member] = import[member].clone();
     }
     assert_eq!(after, lasting(import));
-    assert_eq!(left(&muster, &kept).await, "rows 2, plans 2, issues 1, issue_groups 1");
+    assert_eq!(
+        left(&muster, &kept).await,
+        "rows 2, plans 2, issues 1, issue_groups 1"
+    );
 }
 
 async fn waiting(muster: &Muster) -> i64 {

@@ -1,4 +1,5 @@
-//! A report that is being downloaded when its lines go is broken off: half a report must not look like a whole one.
+//! A report that is being downloaded when its lines go is broken off: half a report must not look
+//! like a whole one.
 
 use super::{delete, id};
 use muster_shared::model::access::Role;
@@ -29,16 +30,26 @@ fn file() -> String {
 
 /// Asks for a report, and reads no more than the beginning of it.
 async fn begin(muster: &Muster, import: &str) -> TcpStream {
-    let address: SocketAddr = muster.client().base().trim_start_matches("http://").parse().expect("an address");
+    let address: SocketAddr = muster
+        .client()
+        .base()
+        .trim_start_matches("http://")
+        .parse()
+        .expect("an address");
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(16 << 10).expect("a small buffer");
+    socket
+        .set_recv_buffer_size(16 << 10)
+        .expect("a small buffer");
     let mut stream = socket.connect(address).await.expect("the api is up");
     let request = format!(
         "GET {} HTTP/1.1\r\nhost: muster\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
         muster.path(&format!("/imports/{import}/report.csv")),
         muster.token(Role::Viewer)
     );
-    stream.write_all(request.as_bytes()).await.expect("a request");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("a request");
     let mut head = [0; 12];
     stream.read_exact(&mut head).await.expect("an answer");
     assert_eq!(&head, b"HTTP/1.1 200");
@@ -62,6 +73,11 @@ async fn a_report_whose_lines_go_meanwhile_is_broken_off() {
     let download = begin(&muster, &import).await;
     let _ = delete(&muster, &import).await.expect(204);
     let part = rest(download).await;
-    assert!(!part.ends_with(COMPLETE), "{} of {} bytes", part.len(), whole.len());
+    assert!(
+        !part.ends_with(COMPLETE),
+        "{} of {} bytes",
+        part.len(),
+        whole.len()
+    );
     assert!(part.len() < whole.len());
 }

@@ -1,5 +1,5 @@
-//! Records and lines that hold nothing, in such numbers that reading through them takes longer than a claim is good for: whoever reads
-//! them says that it is alive, and hears what is asked of it.
+//! Records and lines that hold nothing, in such numbers that reading through them takes longer than
+//! a claim is good for: whoever reads them says that it is alive, and hears what is asked of it.
 
 use super::files::id;
 use crate::counts::{counts, lines};
@@ -13,7 +13,8 @@ use muster_tests::{
 use serde_json::json;
 use std::io::Write;
 
-/// Bytes of blanks, more than a lane reads during the claim: of records, and of line ends, which take less.
+/// Bytes of blanks, more than a lane reads during the claim: of records, and of line ends, which
+/// take less.
 const RECORDS: usize = 80_000_000;
 const LINE_ENDS: usize = 250_000_000;
 
@@ -29,17 +30,30 @@ struct Blanks {
 }
 
 impl Blanks {
-    /// Records of nothing but delimiters and blanks, of two sorts in no order: a file of them is not small.
+    /// Records of nothing but delimiters and blanks, of two sorts in no order: a file of them is
+    /// not small.
     fn records() -> Self {
         let mut chance = Chance::new(1);
-        let mut record = |_| (0..100).map(|_| *chance.of(&[" ", "\t"])).collect::<Vec<_>>().join(",") + "\n";
+        let mut record = |_| {
+            (0..100)
+                .map(|_| *chance.of(&[" ", "\t"]))
+                .collect::<Vec<_>>()
+                .join(",")
+                + "\n"
+        };
         let piece: String = (0..5_000).map(&mut record).collect();
-        Self { pieces: RECORDS / piece.len(), piece }
+        Self {
+            pieces: RECORDS / piece.len(),
+            piece,
+        }
     }
 
     /// Line ends.
     fn line_ends() -> Self {
-        Self { piece: "\n".repeat(1 << 20), pieces: LINE_ENDS >> 20 }
+        Self {
+            piece: "\n".repeat(1 << 20),
+            pieces: LINE_ENDS >> 20,
+        }
     }
 
     /// How many lines they are.
@@ -59,13 +73,24 @@ impl Blanks {
     }
 }
 
-/// Reads it in claims that are good for two seconds, among lanes that would take it over; the fifth that is lost would be the last.
+/// Reads it in claims that are good for two seconds, among lanes that would take it over; the fifth
+/// that is lost would be the last.
 async fn is_read_through(blanks: &Blanks) {
-    let muster = with_any_ratio().setting("MUSTER_LEASE_SECONDS", "2").workers(2).start().await;
+    let muster = with_any_ratio()
+        .setting("MUSTER_LEASE_SECONDS", "2")
+        .workers(2)
+        .start()
+        .await;
     let import = muster.ready_order(blanks.file()).await;
-    assert_eq!((counts(&import["actions"]), &import["file"]["rows"]), ("create 2".to_owned(), &json!(2)));
+    assert_eq!(
+        (counts(&import["actions"]), &import["file"]["rows"]),
+        ("create 2".to_owned(), &json!(2))
+    );
     let last = 3 + blanks.lines();
-    assert_eq!(lines(&muster.rows(&id(&import), "").await, "action"), ["2 create".to_owned(), format!("{last} create")]);
+    assert_eq!(
+        lines(&muster.rows(&id(&import), "").await, "action"),
+        ["2 create".to_owned(), format!("{last} create")]
+    );
 }
 
 #[tokio::test]
@@ -82,33 +107,51 @@ async fn line_ends_do_not_cost_the_claim() {
 #[cfg(target_os = "linux")]
 fn position(pid: u32, import: &str) -> Option<u64> {
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
-    let mut of_import = open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|file| file.ends_with(import)));
-    let told = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", of_import.next()?.file_name().display())).ok()?;
-    told.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()
+    let mut of_import =
+        open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|file| file.ends_with(import)));
+    let told = std::fs::read_to_string(format!(
+        "/proc/{pid}/fdinfo/{}",
+        of_import.next()?.file_name().display()
+    ))
+    .ok()?;
+    told.lines()
+        .find_map(|line| line.strip_prefix("pos:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// How many bytes a process has read from files.
 #[cfg(target_os = "linux")]
 fn read_by(pid: u32) -> u64 {
     let told = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("a process of the test");
-    told.lines().find_map(|line| line.strip_prefix("rchar:")).and_then(|bytes| bytes.trim().parse().ok()).expect("a number")
+    told.lines()
+        .find_map(|line| line.strip_prefix("rchar:"))
+        .and_then(|bytes| bytes.trim().parse().ok())
+        .expect("a number")
 }
 
-/// Is it known how the lines are divided into slots? To know that, the worker reads the whole file once before it stages any line.
+/// Is it known how the lines are divided into slots? To know that, the worker reads the whole file
+/// once before it stages any line.
 #[cfg(target_os = "linux")]
 async fn is_divided(muster: &Muster) -> bool {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM muster.import_slots)").fetch_one(muster.sql()).await.expect("a condition")
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM muster.import_slots)")
+        .fetch_one(muster.sql())
+        .await
+        .expect("a condition")
 }
 
-/// A cancel comes in the middle of the worker's first or second reading of the file, which it then does not read to its end. Only Linux
-/// tells how far that is.
+/// A cancel comes in the middle of the worker's first or second reading of the file, which it then
+/// does not read to its end. Only Linux tells how far that is.
 #[cfg(target_os = "linux")]
 async fn is_cancelled_while_it_is_read(blanks: &Blanks, reading: u64) {
     let muster = with_any_ratio().start().await;
     let pid = muster.worker(0).pid();
     let before = read_by(pid);
     let import = muster.order(blanks.file()).await;
-    let bytes = muster.import(&import).await["file"]["bytes"].as_u64().expect("bytes");
+    let bytes = muster.import(&import).await["file"]["bytes"]
+        .as_u64()
+        .expect("bytes");
     let is_begun = async || {
         let is_reading = reading == 1 || is_divided(&muster).await;
         position(pid, &import).filter(|position| is_reading && *position > 0)
@@ -117,12 +160,18 @@ async fn is_cancelled_while_it_is_read(blanks: &Blanks, reading: u64) {
     // So that the cancel comes before the end, however slow this test is.
     muster.worker(0).sigstop();
     let stopped_at = position(pid, &import).expect("it is open");
-    assert!(stopped_at < bytes / 2, "it is read through already: {stopped_at} of {bytes} bytes");
+    assert!(
+        stopped_at < bytes / 2,
+        "it is read through already: {stopped_at} of {bytes} bytes"
+    );
     muster.cancel(&import).await;
     muster.worker(0).sigcont();
     muster.wait_for(&import, "cancelled").await;
     let read = read_by(pid) - before;
-    assert!(read < reading * bytes, "the worker has read on to the end: {read} bytes, of {bytes}");
+    assert!(
+        read < reading * bytes,
+        "the worker has read on to the end: {read} bytes, of {bytes}"
+    );
 }
 
 #[cfg(target_os = "linux")]

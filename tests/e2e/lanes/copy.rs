@@ -1,5 +1,5 @@
-//! A lane that is stopped in the middle of COPY: no time-out ends a session that waits for its client. The rescuer does, and another
-//! lane does the batch; what the first had sent is gone.
+//! A lane that is stopped in the middle of COPY: no time-out ends a session that waits for its
+//! client. The rescuer does, and another lane does the batch; what the first had sent is gone.
 
 use super::{
     files::{joins, with_people},
@@ -12,7 +12,9 @@ use crate::counts::counts;
 use muster_tests::harness::{Builder, Muster, Worker, eventually};
 
 fn with_a_short_lease() -> Builder {
-    Muster::with().workers(0).setting("MUSTER_LEASE_SECONDS", "5")
+    Muster::with()
+        .workers(0)
+        .setting("MUSTER_LEASE_SECONDS", "5")
 }
 
 /// Stops the worker while it waits to begin its COPY, and lets the COPY begin.
@@ -20,24 +22,43 @@ async fn stop_in(muster: &Muster, worker: Worker<'_>, statement: &str, hold: Hol
     until_waiting(muster, statement, 1).await;
     worker.sigstop();
     hold.release().await;
-    eventually("COPY waits for its client", async || (forsaken(muster, statement).await == 1).then_some(())).await;
+    eventually("COPY waits for its client", async || {
+        (forsaken(muster, statement).await == 1).then_some(())
+    })
+    .await;
 }
 
-/// Another worker brings the import to its preview, with every line there once; the first wakes up and changes nothing.
+/// Another worker brings the import to its preview, with every line there once; the first wakes up
+/// and changes nothing.
 async fn another_goes_on(muster: &Muster, stopped: Worker<'_>, import: &str, lines: usize) {
     let other = muster.start_worker().await;
     let ready = muster.wait_for(import, "ready").await;
     assert_eq!(counts(&ready["actions"]), format!("update {lines}"));
     let records = records(muster, import).await;
-    assert!(records[0].starts_with(&format!("rows {lines} ")) && records[1].starts_with(&format!("plans {lines} ")), "{records:?}");
+    assert!(
+        records[0].starts_with(&format!("rows {lines} "))
+            && records[1].starts_with(&format!("plans {lines} ")),
+        "{records:?}"
+    );
     let story = muster.story(import).await;
     other.sigterm();
     other.exit().await;
     stopped.sigcont();
     // The one lane for small imports gets to this when it is through with the other.
-    muster.ready("create-segments", "idnumber,name\nmore,More\n").await;
-    assert_eq!((self::records(muster, import).await, muster.story(import).await), (records, story));
-    assert_eq!(statuses(muster, import).await, "validating previewing ready");
+    muster
+        .ready("create-segments", "idnumber,name\nmore,More\n")
+        .await;
+    assert_eq!(
+        (
+            self::records(muster, import).await,
+            muster.story(import).await
+        ),
+        (records, story)
+    );
+    assert_eq!(
+        statuses(muster, import).await,
+        "validating previewing ready"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +67,8 @@ async fn a_lane_that_is_stopped_while_it_writes_plans() {
     let ledger = Ledger::keep(&muster).await;
     with_people(&muster, 20).await;
     let import = muster.upload("add-to-segments", joins(20, "sales")).await;
-    // Preview stops where it looks people up; only then are its plans stopped, since validate sweeps away earlier ones.
+    // Preview stops where it looks people up; only then are its plans stopped, since validate
+    // sweeps away earlier ones.
     let looking = Hold::readers(&muster, "lms.users").await;
     let worker = muster.start_worker().await;
     until_waiting(&muster, "%lms.users%", 1).await;
@@ -64,7 +86,9 @@ async fn a_lane_that_is_stopped_while_it_stages_the_second_chunk() {
     let muster = with_a_short_lease().start().await;
     let ledger = Ledger::keep(&muster).await;
     with_people(&muster, LINES as i32).await;
-    let import = muster.upload("add-to-segments", joins(LINES, "sales")).await;
+    let import = muster
+        .upload("add-to-segments", joins(LINES, "sales"))
+        .await;
     let first_chunk = Hold::staged_line(&muster, &import, 5).await;
     let worker = muster.start_worker().await;
     until_waiting(&muster, STAGING, 1).await;
@@ -81,5 +105,12 @@ async fn a_lane_that_is_stopped_while_it_stages_the_second_chunk() {
 }
 
 fn assert_ended_by_the_rescuer(muster: &Muster) {
-    assert!(muster.worker(1).log().contains("ended sessions of lanes that stalled"), "{}", muster.worker(1).log());
+    assert!(
+        muster
+            .worker(1)
+            .log()
+            .contains("ended sessions of lanes that stalled"),
+        "{}",
+        muster.worker(1).log()
+    );
 }

@@ -11,10 +11,20 @@ pub(super) fn id(import: &serde_json::Value) -> String {
 /// New people who join two segments each; every hundredth line names one that is not there.
 pub(super) fn new_people(count: usize) -> String {
     let line = |number: usize| {
-        let second = if number.is_multiple_of(100) { "nowhere" } else { "hr" };
-        format!("u{number:05},Ada,Number {number:05} of many,u{number:05}@example.com,sales,{second}\n")
+        let second = if number.is_multiple_of(100) {
+            "nowhere"
+        } else {
+            "hr"
+        };
+        format!(
+            "u{number:05},Ada,Number {number:05} of many,u{number:05}@example.com,sales,{second}\n"
+        )
     };
-    lines("username,firstname,lastname,email,cohort1,cohort2\n", count, line)
+    lines(
+        "username,firstname,lastname,email,cohort1,cohort2\n",
+        count,
+        line,
+    )
 }
 
 fn lines(header: &str, count: usize, line: impl Fn(usize) -> String) -> String {
@@ -23,7 +33,9 @@ fn lines(header: &str, count: usize, line: impl Fn(usize) -> String) -> String {
 
 /// The first so many people join a segment.
 pub(super) fn joins(count: usize, segment: &str) -> String {
-    lines("username,cohort1\n", count, |number| format!("u{number:05},{segment}\n"))
+    lines("username,cohort1\n", count, |number| {
+        format!("u{number:05},{segment}\n")
+    })
 }
 
 /// Segments: sales and hr.
@@ -34,14 +46,26 @@ pub(super) async fn with_people(muster: &Muster, count: i32) {
     let statement = "INSERT INTO lms.users (site_id, username, firstname, lastname)
                      SELECT s.id, 'u' || lpad(n::text, 5, '0'), 'Ada', 'Ash' FROM muster.sites s CROSS JOIN generate_series(1, $2) n
                       WHERE s.slug = $1";
-    sqlx::query(statement).bind(muster.slug()).bind(count).execute(muster.sql()).await.expect("people");
+    sqlx::query(statement)
+        .bind(muster.slug())
+        .bind(count)
+        .execute(muster.sql())
+        .await
+        .expect("people");
     let statement = "INSERT INTO lms.segments (site_id, idnumber, name)
                      SELECT s.id, n, n FROM muster.sites s CROSS JOIN unnest('{sales,hr,legal,it,law}'::text[]) n WHERE s.slug = $1";
-    sqlx::query(statement).bind(muster.slug()).execute(muster.sql()).await.expect("segments");
+    sqlx::query(statement)
+        .bind(muster.slug())
+        .execute(muster.sql())
+        .await
+        .expect("segments");
 }
 
 /// Wakes one lane for a small import.
 pub(super) async fn ring(muster: &Muster, id: &str) {
     let bell = Bell::connect(&muster.redis_url()).expect("an address");
-    let _ = bell.ring(&Wake::new(id.parse().expect("an id")), Lane::Express).await.expect("Redis is up");
+    let _ = bell
+        .ring(&Wake::new(id.parse().expect("an id")), Lane::Express)
+        .await
+        .expect("Redis is up");
 }

@@ -1,4 +1,5 @@
-//! A worker that is killed, and a Redis that forgets everything, in the middle of each stage: the import ends as it would have.
+//! A worker that is killed, and a Redis that forgets everything, in the middle of each stage: the
+//! import ends as it would have.
 
 use super::{
     files::{SEGMENTS, id, new_people},
@@ -11,7 +12,10 @@ use muster_tests::harness::{Builder, Muster, Worker};
 
 /// With one lane a worker, two batches that are held are held by two workers.
 fn with_one_lane_each() -> Builder {
-    Muster::with().setting("MUSTER_LANES", "1").setting("MUSTER_EXPRESS_LANES", "1").setting("MUSTER_LEASE_SECONDS", "10")
+    Muster::with()
+        .setting("MUSTER_LANES", "1")
+        .setting("MUSTER_EXPRESS_LANES", "1")
+        .setting("MUSTER_LEASE_SECONDS", "10")
 }
 
 /// With segments, and with a worker that has gone.
@@ -27,7 +31,12 @@ async fn with_segments_and_nobody_at_work() -> Muster {
 async fn assert_done_by(muster: &Muster, worker: &Worker<'_>, import: &str, stage: &str) {
     let statement = "SELECT DISTINCT done_by FROM muster.import_batches b JOIN muster.imports i ON i.no = b.import_no
                       WHERE i.id = $1::uuid AND b.stage = $2";
-    let names: Vec<String> = sqlx::query_scalar(statement).bind(import).bind(stage).fetch_all(muster.sql()).await.expect("names");
+    let names: Vec<String> = sqlx::query_scalar(statement)
+        .bind(import)
+        .bind(stage)
+        .fetch_all(muster.sql())
+        .await
+        .expect("names");
     assert_eq!(names, [worker.name()]);
 }
 
@@ -35,7 +44,12 @@ async fn assert_done_by(muster: &Muster, worker: &Worker<'_>, import: &str, stag
 async fn attempts(muster: &Muster, import: &str, stage: &str) -> i16 {
     let statement = "SELECT max(b.attempts) FROM muster.import_batches b JOIN muster.imports i ON i.no = b.import_no
                       WHERE i.id = $1::uuid AND b.stage = $2";
-    sqlx::query_scalar(statement).bind(import).bind(stage).fetch_one(muster.sql()).await.expect("a count")
+    sqlx::query_scalar(statement)
+        .bind(import)
+        .bind(stage)
+        .fetch_one(muster.sql())
+        .await
+        .expect("a count")
 }
 
 #[tokio::test]
@@ -51,7 +65,10 @@ async fn a_worker_that_is_killed_while_both_apply() {
     hold.release().await;
     muster.wait_for(&import, "applied").await;
     assert_done_by(&muster, &muster.worker(1), &import, "apply").await;
-    assert!(attempts(&muster, &import, "apply").await > 1, "the one that was killed held a batch");
+    assert!(
+        attempts(&muster, &import, "apply").await > 1,
+        "the one that was killed held a batch"
+    );
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
 }
 
@@ -67,7 +84,10 @@ async fn a_worker_that_is_killed_while_both_preview() {
     hold.release().await;
     muster.wait_for(&import, "ready").await;
     assert_done_by(&muster, &other, &import, "preview").await;
-    assert!(attempts(&muster, &import, "preview").await > 1, "the one that was killed held a batch");
+    assert!(
+        attempts(&muster, &import, "preview").await > 1,
+        "the one that was killed held a batch"
+    );
     muster.apply(&import).await;
     muster.wait_for(&import, "applied").await;
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
@@ -82,13 +102,21 @@ async fn a_worker_that_is_killed_while_it_stages_the_second_chunk() {
     let killed = muster.start_worker().await;
     until_waiting(&muster, STAGING, 1).await;
     // The header is one of the 20 000 records of a chunk.
-    assert_eq!(staged(&muster, &import).await, 19_999, "the first chunk is there, and of the second nothing");
+    assert_eq!(
+        staged(&muster, &import).await,
+        19_999,
+        "the first chunk is there, and of the second nothing"
+    );
     killed.kill9();
     hold.release().await;
     let other = muster.start_worker().await;
     muster.wait_for(&import, "ready").await;
     assert_done_by(&muster, &other, &import, "validate").await;
-    assert_eq!(attempts(&muster, &import, "validate").await, 1, "an attempt that gets further begins to count anew");
+    assert_eq!(
+        attempts(&muster, &import, "validate").await,
+        1,
+        "an attempt that gets further begins to count anew"
+    );
     muster.apply(&import).await;
     muster.wait_for(&import, "applied").await;
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
@@ -96,7 +124,11 @@ async fn a_worker_that_is_killed_while_it_stages_the_second_chunk() {
 
 async fn staged(muster: &Muster, import: &str) -> i64 {
     let statement = "SELECT count(*) FROM muster.import_rows WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid)";
-    sqlx::query_scalar(statement).bind(import).fetch_one(muster.sql()).await.expect("a count")
+    sqlx::query_scalar(statement)
+        .bind(import)
+        .fetch_one(muster.sql())
+        .await
+        .expect("a count")
 }
 
 #[tokio::test]
@@ -113,5 +145,7 @@ async fn a_redis_that_forgets_everything_while_both_apply() {
     muster.wait_for(&import, "applied").await;
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
     muster.redis_flushall();
-    muster.ready("create-segments", "idnumber,name\nlegal,Legal\n").await;
+    muster
+        .ready("create-segments", "idnumber,name\nlegal,Legal\n")
+        .await;
 }

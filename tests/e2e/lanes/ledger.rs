@@ -1,4 +1,5 @@
-//! A ledger of all that happened to batches, kept by a trigger in the test's own database: what is committed is in it, exactly once.
+//! A ledger of all that happened to batches, kept by a trigger in the test's own database: what is
+//! committed is in it, exactly once.
 
 use muster_shared::model::batch::{BatchState, may_become};
 use muster_tests::harness::Muster;
@@ -23,7 +24,10 @@ pub(super) struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     /// Begins it.
     pub(super) async fn keep(muster: &'a Muster) -> Self {
-        sqlx::raw_sql(LEDGER).execute(muster.sql()).await.expect("the test's own database");
+        sqlx::raw_sql(LEDGER)
+            .execute(muster.sql())
+            .await
+            .expect("the test's own database");
         Self { muster }
     }
 
@@ -34,7 +38,11 @@ impl<'a> Ledger<'a> {
                            LEFT JOIN public.ledger l ON l.became = 'done' AND (l.import_no, l.stage, l.number) = (b.import_no, b.stage, b.number)
                           WHERE b.import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid)
                           GROUP BY b.import_no, b.stage, b.number HAVING count(l.number) <> 1 OR b.state <> 'done'";
-        let wrong: Vec<String> = sqlx::query_scalar(statement).bind(id).fetch_all(self.muster.sql()).await.expect("the ledger");
+        let wrong: Vec<String> = sqlx::query_scalar(statement)
+            .bind(id)
+            .fetch_all(self.muster.sql())
+            .await
+            .expect("the ledger");
         assert_eq!(wrong, Vec::<String>::new());
         self.assert_only_arrows().await;
     }
@@ -44,7 +52,11 @@ impl<'a> Ledger<'a> {
         let statement = "SELECT format('%s %s', stage, number) FROM public.ledger
                           WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid) AND became = 'done'
                           GROUP BY stage, number HAVING count(*) > 1";
-        let twice: Vec<String> = sqlx::query_scalar(statement).bind(id).fetch_all(self.muster.sql()).await.expect("the ledger");
+        let twice: Vec<String> = sqlx::query_scalar(statement)
+            .bind(id)
+            .fetch_all(self.muster.sql())
+            .await
+            .expect("the ledger");
         assert_eq!(twice, Vec::<String>::new());
         self.assert_only_arrows().await;
     }
@@ -52,15 +64,28 @@ impl<'a> Ledger<'a> {
     /// Batches moved only as the table of their states says.
     async fn assert_only_arrows(&self) {
         let moves: Vec<(String, String)> =
-            sqlx::query_as("SELECT DISTINCT was, became FROM public.ledger").fetch_all(self.muster.sql()).await.expect("the ledger");
+            sqlx::query_as("SELECT DISTINCT was, became FROM public.ledger")
+                .fetch_all(self.muster.sql())
+                .await
+                .expect("the ledger");
         let state = |word: &str| word.parse::<BatchState>().expect("a state");
-        assert!(moves.iter().all(|(was, became)| may_become(state(was), state(became))), "{moves:?}");
+        assert!(
+            moves
+                .iter()
+                .all(|(was, became)| may_become(state(was), state(became))),
+            "{moves:?}"
+        );
     }
 
     /// The most batches of a stage that were ever claimed at once.
     pub(super) async fn most_claimed(&self, id: &str, stage: &str) -> i64 {
         let statement = "SELECT max(claimed) FROM public.ledger
                           WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid) AND stage = $2 AND became = 'claimed'";
-        sqlx::query_scalar(statement).bind(id).bind(stage).fetch_one(self.muster.sql()).await.expect("the ledger")
+        sqlx::query_scalar(statement)
+            .bind(id)
+            .bind(stage)
+            .fetch_one(self.muster.sql())
+            .await
+            .expect("the ledger")
     }
 }

@@ -11,7 +11,11 @@ use muster_tests::harness::{Builder, Muster, Process, eventually};
 
 /// Two lanes, and claims that expire soon when their lane has lost its connection.
 fn builder() -> Builder {
-    Muster::with().workers(2).setting("MUSTER_LANES", "1").setting("MUSTER_EXPRESS_LANES", "1").setting("MUSTER_LEASE_SECONDS", "4")
+    Muster::with()
+        .workers(2)
+        .setting("MUSTER_LANES", "1")
+        .setting("MUSTER_EXPRESS_LANES", "1")
+        .setting("MUSTER_LEASE_SECONDS", "4")
 }
 
 /// Waits until all batches of apply are done but one.
@@ -19,7 +23,11 @@ async fn until_one_is_left(muster: &Muster, import: &str) {
     let statement = "SELECT count(*) FILTER (WHERE state = 'done') > 0 AND count(*) FILTER (WHERE state <> 'done') = 1
                        FROM muster.import_batches WHERE import_no = (SELECT no FROM muster.imports WHERE id = $1::uuid) AND stage = 'apply'";
     let look = async || {
-        let is_so: bool = sqlx::query_scalar(statement).bind(import).fetch_one(muster.sql()).await.expect("the database is up");
+        let is_so: bool = sqlx::query_scalar(statement)
+            .bind(import)
+            .fetch_one(muster.sql())
+            .await
+            .expect("the database is up");
         is_so.then_some(())
     };
     eventually("one batch is left", look).await;
@@ -64,5 +72,7 @@ async fn redis_that_ends_while_both_apply() {
     muster.wait_for(&import, "applied").await;
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
     muster.start_redis().await;
-    muster.applied("create-segments", "idnumber,name\nlegal,Legal\n").await;
+    muster
+        .applied("create-segments", "idnumber,name\nlegal,Legal\n")
+        .await;
 }

@@ -27,8 +27,15 @@ impl Outcome {
     /// Of an import that was applied.
     pub(super) async fn of(muster: &Muster, id: &str) -> Self {
         let import = muster.import(id).await;
-        let counts = [&import["actions"], &import["outcomes"], &import["effects"]].map(counts).join(" | ");
-        Self { counts, statuses: statuses(muster, id).await, records: records(muster, id).await, lms: muster.lms().await }
+        let counts = [&import["actions"], &import["outcomes"], &import["effects"]]
+            .map(counts)
+            .join(" | ");
+        Self {
+            counts,
+            statuses: statuses(muster, id).await,
+            records: records(muster, id).await,
+            lms: muster.lms().await,
+        }
     }
 
     /// Of the file of [`new_people`] with [`LINES`] lines, when nothing gets in its way.
@@ -43,7 +50,10 @@ impl Outcome {
                 outcome.counts,
                 "create 20790, reject 210 | created 20790, rejected 210 | segments_joined 41580, users_created 20790"
             );
-            assert_eq!(outcome.statuses, "validating previewing ready applying applied");
+            assert_eq!(
+                outcome.statuses,
+                "validating previewing ready applying applied"
+            );
             outcome
         };
         ONCE.get_or_init(make).await.clone()
@@ -52,7 +62,13 @@ impl Outcome {
     /// The import came to the end to which it comes undisturbed, and every batch was done once.
     pub(super) async fn assert_undisturbed(ledger: &Ledger<'_>, muster: &Muster, id: &str) {
         let (outcome, undisturbed) = (Self::of(muster, id).await, Self::undisturbed().await);
-        let short = |outcome: &Self| (outcome.counts.clone(), outcome.statuses.clone(), outcome.records.clone());
+        let short = |outcome: &Self| {
+            (
+                outcome.counts.clone(),
+                outcome.statuses.clone(),
+                outcome.records.clone(),
+            )
+        };
         assert_eq!(short(&outcome), short(&undisturbed));
         assert!(outcome.lms == undisturbed.lms, "the LMS is another");
         ledger.assert_done_once(id).await;
@@ -61,12 +77,18 @@ impl Outcome {
 
 /// Every status that an import had, in order.
 pub(super) async fn statuses(muster: &Muster, id: &str) -> String {
-    let statement = "SELECT string_agg(h.status, ' ' ORDER BY h.version) FROM muster.import_history h
+    let statement =
+        "SELECT string_agg(h.status, ' ' ORDER BY h.version) FROM muster.import_history h
                        JOIN muster.imports i ON i.no = h.import_no WHERE i.id = $1::uuid";
-    sqlx::query_scalar(statement).bind(id).fetch_one(muster.sql()).await.expect("history")
+    sqlx::query_scalar(statement)
+        .bind(id)
+        .fetch_one(muster.sql())
+        .await
+        .expect("history")
 }
 
-/// Number and sum of all rows, plans and issues; ids are left out, since lanes reserve them as they come.
+/// Number and sum of all rows, plans and issues; ids are left out, since lanes reserve them as they
+/// come.
 pub(super) async fn records(muster: &Muster, id: &str) -> Vec<String> {
     let statement = "
         WITH this AS (SELECT no FROM muster.imports WHERE id = $1::uuid)
@@ -79,5 +101,9 @@ pub(super) async fn records(muster: &Muster, id: &str) -> Vec<String> {
          UNION ALL
         SELECT format('issues %s %s', count(*), md5(string_agg(concat_ws('|', line, nth, code, column_name, value), ' ' ORDER BY line, nth)))
           FROM muster.import_issues WHERE import_no = (SELECT no FROM this)";
-    sqlx::query_scalar(statement).bind(id).fetch_all(muster.sql()).await.expect("records")
+    sqlx::query_scalar(statement)
+        .bind(id)
+        .fetch_all(muster.sql())
+        .await
+        .expect("records")
 }

@@ -1,4 +1,5 @@
-//! A worker that is stopped with an import's row in its hands, or as the one who rescues: it holds the others up for a while only.
+//! A worker that is stopped with an import's row in its hands, or as the one who rescues: it holds
+//! the others up for a while only.
 
 use super::{
     files::{id, ring},
@@ -10,7 +11,9 @@ use muster_tests::harness::{Muster, eventually};
 #[tokio::test]
 async fn a_worker_that_is_stopped_while_it_claims() {
     let muster = Muster::start().await;
-    let import = id(&muster.ready("create-segments", "idnumber,name\nmore,More\n").await);
+    let import = id(&muster
+        .ready("create-segments", "idnumber,name\nmore,More\n")
+        .await);
     let hold = Hold::import(&muster, &import).await;
     ring(&muster, &import).await;
     until_waiting(&muster, LOCKING_IMPORT, 1).await;
@@ -26,7 +29,9 @@ async fn a_worker_that_is_stopped_while_it_claims() {
 #[tokio::test]
 async fn a_worker_that_is_stopped_while_it_rescues() {
     let muster = Muster::with().workers(0).start().await;
-    let import = muster.upload("create-segments", "idnumber,name\nmore,More\n").await;
+    let import = muster
+        .upload("create-segments", "idnumber,name\nmore,More\n")
+        .await;
     muster.redis_flushall();
     let hold = Hold::readers(&muster, "muster.import_batches").await;
     let stopped = muster.start_worker().await;

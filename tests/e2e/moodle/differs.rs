@@ -21,27 +21,42 @@ pub(super) const DIFFERS: &[Differs] = &[
         case: "abort_mid",
         because: ONE_BAD_LINE,
         users: &[
-            ("+r1", "email=r1@example.com firstname=F lastname=L segments=seg001"),
-            ("+r3", "email=r3@example.com firstname=F lastname=L segments=seg001"),
+            (
+                "+r1",
+                "email=r1@example.com firstname=F lastname=L segments=seg001",
+            ),
+            (
+                "+r3",
+                "email=r3@example.com firstname=F lastname=L segments=seg001",
+            ),
         ],
         errors: &["3 too-long"],
     },
     Differs {
         case: "abort_mid_cohort",
         because: ONE_BAD_LINE,
-        users: &[("exist1", "courses=c001:student segments=seg001"), ("exist3", "courses=c001:student segments=seg001")],
+        users: &[
+            ("exist1", "courses=c001:student segments=seg001"),
+            ("exist3", "courses=c001:student segments=seg001"),
+        ],
         errors: &["3 segment-not-found"],
     },
     Differs {
         case: "abort_mid_longname",
         because: ONE_BAD_LINE,
-        users: &[("+r1", "email=r1@example.com firstname=F lastname=L"), ("+r3", "email=r3@example.com firstname=F lastname=L")],
+        users: &[
+            ("+r1", "email=r1@example.com firstname=F lastname=L"),
+            ("+r3", "email=r3@example.com firstname=F lastname=L"),
+        ],
         errors: &["3 too-long"],
     },
     Differs {
         case: "long_values",
         because: ONE_BAD_LINE,
-        users: &[("+lv4", "city=X email=lv4@example.com firstname=F lastname=L")],
+        users: &[(
+            "+lv4",
+            "city=X email=lv4@example.com firstname=F lastname=L",
+        )],
         errors: &["2 too-long", "3 too-long", "4 too-long"],
     },
     Differs {
@@ -53,10 +68,18 @@ pub(super) const DIFFERS: &[Differs] = &[
     Differs {
         case: "ragged_short",
         because: ONE_BAD_LINE,
-        users: &[("+r1", "email=r1@example.com firstname=F lastname=L segments=seg001")],
+        users: &[(
+            "+r1",
+            "email=r1@example.com firstname=F lastname=L segments=seg001",
+        )],
         errors: &["3 width"],
     },
-    Differs { case: "row_single_field", because: ONE_BAD_LINE, users: &[("exist1", "segments=seg001")], errors: &["3 width"] },
+    Differs {
+        case: "row_single_field",
+        because: ONE_BAD_LINE,
+        users: &[("exist1", "segments=seg001")],
+        errors: &["3 width"],
+    },
     Differs {
         case: "missing_name_cols_addupd",
         because: "only the lines that would create need the columns of creation",
@@ -72,7 +95,11 @@ pub(super) const DIFFERS: &[Differs] = &[
     Differs {
         case: "cohort_name_vs_id",
         because: "a segment is named by its ID number, exactly; digits are text, and nothing is made silently",
-        users: &[("exist4", "segments=777"), ("exist6", "segments=catseg"), ("exist7", "segments=seg003")],
+        users: &[
+            ("exist4", "segments=777"),
+            ("exist6", "segments=catseg"),
+            ("exist7", "segments=seg003"),
+        ],
         errors: &[
             "2 segment-not-found",
             "3 segment-not-found",
@@ -95,8 +122,18 @@ pub(super) const DIFFERS: &[Differs] = &[
         users: &[("exist1", "segments=seg001")],
         errors: &["4 segment-not-found"],
     },
-    Differs { case: "unknown_cohort_new", because: UNKNOWN_SEGMENT, users: &[], errors: &["2 segment-not-found", "3 segment-not-found"] },
-    Differs { case: "unknown_cohort_upd", because: UNKNOWN_SEGMENT, users: &[], errors: &["2 segment-not-found", "3 segment-not-found"] },
+    Differs {
+        case: "unknown_cohort_new",
+        because: UNKNOWN_SEGMENT,
+        users: &[],
+        errors: &["2 segment-not-found", "3 segment-not-found"],
+    },
+    Differs {
+        case: "unknown_cohort_upd",
+        because: UNKNOWN_SEGMENT,
+        users: &[],
+        errors: &["2 segment-not-found", "3 segment-not-found"],
+    },
     Differs {
         case: "cp1252_as_utf8",
         because: "the encoding is found; no byte is dropped",
@@ -106,7 +143,10 @@ pub(super) const DIFFERS: &[Differs] = &[
     Differs {
         case: "html_inject",
         because: "text is text, escaped where it is shown",
-        users: &[("+h1", "email=h1@example.com firstname=<script>alert(1)</script>Bob lastname=L & M")],
+        users: &[(
+            "+h1",
+            "email=h1@example.com firstname=<script>alert(1)</script>Bob lastname=L & M",
+        )],
         errors: &[],
     },
     Differs {
@@ -115,7 +155,12 @@ pub(super) const DIFFERS: &[Differs] = &[
         users: &[],
         errors: &["2 bad-email", "3 bad-email", "4 bad-email", "5 bad-email"],
     },
-    Differs { case: "invalid_email_upd", because: BAD_EMAIL, users: &[], errors: &["2 bad-email"] },
+    Differs {
+        case: "invalid_email_upd",
+        because: BAD_EMAIL,
+        users: &[],
+        errors: &["2 bad-email"],
+    },
     Differs {
         case: "mnethostid",
         because: "MNet is not there; its column is passed over, with a warning",
@@ -128,5 +173,10 @@ pub(super) const DIFFERS: &[Differs] = &[
         users: &[],
         errors: &["refused unknown-setting"],
     },
-    Differs { case: "upd_blank_overrides", because: "an empty cell changes nothing", users: &[], errors: &[] },
+    Differs {
+        case: "upd_blank_overrides",
+        because: "an empty cell changes nothing",
+        users: &[],
+        errors: &[],
+    },
 ];

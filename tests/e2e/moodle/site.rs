@@ -27,12 +27,21 @@ pub(super) async fn fill(muster: &Muster, slug: &str) {
     let courses = "WITH c AS (INSERT INTO lms.categories (site_id, name) SELECT id, 'General' FROM muster.sites WHERE slug = $1 RETURNING id, site_id)
                    INSERT INTO lms.courses (site_id, shortname, fullname, category_id)
                    SELECT c.site_id, 'c00' || n, 'Course ' || n, c.id FROM c CROSS JOIN generate_series(1, 3) n";
-    let column = |of: fn(&(&str, &str, bool)) -> String| SEGMENTS.iter().map(of).collect::<Vec<_>>();
+    let column =
+        |of: fn(&(&str, &str, bool)) -> String| SEGMENTS.iter().map(of).collect::<Vec<_>>();
     let managed: Vec<bool> = SEGMENTS.iter().map(|segment| segment.2).collect();
     for statement in [people, courses] {
-        sqlx::query(statement).bind(slug).execute(muster.sql()).await.expect("a statement");
+        sqlx::query(statement)
+            .bind(slug)
+            .execute(muster.sql())
+            .await
+            .expect("a statement");
     }
-    let segments = sqlx::query(segments).bind(slug).bind(column(|s| s.0.to_owned())).bind(column(|s| s.1.to_owned())).bind(managed);
+    let segments = sqlx::query(segments)
+        .bind(slug)
+        .bind(column(|s| s.0.to_owned()))
+        .bind(column(|s| s.1.to_owned()))
+        .bind(managed);
     segments.execute(muster.sql()).await.expect("a statement");
 }
 
@@ -55,7 +64,9 @@ pub(super) async fn people(muster: &Muster, slug: &str) -> People {
     .await
     .expect("people");
     let fields = |json: String| serde_json::from_str(&json).expect("an object of texts");
-    rows.into_iter().map(|(username, json)| (username, fields(json))).collect()
+    rows.into_iter()
+        .map(|(username, json)| (username, fields(json)))
+        .collect()
 }
 
 /// How many segments a site has.

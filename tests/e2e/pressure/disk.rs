@@ -1,6 +1,8 @@
-//! A full file store stops uploads with a clear reason, keeps nothing of them, and takes them again when there is room.
+//! A full file store stops uploads with a clear reason, keeps nothing of them, and takes them again
+//! when there is room.
 //!
-//! The disk is a small tmpfs where mounting is permitted; else, and in a test of its own everywhere, the api gets a file-size limit.
+//! The disk is a small tmpfs where mounting is permitted; else, and in a test of its own
+//! everywhere, the api gets a file-size limit.
 
 use super::{assert_put_off, limit};
 use crate::bad_input::uploads::stored;
@@ -22,7 +24,10 @@ impl Bounds {
     /// A small, full disk, if this machine lets us mount one.
     fn disk(muster: &Muster) -> Self {
         let folder = muster.files();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={ROOM}"), "tmpfs"]).arg(&folder).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={ROOM}"), "tmpfs"])
+            .arg(&folder)
+            .output();
         if !mounted.is_ok_and(|output| output.status.success()) {
             eprintln!("mounting is not permitted here: a file-size limit instead");
             return Self::file_size(muster);
@@ -43,7 +48,9 @@ impl Bounds {
     /// Makes room.
     fn lift(&self) {
         match self {
-            Self::Disk(folder) => std::fs::remove_file(folder.join("filler")).expect("the test's own file"),
+            Self::Disk(folder) => {
+                std::fs::remove_file(folder.join("filler")).expect("the test's own file");
+            }
             Self::FileSize(api) => limit(*api, "fsize=unlimited"),
         }
     }
@@ -59,22 +66,41 @@ impl Drop for Bounds {
 }
 
 fn segments(count: usize) -> String {
-    (1..=count).fold("idnumber,name\n".to_owned(), |text, number| text + &format!("s{number},Segment {number} of many\n"))
+    (1..=count).fold("idnumber,name\n".to_owned(), |text, number| {
+        text + &format!("s{number},Segment {number} of many\n")
+    })
 }
 
 async fn stops_and_goes_on(bounds: fn(&Muster) -> Bounds) {
     let muster = Muster::start().await;
     let bounds = bounds(&muster);
-    // One fails when it is finished, the other in its middle: it has more than one part, and its client still sends.
+    // One fails when it is finished, the other in its middle: it has more than one part, and its
+    // client still sends.
     for lines in [12_000, 300_000] {
-        let answer = muster.send(Order::new("create-segments", segments(lines))).await;
+        let answer = muster
+            .send(Order::new("create-segments", segments(lines)))
+            .await;
         assert_put_off(&answer, 507, "storage-full");
-        let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
-        assert!(detail.contains("Delete imports") && detail.contains("operator"), "{detail}");
+        let detail = answer.json()["detail"]
+            .as_str()
+            .expect("a detail")
+            .to_owned();
+        assert!(
+            detail.contains("Delete imports") && detail.contains("operator"),
+            "{detail}"
+        );
     }
-    assert!(muster.api().log().contains("the file store is full"), "the operator is told");
+    assert!(
+        muster.api().log().contains("the file store is full"),
+        "the operator is told"
+    );
     assert_eq!(muster.list("/imports", "imports").await.len(), 0);
-    let left = async || stored(&muster).iter().all(|file| file.ends_with("/filler")).then_some(());
+    let left = async || {
+        stored(&muster)
+            .iter()
+            .all(|file| file.ends_with("/filler"))
+            .then_some(())
+    };
     eventually("nothing is left of what was refused", left).await;
 
     bounds.lift();

@@ -1,4 +1,5 @@
-//! Clients that never send a whole head, and more of them than an api may have descriptors: they are closed, and everybody else is answered.
+//! Clients that never send a whole head, and more of them than an api may have descriptors: they
+//! are closed, and everybody else is answered.
 
 use muster_tests::{
     client::Client,
@@ -11,7 +12,8 @@ use std::{
 
 /// A connection to the api, over which this was sent.
 fn sent(muster: &Muster, bytes: &[u8]) -> TcpStream {
-    let mut connection = TcpStream::connect(muster.client().base().trim_start_matches("http://")).expect("the api is up");
+    let mut connection = TcpStream::connect(muster.client().base().trim_start_matches("http://"))
+        .expect("the api is up");
     connection.write_all(bytes).expect("a connection");
     connection
 }
@@ -33,7 +35,14 @@ fn is_closed(connection: &mut TcpStream) -> bool {
 
 /// Somebody new is answered.
 async fn is_answered(muster: &Muster) {
-    assert_eq!(Client::new(muster.client().base(), None).get("/livez").await.expect("the api is up").status, 200);
+    assert_eq!(
+        Client::new(muster.client().base(), None)
+            .get("/livez")
+            .await
+            .expect("the api is up")
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -58,7 +67,10 @@ async fn more_of_them_than_there_are_descriptors_keep_nobody_out() {
     let muster = Muster::with().workers(0).descriptors(200).start().await;
     let _halves: Vec<_> = (0..220).map(|_| sent(&muster, HALF)).collect();
     is_answered(&muster).await;
-    assert!(!muster.api().log().contains("no connection can be taken"), "they wait until there is room");
+    assert!(
+        !muster.api().log().contains("no connection can be taken"),
+        "they wait until there is room"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -68,23 +80,46 @@ async fn an_api_without_descriptors_waits_for_some() {
     let api = muster.api().pid();
     super::limit(api, "nofile=10");
     let _halves: Vec<_> = (0..5).map(|_| sent(&muster, HALF)).collect();
-    let told = || muster.api().log().matches("no connection can be taken").count();
+    let told = || {
+        muster
+            .api()
+            .log()
+            .matches("no connection can be taken")
+            .count()
+    };
     eventually("the operator is told", async || (told() > 1).then_some(())).await;
     super::limit(api, "nofile=2000");
     is_answered(&muster).await;
-    assert!(told() < 1_000, "it says so once a second, and does not spin");
+    assert!(
+        told() < 1_000,
+        "it says so once a second, and does not spin"
+    );
 }
 
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let muster = Muster::with().workers(0).start().await;
-    let headers =
-        |count: usize, bytes: usize| (0..count).fold(String::new(), |text, n| text + &format!("X-{n}: {}\r\n", "x".repeat(bytes)));
-    for (headers, status) in [(headers(98, 300), 200), (headers(99, 1), 431), (headers(1, 33_000), 431), (headers(98, 400), 431)] {
-        let head = format!("GET /livez HTTP/1.1\r\nHost: muster\r\nConnection: close\r\n{headers}\r\n");
+    let headers = |count: usize, bytes: usize| {
+        (0..count).fold(String::new(), |text, n| {
+            text + &format!("X-{n}: {}\r\n", "x".repeat(bytes))
+        })
+    };
+    for (headers, status) in [
+        (headers(98, 300), 200),
+        (headers(99, 1), 431),
+        (headers(1, 33_000), 431),
+        (headers(98, 400), 431),
+    ] {
+        let head =
+            format!("GET /livez HTTP/1.1\r\nHost: muster\r\nConnection: close\r\n{headers}\r\n");
         let mut connection = sent(&muster, head.as_bytes());
         let mut answer = [0; 12];
         connection.read_exact(&mut answer).expect("an answer");
-        assert_eq!(std::str::from_utf8(&answer), Ok(format!("HTTP/1.1 {status}").as_str()), "{} bytes", head.len());
+        assert_eq!(
+            std::str::from_utf8(&answer),
+            Ok(format!("HTTP/1.1 {status}").as_str()),
+            "{} bytes",
+            head.len()
+        );
     }
 }

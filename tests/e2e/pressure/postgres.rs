@@ -1,4 +1,5 @@
-//! Postgres away, or out of connections: what needs it says so soon, and all is well when it is back.
+//! Postgres away, or out of connections: what needs it says so soon, and all is well when it is
+//! back.
 
 use super::{assert_put_off, half::Half};
 use crate::bad_input::uploads::stored;
@@ -14,7 +15,8 @@ use std::time::Duration;
 
 const SEGMENTS: &str = "idnumber,name\nsales,Sales\nhr,People\n";
 
-/// A client is told within this, though statements may take 15 s: a connection is waited for 5 s. The machine may be slow.
+/// A client is told within this, though statements may take 15 s: a connection is waited for 5 s.
+/// The machine may be slow.
 const BOUND: Duration = Duration::from_secs(15);
 
 /// Asks every address of a site that looks at something or moves it.
@@ -33,13 +35,24 @@ async fn ask_everywhere(muster: &Muster, import: &str) -> Vec<(String, Answer)> 
         "/courses",
     ]
     .map(|rest| (Method::GET, rest.to_owned()));
-    let moves = ["preview", "apply", "pause", "resume", "retry", "cancel"].map(|word| (Method::POST, format!("/imports/{import}/{word}")));
-    let all = looks.into_iter().chain(moves).chain([(Method::POST, "/imports?recipe=create-segments".to_owned())]);
+    let moves = ["preview", "apply", "pause", "resume", "retry", "cancel"]
+        .map(|word| (Method::POST, format!("/imports/{import}/{word}")));
+    let all = looks
+        .into_iter()
+        .chain(moves)
+        .chain([(Method::POST, "/imports?recipe=create-segments".to_owned())]);
     let ask = async |(method, rest): (Method, String)| {
         let request = muster.client().request(method.clone(), &muster.path(&rest));
-        let request = if method == Method::POST { request.header("content-type", "text/csv").body(SEGMENTS) } else { request };
+        let request = if method == Method::POST {
+            request.header("content-type", "text/csv").body(SEGMENTS)
+        } else {
+            request
+        };
         let answer = muster.client().send(request.timeout(BOUND)).await;
-        (format!("{method} {rest}"), answer.unwrap_or_else(|error| panic!("{method} {rest}: {error}")))
+        (
+            format!("{method} {rest}"),
+            answer.unwrap_or_else(|error| panic!("{method} {rest}: {error}")),
+        )
     };
     futures::future::join_all(all.map(ask)).await
 }
@@ -51,23 +64,47 @@ async fn ready(muster: &Muster) -> Answer {
 #[tokio::test]
 async fn postgres_that_stops_for_a_while() {
     let muster = Muster::with().own_postgres().start().await;
-    let import = muster.ready("create-segments", SEGMENTS).await["id"].as_str().expect("an id").to_owned();
+    let import = muster.ready("create-segments", SEGMENTS).await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     muster.stop_postgres().await;
     for (what, answer) in ask_everywhere(&muster, &import).await {
         eprintln!("{what}");
         assert_put_off(&answer, 503, "unavailable");
     }
     let told = ready(&muster).await.expect(503).json();
-    assert_eq!((&told["database"], &told["redis"]), (&json!("away"), &json!("ok")), "{told}");
-    assert_eq!(muster.client().get("/livez").await.expect("the api is up").status, 200);
-    assert_eq!(stored(&muster).len(), 1, "of what was refused nothing is kept");
+    assert_eq!(
+        (&told["database"], &told["redis"]),
+        (&json!("away"), &json!("ok")),
+        "{told}"
+    );
+    assert_eq!(
+        muster
+            .client()
+            .get("/livez")
+            .await
+            .expect("the api is up")
+            .status,
+        200
+    );
+    assert_eq!(
+        stored(&muster).len(),
+        1,
+        "of what was refused nothing is kept"
+    );
 
     muster.start_postgres().await;
-    eventually("the api is ready", async || (ready(&muster).await.status == 200).then_some(())).await;
+    eventually("the api is ready", async || {
+        (ready(&muster).await.status == 200).then_some(())
+    })
+    .await;
     muster.apply(&import).await;
     muster.wait_for(&import, "applied").await;
     assert_eq!(muster.list("/imports", "imports").await.len(), 1);
-    muster.applied("create-segments", "idnumber,name\nlegal,Legal\n").await;
+    muster
+        .applied("create-segments", "idnumber,name\nlegal,Legal\n")
+        .await;
 }
 
 #[tokio::test]
@@ -75,11 +112,21 @@ async fn an_upload_on_its_way_while_postgres_goes() {
     let muster = Muster::with().own_postgres().start().await;
     let half = Half::of_segments(&muster, &muster.token(Role::Uploader));
     // The store shows a half before it is whole.
-    eventually("the upload arrives", async || (!stored(&muster).is_empty()).then_some(())).await;
+    eventually("the upload arrives", async || {
+        (!stored(&muster).is_empty()).then_some(())
+    })
+    .await;
     muster.stop_postgres().await;
     let answer = half.finish().await;
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("application/problem+json"), "{answer}");
-    assert!(answer.to_lowercase().contains("retry-after: ") && answer.contains("The database does not answer"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("application/problem+json"),
+        "{answer}"
+    );
+    assert!(
+        answer.to_lowercase().contains("retry-after: ")
+            && answer.contains("The database does not answer"),
+        "{answer}"
+    );
     assert_eq!(stored(&muster), Vec::<String>::new());
     muster.start_postgres().await;
     assert_eq!(muster.list("/imports", "imports").await.len(), 0);
@@ -95,12 +142,23 @@ async fn postgres_that_has_no_connection_left() {
     // Whatever the api holds is ended, and all that is free then is taken.
     let full = async || {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'muster-api'";
-        let ended = sqlx::query(end).fetch_all(&mut taken[0]).await.expect("a connection").len();
+        let ended = sqlx::query(end)
+            .fetch_all(&mut taken[0])
+            .await
+            .expect("a connection")
+            .len();
         loop {
             match PgConnection::connect(&url).await {
                 Ok(connection) => taken.push(connection),
                 Err(error) => {
-                    assert_eq!(error.as_database_error().and_then(DatabaseError::code).as_deref(), Some("53300"), "{error}");
+                    assert_eq!(
+                        error
+                            .as_database_error()
+                            .and_then(DatabaseError::code)
+                            .as_deref(),
+                        Some("53300"),
+                        "{error}"
+                    );
                     break;
                 }
             }
@@ -113,6 +171,9 @@ async fn postgres_that_has_no_connection_left() {
     assert_put_off(&muster.get("/imports").await, 503, "unavailable");
     assert_eq!(ready(&muster).await.expect(503).json()["database"], "away");
     drop(taken);
-    eventually("the api is ready", async || (ready(&muster).await.status == 200).then_some(())).await;
+    eventually("the api is ready", async || {
+        (ready(&muster).await.status == 200).then_some(())
+    })
+    .await;
     assert_eq!(muster.list("/imports", "imports").await.len(), 1);
 }

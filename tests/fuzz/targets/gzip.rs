@@ -1,4 +1,5 @@
-//! What is expanded is what others expand, in whatever pieces it comes; and what others compress is expanded.
+//! What is expanded is what others expand, in whatever pieces it comes; and what others compress is
+//! expanded.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! The site on which the benchmark works: people, segments, courses and who belongs where, made once and copied for every run.
+//! The site on which the benchmark works: people, segments, courses and who belongs where, made
+//! once and copied for every run.
 
 use super::{
     names::{COURSES, SCATTER_SQL, SEGMENTS},
@@ -14,7 +15,8 @@ use sqlx::PgConnection;
 pub(super) const SITE: &str = "bench";
 pub(super) const OTHER_SITE: &str = "other";
 
-/// Makes a database with a site of so many people, each in a segment and, as a student, in a course.
+/// Makes a database with a site of so many people, each in a segment and, as a student, in a
+/// course.
 pub(super) async fn make(server: &Server, users: u64) -> anyhow::Result<Database> {
     let database = server.make(&format!("site_{users}")).await?;
     harness::migrate(&database.url());
@@ -23,12 +25,18 @@ pub(super) async fn make(server: &Server, users: u64) -> anyhow::Result<Database
     sites(&mut conn).await?;
     people(&mut conn, users as i64).await?;
     memberships(&mut conn).await?;
-    sqlx::raw_sql("VACUUM (FREEZE, ANALYZE)").execute(&mut conn).await?;
+    sqlx::raw_sql("VACUUM (FREEZE, ANALYZE)")
+        .execute(&mut conn)
+        .await?;
     Ok(database)
 }
 
 async fn sites(conn: &mut PgConnection) -> anyhow::Result<()> {
-    sqlx::query("INSERT INTO muster.sites (slug, name) VALUES ($1, $1), ($2, $2)").bind(SITE).bind(OTHER_SITE).execute(&mut *conn).await?;
+    sqlx::query("INSERT INTO muster.sites (slug, name) VALUES ($1, $1), ($2, $2)")
+        .bind(SITE)
+        .bind(OTHER_SITE)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query(
         "INSERT INTO lms.segments (site_id, idnumber, name)
          SELECT s.id, 'seg-' || lpad(n::text, 3, '0'), 'Segment ' || n FROM muster.sites s, generate_series(0, $1 - 1) n",
@@ -36,7 +44,11 @@ async fn sites(conn: &mut PgConnection) -> anyhow::Result<()> {
     .bind(SEGMENTS as i64)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("INSERT INTO lms.categories (site_id, name) SELECT id, 'General' FROM muster.sites").execute(&mut *conn).await?;
+    sqlx::query(
+        "INSERT INTO lms.categories (site_id, name) SELECT id, 'General' FROM muster.sites",
+    )
+    .execute(&mut *conn)
+    .await?;
     sqlx::query(
         "INSERT INTO lms.courses (site_id, shortname, fullname, category_id)
          SELECT c.site_id, 'c-' || lpad(n::text, 4, '0'), 'Course ' || n, c.id FROM lms.categories c, generate_series(0, $1 - 1) n",
@@ -83,9 +95,19 @@ async fn people(conn: &mut PgConnection, users: i64) -> anyhow::Result<()> {
 
 async fn memberships(conn: &mut PgConnection) -> anyhow::Result<()> {
     let numbered = "SELECT u.id, u.site_id, row_number() OVER (PARTITION BY u.site_id ORDER BY u.id) AS n FROM lms.users u";
-    let of = |what: &str, name: &str, key: &str| format!("JOIN lms.{what} o ON o.site_id = u.site_id AND o.{name} = {key} ORDER BY u.id");
-    let segments = of("segments", "idnumber", &format!("'seg-' || lpad((pg_temp.scatter(n, 4) % {SEGMENTS})::text, 3, '0')"));
-    let courses = of("courses", "shortname", &format!("'c-' || lpad((pg_temp.scatter(n, 5) % {COURSES})::text, 4, '0')"));
+    let of = |what: &str, name: &str, key: &str| {
+        format!("JOIN lms.{what} o ON o.site_id = u.site_id AND o.{name} = {key} ORDER BY u.id")
+    };
+    let segments = of(
+        "segments",
+        "idnumber",
+        &format!("'seg-' || lpad((pg_temp.scatter(n, 4) % {SEGMENTS})::text, 3, '0')"),
+    );
+    let courses = of(
+        "courses",
+        "shortname",
+        &format!("'c-' || lpad((pg_temp.scatter(n, 5) % {COURSES})::text, 4, '0')"),
+    );
     for statement in [
         format!(
             "INSERT INTO lms.segment_members (site_id, user_id, segment_id) SELECT u.site_id, u.id, o.id FROM ({numbered}) u {segments}"

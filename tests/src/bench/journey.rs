@@ -55,7 +55,11 @@ impl Muster {
             workers_cpu = workers_cpu.zip(seconds).map(|(sum, seconds)| sum + seconds);
         }
         let api_cpu = meter::cpu_seconds(self.crew.apis[0].process().lock().await.pid());
-        Ok(Cost { workers_cpu, api_cpu, ..Cost::of_server(server).await? })
+        Ok(Cost {
+            workers_cpu,
+            api_cpu,
+            ..Cost::of_server(server).await?
+        })
     }
 
     /// An import from the accepted upload to `applied`.
@@ -76,8 +80,16 @@ impl Muster {
         let total = import.at.elapsed().as_secs_f64();
         let cost = self.cost(server).await?.since(before);
         for import in [&ready, &applied] {
-            let counted: i64 = import["actions"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_i64()).sum();
-            ensure!(counted as u64 == lines, "{lines} lines, and {counted} were planned");
+            let counted: i64 = import["actions"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter_map(|(_, count)| count.as_i64())
+                .sum();
+            ensure!(
+                counted as u64 == lines,
+                "{lines} lines, and {counted} were planned"
+            );
         }
         let mut peaks = Vec::new();
         for worker in &self.crew.workers {
@@ -98,7 +110,12 @@ impl Muster {
 }
 
 /// Uploads a file as a stream; the clock starts when it is accepted.
-pub(super) async fn upload(client: &Client, site: &str, recipe: &str, file: &Path) -> anyhow::Result<Accepted> {
+pub(super) async fn upload(
+    client: &Client,
+    site: &str,
+    recipe: &str,
+    file: &Path,
+) -> anyhow::Result<Accepted> {
     let opened = File::open(file).await?;
     let length = opened.metadata().await?.len();
     let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(opened, 1 << 18));
@@ -114,16 +131,45 @@ pub(super) async fn upload_body(
     length: u64,
 ) -> anyhow::Result<Accepted> {
     let query = vec![("recipe", recipe.to_owned())];
-    let answer = client.upload(site, Upload { query, content_type: "text/csv", body: body.into(), length: Some(length) }).await?;
-    ensure!(answer.status == 202, "the upload is answered {}: {}", answer.status, answer.text());
-    let id = answer.json()["id"].as_str().context("an import has an id")?.to_owned();
-    Ok(Accepted { id, at: Instant::now() })
+    let answer = client
+        .upload(
+            site,
+            Upload {
+                query,
+                content_type: "text/csv",
+                body: body.into(),
+                length: Some(length),
+            },
+        )
+        .await?;
+    ensure!(
+        answer.status == 202,
+        "the upload is answered {}: {}",
+        answer.status,
+        answer.text()
+    );
+    let id = answer.json()["id"]
+        .as_str()
+        .context("an import has an id")?
+        .to_owned();
+    Ok(Accepted {
+        id,
+        at: Instant::now(),
+    })
 }
 
 /// Waits until an import rests, which it must do in that status.
-pub(super) async fn rested(client: &Client, site: &str, id: &str, status: &str) -> anyhow::Result<Value> {
+pub(super) async fn rested(
+    client: &Client,
+    site: &str,
+    id: &str,
+    status: &str,
+) -> anyhow::Result<Value> {
     loop {
-        let import = client.get(&format!("/api/v1/sites/{site}/imports/{id}?wait=30")).await?.json();
+        let import = client
+            .get(&format!("/api/v1/sites/{site}/imports/{id}?wait=30"))
+            .await?
+            .json();
         if import["at_rest"] == true {
             if import["status"] != status {
                 bail!("the import should be {status}: {import:#}");
@@ -135,8 +181,18 @@ pub(super) async fn rested(client: &Client, site: &str, id: &str, status: &str) 
 
 /// Asks that an import be applied.
 pub(super) async fn ask_to_apply(client: &Client, site: &str, id: &str) -> anyhow::Result<()> {
-    let answer = client.post(&format!("/api/v1/sites/{site}/imports/{id}/apply"), Some(&json!({}))).await?;
-    ensure!(answer.status == 202, "apply is answered {}: {}", answer.status, answer.text());
+    let answer = client
+        .post(
+            &format!("/api/v1/sites/{site}/imports/{id}/apply"),
+            Some(&json!({})),
+        )
+        .await?;
+    ensure!(
+        answer.status == 202,
+        "apply is answered {}: {}",
+        answer.status,
+        answer.text()
+    );
     Ok(())
 }
 
@@ -145,5 +201,8 @@ async fn validated(database: &Database, id: &str) -> anyhow::Result<f64> {
     let statement = "SELECT extract(epoch FROM p.at - v.at)::float8
                        FROM muster.imports i JOIN muster.import_history v ON v.import_no = i.no AND v.status = 'validating'
                        JOIN muster.import_history p ON p.import_no = i.no AND p.status = 'previewing' WHERE i.id = $1::uuid";
-    Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&mut database.connect().await?).await?)
+    Ok(sqlx::query_scalar(statement)
+        .bind(id)
+        .fetch_one(&mut database.connect().await?)
+        .await?)
 }

@@ -1,4 +1,5 @@
-//! Small imports: how long an admin waits for fifty lines, alone or while a million of another site go on.
+//! Small imports: how long an admin waits for fifty lines, alone or while a million of another site
+//! go on.
 
 use super::{
     ground::{OTHER_SITE, SITE},
@@ -32,7 +33,13 @@ struct Seconds {
 impl Seconds {
     /// One more small import.
     async fn add(&mut self, client: &Client, nth: u64) -> anyhow::Result<()> {
-        let lines = (0..LINES).map(|line| format!("{},{}\n", username(1 + (nth * LINES + line) % 10_000), segment(nth)));
+        let lines = (0..LINES).map(|line| {
+            format!(
+                "{},{}\n",
+                username(1 + (nth * LINES + line) % 10_000),
+                segment(nth)
+            )
+        });
         let file = "username,cohort1\n".to_owned() + &lines.collect::<String>();
         let begun = Instant::now();
         let length = file.len() as u64;
@@ -46,7 +53,8 @@ impl Seconds {
         Ok(())
     }
 
-    /// One after the other, for as long as it is polled; none is one that was there when nothing else ran.
+    /// One after the other, for as long as it is polled; none is one that was there when nothing
+    /// else ran.
     async fn go_on(&mut self, client: &Client) -> anyhow::Result<Infallible> {
         let mut nth = IDLE;
         loop {
@@ -57,7 +65,11 @@ impl Seconds {
     }
 
     fn spread(self) -> Small {
-        Small { imports: self.ready.len(), ready: Spread::of(self.ready), applied: Spread::of(self.applied) }
+        Small {
+            imports: self.ready.len(),
+            ready: Spread::of(self.ready),
+            applied: Spread::of(self.applied),
+        }
     }
 }
 
@@ -80,22 +92,35 @@ pub(super) async fn beside(muster: &Muster, recipe: &str, file: &Path) -> anyhow
     let large = async {
         rested(&muster.client, SITE, &import.id, "ready").await?;
         ask_to_apply(&muster.client, SITE, &import.id).await?;
-        rested(&muster.client, SITE, &import.id, "applied").await.map(drop)
+        rested(&muster.client, SITE, &import.id, "applied")
+            .await
+            .map(drop)
     };
     tokio::select! {
         ended = large => ended?,
         failed = seconds.go_on(&other) => drop(failed?),
         failed = look(&muster.client, &path, &mut polls) => drop(failed?),
     }
-    Ok(Beside { small: seconds.spread(), polls: Spread::of(polls) })
+    Ok(Beside {
+        small: seconds.spread(),
+        polls: Spread::of(polls),
+    })
 }
 
 /// Looks at an import, for as long as it is polled.
 async fn look(client: &Client, path: &str, seconds: &mut Vec<f64>) -> anyhow::Result<Infallible> {
     loop {
         let begun = Instant::now();
-        let answer = client.get(path).await.context("a look at the large import")?;
-        ensure!(answer.status == 200, "a look is answered {}: {}", answer.status, answer.text());
+        let answer = client
+            .get(path)
+            .await
+            .context("a look at the large import")?;
+        ensure!(
+            answer.status == 200,
+            "a look is answered {}: {}",
+            answer.status,
+            answer.text()
+        );
         seconds.push(begun.elapsed().as_secs_f64());
         tokio::time::sleep(LOOK).await;
     }

@@ -1,4 +1,5 @@
-//! The files of the benchmark: the same seed makes the same file. They are written as a stream, since they may be larger than memory.
+//! The files of the benchmark: the same seed makes the same file. They are written as a stream,
+//! since they may be larger than memory.
 
 use super::names::{course, details, scatter, segment, username};
 use anyhow::Context;
@@ -9,7 +10,8 @@ use std::{
 };
 use strum::IntoStaticStr;
 
-/// A prime: people of the site are taken in steps of it, so that none comes twice, and none in the order of their ids.
+/// A prime: people of the site are taken in steps of it, so that none comes twice, and none in the
+/// order of their ids.
 const STEP: u64 = 7_368_787;
 /// Of a thousand lines of W5 so many are wrong.
 const BAD: u64 = 20;
@@ -45,24 +47,58 @@ impl Load {
     }
 
     /// Writes its file for a site of so many people.
-    pub(super) fn write(self, folder: &Path, lines: u64, users: u64, seed: u64) -> anyhow::Result<PathBuf> {
+    pub(super) fn write(
+        self,
+        folder: &Path,
+        lines: u64,
+        users: u64,
+        seed: u64,
+    ) -> anyhow::Result<PathBuf> {
         let name = format!("{}-{lines}.csv", self.name());
-        self.write_lines(&folder.join(name), (0..lines).map(|nth| self.line(nth, users, seed)))
+        self.write_lines(
+            &folder.join(name),
+            (0..lines).map(|nth| self.line(nth, users, seed)),
+        )
     }
 
     /// The same without its lines with a mistake.
-    pub(super) fn write_right(self, folder: &Path, lines: u64, users: u64, seed: u64) -> anyhow::Result<PathBuf> {
+    pub(super) fn write_right(
+        self,
+        folder: &Path,
+        lines: u64,
+        users: u64,
+        seed: u64,
+    ) -> anyhow::Result<PathBuf> {
         let name = format!("{}-{lines}-right.csv", self.name());
         let right = (0..lines).filter(|&nth| mistake(nth, seed).is_none());
-        self.write_lines(&folder.join(name), right.map(|nth| self.line(nth, users, seed)))
+        self.write_lines(
+            &folder.join(name),
+            right.map(|nth| self.line(nth, users, seed)),
+        )
     }
 
-    fn write_lines(self, path: &Path, lines: impl Iterator<Item = Vec<String>>) -> anyhow::Result<PathBuf> {
+    fn write_lines(
+        self,
+        path: &Path,
+        lines: impl Iterator<Item = Vec<String>>,
+    ) -> anyhow::Result<PathBuf> {
         let file = File::create(path).with_context(|| path.display().to_string())?;
-        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(BufWriter::with_capacity(1 << 20, file));
+        let mut writer = csv::WriterBuilder::new()
+            .flexible(true)
+            .from_writer(BufWriter::with_capacity(1 << 20, file));
         match self {
             Self::W1 | Self::W4 | Self::W5 => {
-                writer.write_record(["username", "firstname", "lastname", "email", "city", "country", "idnumber", "cohort1", "course1"])?;
+                writer.write_record([
+                    "username",
+                    "firstname",
+                    "lastname",
+                    "email",
+                    "city",
+                    "country",
+                    "idnumber",
+                    "cohort1",
+                    "course1",
+                ])?;
             }
             Self::W2 => writer.write_record(["username", "cohort1", "cohort2"])?,
             Self::W3 => writer.write_record(["username", "course1", "course2"])?,
@@ -99,7 +135,10 @@ fn new_person(nth: u64, users: u64, seed: u64) -> Vec<String> {
     let number = users + 1 + nth;
     let mut line = vec![username(number)];
     line.extend(details(number));
-    line.extend([segment(scatter(nth, seed + 10)), course(scatter(nth, seed + 11))]);
+    line.extend([
+        segment(scatter(nth, seed + 10)),
+        course(scatter(nth, seed + 11)),
+    ]);
     line
 }
 

@@ -1,4 +1,5 @@
-//! Memory and processor time as Linux tells them: what processes cost, and what the machine has. Elsewhere nothing is told.
+//! Memory and processor time as Linux tells them: what processes cost, and what the machine has.
+//! Elsewhere nothing is told.
 
 use std::{collections::HashMap, fs};
 
@@ -47,7 +48,8 @@ pub(super) fn cpu_seconds_of_family(child: u32) -> Option<f64> {
 fn all() -> HashMap<u32, Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect()
+    pids.filter_map(|pid| Some((pid, Stat::read(pid)?)))
+        .collect()
 }
 
 /// A line of `/proc/…/stat`: see `proc(5)`.
@@ -64,7 +66,11 @@ impl Stat {
         // The name of the program may hold anything, but no `)` after its own.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        Some(Self { parent: fields.get(1)?.parse().ok()?, own: ticks(11)? + ticks(12)?, gone: ticks(13)? + ticks(14)? })
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            own: ticks(11)? + ticks(12)?,
+            gone: ticks(13)? + ticks(14)?,
+        })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The benchmark: how fast Muster is, as a ratio to the best that a script by hand does on the same database in the same run.
-//! `tests/bench/README.md` tells the method and what was measured last.
+//! The benchmark: how fast Muster is, as a ratio to the best that a script by hand does on the same
+//! database in the same run. `tests/bench/README.md` tells the method and what was measured last.
 
 mod floor;
 mod ground;
@@ -53,7 +53,8 @@ pub enum Extra {
     Beside,
     /// A file of a thousand bytes for each line of a load, against a plain store.
     Intake,
-    /// From a hundredth of the lines to ten times as many, and from nobody to five times as many people.
+    /// From a hundredth of the lines to ten times as many, and from nobody to five times as many
+    /// people.
     Growth,
 }
 
@@ -62,24 +63,40 @@ pub async fn run(run: Run, tell: impl Fn(&str)) -> anyhow::Result<Report> {
     let server = Server::open(&run.server_url).await?;
     let folder = TempDir::with_prefix("muster-bench-")?;
     let machine = Machine::look(&server).await?;
-    let mut report = Report { machine, lines: run.lines, users: run.users, workers: run.workers, ..Report::default() };
+    let mut report = Report {
+        machine,
+        lines: run.lines,
+        users: run.users,
+        workers: run.workers,
+        ..Report::default()
+    };
     tell(&format!("making a site of {} people", run.users));
     let site = ground::make(&server, run.users).await?;
-    let bench = Bench { run, server, folder: folder.path().to_owned(), site };
+    let bench = Bench {
+        run,
+        server,
+        folder: folder.path().to_owned(),
+        site,
+    };
     bench.pairs(&mut report, &tell).await?;
     bench.extras(&mut report, &tell).await?;
     bench.site.drop().await?;
     Ok(report)
 }
 
-/// The loads, each with what comes after it in the same database. W4 is W1 once more, so W1 runs even if only W4 is asked for.
+/// The loads, each with what comes after it in the same database. W4 is W1 once more, so W1 runs
+/// even if only W4 is asked for.
 fn tours(loads: &[Load]) -> Vec<Vec<Load>> {
     let mut tours: Vec<Vec<Load>> = Vec::new();
     for &load in loads {
         let first = if load == Load::W4 { Load::W1 } else { load };
         if tours.iter().all(|tour| tour[0] != first) {
             let again = first == Load::W1 && loads.contains(&Load::W4);
-            tours.push(if again { vec![Load::W1, Load::W4] } else { vec![first] });
+            tours.push(if again {
+                vec![Load::W1, Load::W4]
+            } else {
+                vec![first]
+            });
         }
     }
     tours
@@ -116,10 +133,16 @@ impl Bench<Database> {
             let files = self.files(&tour)?;
             for round in 1..=self.run.rounds {
                 let is_floor_first = round % 2 == 1;
-                let pairs = self.pair(&files, is_floor_first).await.with_context(|| format!("{} of round {round}", tour[0].name()))?;
+                let pairs = self
+                    .pair(&files, is_floor_first)
+                    .await
+                    .with_context(|| format!("{} of round {round}", tour[0].name()))?;
                 for pair in pairs {
                     let (floor, muster, ratio) = (pair.floor, pair.muster.total, pair.ratio);
-                    tell(&format!("{} round {round}: {muster:.2} s against {floor:.2} s: {ratio:.2}", pair.load));
+                    tell(&format!(
+                        "{} round {round}: {muster:.2} s against {floor:.2} s: {ratio:.2}",
+                        pair.load
+                    ));
                     report.pairs.push(pair);
                 }
             }
@@ -133,7 +156,11 @@ impl Bench<Database> {
         tour.iter()
             .map(|&load| {
                 let whole = load.write(&self.folder, lines, users, SEED)?;
-                let right = if load == Load::W5 { load.write_right(&self.folder, lines, users, SEED)? } else { whole.clone() };
+                let right = if load == Load::W5 {
+                    load.write_right(&self.folder, lines, users, SEED)?
+                } else {
+                    whole.clone()
+                };
                 Ok(Files { load, whole, right })
             })
             .collect()
@@ -151,7 +178,13 @@ impl Bench<Database> {
         let pair = |((files, floor), (muster, rows)): ((&Files, Floor), (Journey, Rows))| {
             rows.must_equal(floor.rows)?;
             let ratio = muster.total / floor.seconds;
-            Ok(Pair { load: files.load.name(), floor: floor.seconds, floor_cost: floor.cost, muster, ratio })
+            Ok(Pair {
+                load: files.load.name(),
+                floor: floor.seconds,
+                floor_cost: floor.cost,
+                muster,
+                ratio,
+            })
         };
         files.iter().zip(floors).zip(journeys).map(pair).collect()
     }
@@ -162,7 +195,11 @@ impl Bench<Database> {
         let mut floors = Vec::new();
         for Files { load, right, .. } in files {
             let (seconds, cost) = floor::run(&self.server, &copy, *load, right).await?;
-            floors.push(Floor { seconds, cost, rows: copy.rows().await? });
+            floors.push(Floor {
+                seconds,
+                cost,
+                rows: copy.rows().await?,
+            });
         }
         copy.drop().await?;
         Ok(floors)
@@ -174,7 +211,9 @@ impl Bench<Database> {
         let muster = Muster::start(&copy, self.run.workers).await;
         let mut journeys = Vec::new();
         for Files { load, whole, .. } in files {
-            let journey = muster.load(&self.server, &copy, load.recipe(), whole, self.run.lines).await?;
+            let journey = muster
+                .load(&self.server, &copy, load.recipe(), whole, self.run.lines)
+                .await?;
             journeys.push((journey, copy.rows().await?));
         }
         drop(muster);
@@ -203,7 +242,15 @@ impl Bench<Database> {
             tell("intake of a large file");
             let copy = self.site.copy("intake").await?;
             let muster = Muster::start(&copy, 0).await;
-            report.intake = Some(intake::run(&muster, &self.folder, self.run.lines * 1_000, self.run.rounds).await?);
+            report.intake = Some(
+                intake::run(
+                    &muster,
+                    &self.folder,
+                    self.run.lines * 1_000,
+                    self.run.rounds,
+                )
+                .await?,
+            );
             drop(muster);
             copy.drop().await?;
         }
@@ -217,26 +264,51 @@ impl Bench<Database> {
     async fn growth(&self, report: &mut Report, tell: &impl Fn(&str)) -> anyhow::Result<()> {
         let Run { lines, users, .. } = self.run;
         for lines in [lines / 100, lines / 10, lines, lines * 10] {
-            report.growth.push(self.grown(&self.site, lines.max(1), users, tell).await?);
+            report
+                .growth
+                .push(self.grown(&self.site, lines.max(1), users, tell).await?);
         }
         for people in [0, users / 10, users * 5] {
             let site = ground::make(&self.server, people).await?;
-            report.growth.push(self.grown(&site, lines, people, tell).await?);
+            report
+                .growth
+                .push(self.grown(&site, lines, people, tell).await?);
             site.drop().await?;
         }
         Ok(())
     }
 
-    async fn grown(&self, site: &Database, lines: u64, users: u64, tell: &impl Fn(&str)) -> anyhow::Result<Grown> {
+    async fn grown(
+        &self,
+        site: &Database,
+        lines: u64,
+        users: u64,
+        tell: &impl Fn(&str),
+    ) -> anyhow::Result<Grown> {
         let file = Load::W1.write(&self.folder, lines, users, SEED)?;
         let copy = site.copy("growth").await?;
         let muster = Muster::start(&copy, self.run.workers).await;
-        let journey = muster.load(&self.server, &copy, Load::W1.recipe(), Path::new(&file), lines).await?;
+        let journey = muster
+            .load(
+                &self.server,
+                &copy,
+                Load::W1.recipe(),
+                Path::new(&file),
+                lines,
+            )
+            .await?;
         drop(muster);
         copy.drop().await?;
         tokio::fs::remove_file(file).await?;
-        tell(&format!("{lines} lines on {users} people: {:.2} s", journey.total));
-        Ok(Grown { lines, users, muster: journey })
+        tell(&format!(
+            "{lines} lines on {users} people: {:.2} s",
+            journey.total
+        ));
+        Ok(Grown {
+            lines,
+            users,
+            muster: journey,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Who is who on the benchmark's site, by number alone: the maker of files and the SQL that fills the site say the same of person 7.
+//! Who is who on the benchmark's site, by number alone: the maker of files and the SQL that fills
+//! the site say the same of person 7.
 
 use crate::make::names::{FIRST, LAST, TOWNS, plain};
 
@@ -7,7 +8,8 @@ pub(super) const SEGMENTS: u64 = 500;
 /// Courses of the site.
 pub(super) const COURSES: u64 = 2_000;
 
-/// Scatters numbers: the same as [`SCATTER_SQL`]. 31 bits, so that no product leaves what SQL's bigint holds.
+/// Scatters numbers: the same as [`SCATTER_SQL`]. 31 bits, so that no product leaves what SQL's
+/// bigint holds.
 pub(super) fn scatter(number: u64, salt: u64) -> u64 {
     ((number % (1 << 31) + salt * 97) * 2_654_435_761 % (1 << 32)) >> 8
 }
@@ -23,7 +25,11 @@ pub(super) fn one_of<T: Copy>(choices: &[T], number: u64, salt: u64) -> T {
 
 /// The username of a person.
 pub(super) fn username(number: u64) -> String {
-    format!("{}.{}{number}", plain(one_of(FIRST, number, 1)), plain(one_of(LAST, number, 2)))
+    format!(
+        "{}.{}{number}",
+        plain(one_of(FIRST, number, 1)),
+        plain(one_of(LAST, number, 2))
+    )
 }
 
 /// The details of a person: first and last name, address, town, country, ID number.

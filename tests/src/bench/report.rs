@@ -122,7 +122,8 @@ pub struct Spread {
     pub worst: f64,
 }
 
-/// Taking a large file, against a plain store. Seconds are those of each round, ratios the median of the rounds.
+/// Taking a large file, against a plain store. Seconds are those of each round, ratios the median
+/// of the rounds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Intake {
     /// Bytes of the file.
@@ -156,7 +157,11 @@ impl Cost {
     /// What the server has cost since it was started.
     pub(super) async fn of_server(server: &Server) -> anyhow::Result<Self> {
         let wal_mib = server.wal_bytes().await? as f64 / f64::from(1 << 20);
-        Ok(Self { postgres_cpu: server.cpu_seconds().await?, wal_mib, ..Self::default() })
+        Ok(Self {
+            postgres_cpu: server.cpu_seconds().await?,
+            wal_mib,
+            ..Self::default()
+        })
     }
 
     /// What it cost between two looks.
@@ -175,8 +180,16 @@ impl Spread {
     /// Of these seconds.
     pub(super) fn of(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
-        let at = |share: f64| seconds.get(((seconds.len() as f64 * share) as usize).min(seconds.len().saturating_sub(1))).copied();
-        Self { median: at(0.5).unwrap_or(0.0), p99: at(0.99).unwrap_or(0.0), worst: seconds.last().copied().unwrap_or(0.0) }
+        let at = |share: f64| {
+            seconds
+                .get(((seconds.len() as f64 * share) as usize).min(seconds.len().saturating_sub(1)))
+                .copied()
+        };
+        Self {
+            median: at(0.5).unwrap_or(0.0),
+            p99: at(0.99).unwrap_or(0.0),
+            worst: seconds.last().copied().unwrap_or(0.0),
+        }
     }
 }
 
@@ -196,7 +209,10 @@ impl Machine {
     /// This one, and the server.
     pub(super) async fn look(server: &Server) -> anyhow::Result<Self> {
         let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let name = processors.lines().find(|line| line.starts_with("model name")).and_then(|line| Some(line.split_once(':')?.1.trim()));
+        let name = processors
+            .lines()
+            .find(|line| line.starts_with("model name"))
+            .and_then(|line| Some(line.split_once(':')?.1.trim()));
         Ok(Self {
             processor: name.unwrap_or(std::env::consts::ARCH).to_owned(),
             cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -211,7 +227,11 @@ impl Report {
     /// The ratios of a load, pair by pair.
     #[must_use]
     pub fn ratios(&self, load: Load) -> Vec<f64> {
-        self.pairs.iter().filter(|pair| pair.load == load.name()).map(|pair| pair.ratio).collect()
+        self.pairs
+            .iter()
+            .filter(|pair| pair.load == load.name())
+            .map(|pair| pair.ratio)
+            .collect()
     }
 
     /// As a table.
@@ -224,14 +244,44 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let Machine { processor, cores, memory_gib, postgres, settings } = &self.machine;
-        writeln!(out, "{processor}, {cores} cores, {memory_gib} GiB; PostgreSQL {postgres}")?;
-        let settings: Vec<_> = settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        writeln!(out, "{}\n{} lines, {} people, {} workers\n", settings.join(", "), self.lines, self.users, self.workers)?;
+        let Machine {
+            processor,
+            cores,
+            memory_gib,
+            postgres,
+            settings,
+        } = &self.machine;
+        writeln!(
+            out,
+            "{processor}, {cores} cores, {memory_gib} GiB; PostgreSQL {postgres}"
+        )?;
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        writeln!(
+            out,
+            "{}\n{} lines, {} people, {} workers\n",
+            settings.join(", "),
+            self.lines,
+            self.users,
+            self.workers
+        )?;
         self.write_pairs(out)?;
-        let told = |spread: &Spread| format!("median {:.3} s, p99 {:.3} s, worst {:.3} s", spread.median, spread.p99, spread.worst);
+        let told = |spread: &Spread| {
+            format!(
+                "median {:.3} s, p99 {:.3} s, worst {:.3} s",
+                spread.median, spread.p99, spread.worst
+            )
+        };
         let mut small = |what: &str, small: &Small| {
-            writeln!(out, "{} small imports {what}: ready {}; applied {}", small.imports, told(&small.ready), told(&small.applied))
+            writeln!(
+                out,
+                "{} small imports {what}: ready {}; applied {}",
+                small.imports,
+                told(&small.ready),
+                told(&small.applied)
+            )
         };
         if let Some(idle) = &self.idle {
             small("idle", idle)?;
@@ -240,17 +290,38 @@ impl Report {
             small("beside W2", &beside.small)?;
             writeln!(out, "status of W2 while it runs: {}", told(&beside.polls))?;
         }
-        if let Some(Intake { bytes, muster, synced, unsynced, ratio, unsynced_ratio, api_mib }) = &self.intake {
-            writeln!(out, "intake of {bytes} bytes: {muster:.2?} s; api {:.0} MiB", api_mib.unwrap_or(0.0))?;
+        if let Some(Intake {
+            bytes,
+            muster,
+            synced,
+            unsynced,
+            ratio,
+            unsynced_ratio,
+            api_mib,
+        }) = &self.intake
+        {
+            writeln!(
+                out,
+                "intake of {bytes} bytes: {muster:.2?} s; api {:.0} MiB",
+                api_mib.unwrap_or(0.0)
+            )?;
             writeln!(
                 out,
                 "a plain store that syncs: {synced:.2?} s, ratio {ratio:.2}; that does not: {unsynced:.2?} s, {unsynced_ratio:.2}"
             )?;
         }
-        for Grown { lines, users, muster } in &self.growth {
+        for Grown {
+            lines,
+            users,
+            muster,
+        } in &self.growth
+        {
             let of_million = muster.total / *lines as f64 * 1e6;
             let (total, mib) = (muster.total, muster.worker_mib.unwrap_or(0.0));
-            writeln!(out, "{lines} lines of W1 on {users} people: {total:.2} s, {of_million:.1} s a million lines; worker {mib:.0} MiB")?;
+            writeln!(
+                out,
+                "{lines} lines of W1 on {users} people: {total:.2} s, {of_million:.1} s a million lines; worker {mib:.0} MiB"
+            )?;
         }
         Ok(())
     }
@@ -259,13 +330,24 @@ impl Report {
         if self.pairs.is_empty() {
             return Ok(());
         }
-        let cpu = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.1}"));
+        let cpu = |seconds: Option<f64>| {
+            seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.1}"))
+        };
         writeln!(
             out,
             "load  floor s | validate preview apply  total s  lines/s | ratio | CPU s: floor; Postgres workers api | WAL MiB: floor, Muster | MiB: worker api"
         )?;
         for pair in &self.pairs {
-            let Journey { validate, preview, apply, total, lines_per_second, cost, worker_mib, api_mib } = &pair.muster;
+            let Journey {
+                validate,
+                preview,
+                apply,
+                total,
+                lines_per_second,
+                cost,
+                worker_mib,
+                api_mib,
+            } = &pair.muster;
             writeln!(
                 out,
                 "{:4} {:8.2} | {validate:8.2} {preview:7.2} {apply:5.2} {total:8.2} {lines_per_second:8.0} | {:5.2} | {}; {} {} {} | {:.0}, {:.0} | {:.0} {:.0}",
@@ -287,9 +369,16 @@ impl Report {
         loads.dedup();
         for load in loads {
             let of_load = || self.pairs.iter().filter(move |pair| pair.load == load);
-            let (ratio, total) = (median(of_load().map(|pair| pair.ratio)), median(of_load().map(|pair| pair.muster.total)));
+            let (ratio, total) = (
+                median(of_load().map(|pair| pair.ratio)),
+                median(of_load().map(|pair| pair.muster.total)),
+            );
             let floor = median(of_load().map(|pair| pair.floor));
-            writeln!(out, "{load}: ratio {ratio:.2} (median of {}), {total:.2} s against {floor:.2} s", of_load().count())?;
+            writeln!(
+                out,
+                "{load}: ratio {ratio:.2} (median of {}), {total:.2} s against {floor:.2} s",
+                of_load().count()
+            )?;
         }
         writeln!(out)
     }

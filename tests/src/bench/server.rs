@@ -1,4 +1,5 @@
-//! The Postgres of the benchmark: databases that are copies of one another, sessions with psql, and what both cost.
+//! The Postgres of the benchmark: databases that are copies of one another, sessions with psql, and
+//! what both cost.
 
 use super::meter;
 use anyhow::{Context, bail, ensure};
@@ -29,12 +30,16 @@ impl Server {
     /// The one that the URL names; databases of killed runs go.
     pub(super) async fn open(url: &str) -> anyhow::Result<Self> {
         let server = Self(Url::parse(url).context("the address of the server")?);
-        let left: Vec<String> = sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)")
-            .bind(PREFIX)
-            .fetch_all(&mut server.connect().await?)
-            .await?;
+        let left: Vec<String> = sqlx::query_scalar(
+            "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)",
+        )
+        .bind(PREFIX)
+        .fetch_all(&mut server.connect().await?)
+        .await?;
         for name in left {
-            server.say(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+            server
+                .say(&format!("DROP DATABASE {name} WITH (FORCE)"))
+                .await?;
         }
         Ok(server)
     }
@@ -44,7 +49,9 @@ impl Server {
     }
 
     async fn say(&self, statement: &str) -> anyhow::Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut self.connect().await?).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut self.connect().await?)
+            .await?;
         Ok(())
     }
 
@@ -52,34 +59,47 @@ impl Server {
     pub(super) async fn make(&self, name: &str) -> anyhow::Result<Database> {
         let name = format!("{PREFIX}{name}");
         self.say(&format!("CREATE DATABASE {name}")).await?;
-        Ok(Database { server: self.clone(), name })
+        Ok(Database {
+            server: self.clone(),
+            name,
+        })
     }
 
     /// What the server says it is.
     pub(super) async fn version(&self) -> anyhow::Result<String> {
-        Ok(sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.connect().await?).await?)
+        Ok(sqlx::query_scalar("SHOW server_version")
+            .fetch_one(&mut self.connect().await?)
+            .await?)
     }
 
     /// Settings that are not the server's defaults, and matter to speed or safety.
     pub(super) async fn settings(&self) -> anyhow::Result<Vec<(String, String)>> {
         let names = "'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'fsync', 'synchronous_commit', 'full_page_writes', \
                      'wal_compression', 'random_page_cost', 'jit', 'effective_io_concurrency', 'work_mem', 'autovacuum'";
-        let statement = format!("SELECT name, current_setting(name) FROM pg_settings WHERE name IN ({names}) ORDER BY name");
-        Ok(sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&mut self.connect().await?).await?)
+        let statement = format!(
+            "SELECT name, current_setting(name) FROM pg_settings WHERE name IN ({names}) ORDER BY name"
+        );
+        Ok(sqlx::query_as(AssertSqlSafe(statement))
+            .fetch_all(&mut self.connect().await?)
+            .await?)
     }
 
     /// Seconds of a processor that the server's processes have used; `None`: it runs elsewhere.
     pub(super) async fn cpu_seconds(&self) -> anyhow::Result<Option<f64>> {
         // Held until all is read: its backend is gone soon after it.
         let mut connection = self.connect().await?;
-        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut connection)
+            .await?;
         Ok(meter::cpu_seconds_of_family(backend as u32))
     }
 
     /// Bytes of the log that were ever written.
     pub(super) async fn wal_bytes(&self) -> anyhow::Result<i64> {
         let statement = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint";
-        Ok(sqlx::query_scalar(statement).fetch_one(&mut self.connect().await?).await?)
+        Ok(sqlx::query_scalar(statement)
+            .fetch_one(&mut self.connect().await?)
+            .await?)
     }
 }
 
@@ -99,9 +119,17 @@ impl Database {
     /// A copy of it, made as files are copied, all on disk before anything is measured.
     pub(super) async fn copy(&self, name: &str) -> anyhow::Result<Database> {
         let name = format!("{PREFIX}{name}");
-        self.server.say(&format!("CREATE DATABASE {name} TEMPLATE {} STRATEGY file_copy", self.name)).await?;
+        self.server
+            .say(&format!(
+                "CREATE DATABASE {name} TEMPLATE {} STRATEGY file_copy",
+                self.name
+            ))
+            .await?;
         self.server.say("CHECKPOINT").await?;
-        Ok(Self { server: self.server.clone(), name })
+        Ok(Self {
+            server: self.server.clone(),
+            name,
+        })
     }
 
     /// Runs a script in one session of psql; what it took.
@@ -122,24 +150,43 @@ impl Database {
             .kill_on_drop(true)
             .spawn()
             .context("psql is not on the PATH")?;
-        psql.stdin.take().context("psql takes what it is told")?.write_all(script.as_bytes()).await?;
+        psql.stdin
+            .take()
+            .context("psql takes what it is told")?
+            .write_all(script.as_bytes())
+            .await?;
         let output = psql.wait_with_output().await?;
-        ensure!(output.status.success(), "psql failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "psql failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(begun.elapsed())
     }
 
     /// Drops it.
     pub(super) async fn drop(self) -> anyhow::Result<()> {
-        self.server.say(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await
+        self.server
+            .say(&format!(
+                "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+                self.name
+            ))
+            .await
     }
 
     /// Rows of each table that a load fills.
     pub(super) async fn rows(&self) -> anyhow::Result<Rows> {
         let statement = "SELECT (SELECT count(*) FROM lms.users), (SELECT count(*) FROM lms.segment_members),
                                 (SELECT count(*) FROM lms.enrolments), (SELECT count(*) FROM lms.role_assignments)";
-        let (users, segment_members, enrolments, role_assignments) =
-            sqlx::query_as(statement).fetch_one(&mut self.connect().await?).await?;
-        Ok(Rows { users, segment_members, enrolments, role_assignments })
+        let (users, segment_members, enrolments, role_assignments) = sqlx::query_as(statement)
+            .fetch_one(&mut self.connect().await?)
+            .await?;
+        Ok(Rows {
+            users,
+            segment_members,
+            enrolments,
+            role_assignments,
+        })
     }
 }
 

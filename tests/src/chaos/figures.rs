@@ -71,7 +71,11 @@ impl Counting {
     }
 
     pub(super) fn request(&self, request: &str) {
-        *self.figures().requests.entry(request.to_owned()).or_default() += 1;
+        *self
+            .figures()
+            .requests
+            .entry(request.to_owned())
+            .or_default() += 1;
     }
 
     /// Those that are there and that no admin knows of.
@@ -87,6 +91,8 @@ impl Counting {
 
     pub(super) fn waited(&self, time: Duration) {
         let mut figures = self.figures();
-        figures.longest_wait_seconds = figures.longest_wait_seconds.max((time.as_secs_f64() * 10.0).round() / 10.0);
+        figures.longest_wait_seconds = figures
+            .longest_wait_seconds
+            .max((time.as_secs_f64() * 10.0).round() / 10.0);
     }
 }

@@ -1,4 +1,5 @@
-//! The unruly hand: kills, freezes, cuts off and starts again whatever there is, at random and without end.
+//! The unruly hand: kills, freezes, cuts off and starts again whatever there is, at random and
+//! without end.
 
 use super::{figures::Counting, lms};
 use crate::{
@@ -8,11 +9,17 @@ use crate::{
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than a claim is good without a sign of life, and than it then takes until somebody is rung to take over.
+/// Longer than a claim is good without a sign of life, and than it then takes until somebody is
+/// rung to take over.
 const LONG: Duration = Duration::from_secs(14);
 
 /// Kills or ends apis until it is told to stop.
-pub(super) async fn on_apis(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+pub(super) async fn on_apis(
+    fleet: &Fleet,
+    mut chance: Chance,
+    counting: &Counting,
+    stop: &CancellationToken,
+) {
     while pause(&mut chance, 400..4_000, stop).await {
         let api = chance.of(&fleet.apis);
         let sort = match chance.below(10) {
@@ -25,19 +32,33 @@ pub(super) async fn on_apis(fleet: &Fleet, mut chance: Chance, counting: &Counti
 }
 
 /// Kills or ends workers until it is told to stop, mostly while somebody is at work.
-pub(super) async fn on_workers(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+pub(super) async fn on_workers(
+    fleet: &Fleet,
+    mut chance: Chance,
+    counting: &Counting,
+    stop: &CancellationToken,
+) {
     while pause(&mut chance, 400..4_000, stop).await {
         let worker = chance.of(&fleet.workers);
         if chance.is(60) {
             lms::until_at_work(fleet.database_url(), chance.is(70)).await;
         }
-        let sort = if chance.is(60) { kill(worker).await } else { end(worker).await };
+        let sort = if chance.is(60) {
+            kill(worker).await
+        } else {
+            end(worker).await
+        };
         counting.harm(&format!("{sort} worker"));
     }
 }
 
 /// Freezes workers until it is told to stop, mostly in the middle of something.
-pub(super) async fn with_frost(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+pub(super) async fn with_frost(
+    fleet: &Fleet,
+    mut chance: Chance,
+    counting: &Counting,
+    stop: &CancellationToken,
+) {
     while pause(&mut chance, 500..6_000, stop).await {
         // Who is at work cannot be seen; of two, one often is, and the third takes over.
         let (nth, is_pair) = (chance.below(fleet.workers.len()), chance.is(40));
@@ -45,7 +66,10 @@ pub(super) async fn with_frost(fleet: &Fleet, mut chance: Chance, counting: &Cou
         if chance.is(80) {
             lms::until_at_work(fleet.database_url(), chance.is(70)).await;
         }
-        let (one, other) = (&fleet.workers[nth], &fleet.workers[(nth + 1) % fleet.workers.len()]);
+        let (one, other) = (
+            &fleet.workers[nth],
+            &fleet.workers[(nth + 1) % fleet.workers.len()],
+        );
         if is_pair {
             tokio::join!(freeze(one, time), freeze(other, time));
         } else {
@@ -81,7 +105,12 @@ async fn freeze(member: &Member, time: Duration) -> &'static str {
 }
 
 /// Harms Redis until it is told to stop.
-pub(super) async fn on_redis(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+pub(super) async fn on_redis(
+    fleet: &Fleet,
+    mut chance: Chance,
+    counting: &Counting,
+    stop: &CancellationToken,
+) {
     while pause(&mut chance, 1_000..8_000, stop).await {
         let mut redis = fleet.redis.lock().await;
         let away = Duration::from_millis(chance.below(5_000) as u64);
@@ -112,7 +141,12 @@ pub(super) async fn on_redis(fleet: &Fleet, mut chance: Chance, counting: &Count
 }
 
 /// Harms Postgres until it is told to stop.
-pub(super) async fn on_postgres(fleet: &Fleet, mut chance: Chance, counting: &Counting, stop: &CancellationToken) {
+pub(super) async fn on_postgres(
+    fleet: &Fleet,
+    mut chance: Chance,
+    counting: &Counting,
+    stop: &CancellationToken,
+) {
     while pause(&mut chance, 3_000..15_000, stop).await {
         let mut cluster = fleet.cluster.lock().await;
         let away = Duration::from_millis(chance.below(3_000) as u64);
@@ -139,8 +173,13 @@ pub(super) async fn on_postgres(fleet: &Fleet, mut chance: Chance, counting: &Co
 }
 
 /// Waits a while; `false`: it is time to stop.
-async fn pause(chance: &mut Chance, milliseconds: std::ops::Range<u64>, stop: &CancellationToken) -> bool {
-    let time = milliseconds.start + chance.below((milliseconds.end - milliseconds.start) as usize) as u64;
+async fn pause(
+    chance: &mut Chance,
+    milliseconds: std::ops::Range<u64>,
+    stop: &CancellationToken,
+) -> bool {
+    let time =
+        milliseconds.start + chance.below((milliseconds.end - milliseconds.start) as usize) as u64;
     tokio::select! {
         () = stop.cancelled() => false,
         () = tokio::time::sleep(Duration::from_millis(time)) => true,

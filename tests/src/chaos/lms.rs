@@ -45,20 +45,44 @@ const QUERIES: &[&str] = &[
 ];
 
 /// Every row of a site; `imports`: ids of its imports in the order of the model.
-pub(super) async fn rows(conn: &mut PgConnection, site: &str, imports: &[String]) -> anyhow::Result<Rows> {
-    let site: i32 = sqlx::query_scalar("SELECT id FROM muster.sites WHERE slug = $1").bind(site).fetch_one(&mut *conn).await?;
+pub(super) async fn rows(
+    conn: &mut PgConnection,
+    site: &str,
+    imports: &[String],
+) -> anyhow::Result<Rows> {
+    let site: i32 = sqlx::query_scalar("SELECT id FROM muster.sites WHERE slug = $1")
+        .bind(site)
+        .fetch_one(&mut *conn)
+        .await?;
     let numbers: Vec<(i64, String)> =
-        sqlx::query_as("SELECT no, id::text FROM muster.imports WHERE site_id = $1").bind(site).fetch_all(&mut *conn).await?;
+        sqlx::query_as("SELECT no, id::text FROM muster.imports WHERE site_id = $1")
+            .bind(site)
+            .fetch_all(&mut *conn)
+            .await?;
     let place = |id: &String| imports.iter().position(|known| known == id);
     let sources: HashMap<i64, String> = numbers
         .into_iter()
-        .map(|(no, id)| (no, place(&id).map_or_else(|| format!("the unknown import {id}"), |place| place.to_string())))
+        .map(|(no, id)| {
+            (
+                no,
+                place(&id).map_or_else(
+                    || format!("the unknown import {id}"),
+                    |place| place.to_string(),
+                ),
+            )
+        })
         .collect();
     let mut rows = Rows::new();
     for query in QUERIES {
         for row in sqlx::query(*query).bind(site).fetch_all(&mut *conn).await? {
-            let (what, text, source): (String, String, Option<i64>) = (row.get("what"), row.get("row"), row.get("source"));
-            let source = source.map_or("hand".to_owned(), |no| sources.get(&no).cloned().unwrap_or_else(|| format!("number {no}")));
+            let (what, text, source): (String, String, Option<i64>) =
+                (row.get("what"), row.get("row"), row.get("source"));
+            let source = source.map_or("hand".to_owned(), |no| {
+                sources
+                    .get(&no)
+                    .cloned()
+                    .unwrap_or_else(|| format!("number {no}"))
+            });
             let text = format!("{text} by {source}").trim_start().to_owned();
             if let Some(other) = rows.insert(what.clone(), text) {
                 rows.insert(format!("{what}, a second time"), other);
@@ -70,7 +94,9 @@ pub(super) async fn rows(conn: &mut PgConnection, site: &str, imports: &[String]
 
 /// Imports by status, of all sites.
 pub(super) async fn statuses(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, i64)>> {
-    sqlx::query_as("SELECT status, count(*) FROM muster.imports GROUP BY status ORDER BY status").fetch_all(conn).await
+    sqlx::query_as("SELECT status, count(*) FROM muster.imports GROUP BY status ORDER BY status")
+        .fetch_all(conn)
+        .await
 }
 
 /// What contradicts itself, whatever the sites hold: one line for each.
@@ -86,7 +112,10 @@ pub(super) async fn contradictions(conn: &mut PgConnection) -> anyhow::Result<Ve
     ];
     let mut found = Vec::new();
     for query in queries {
-        let more: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut *conn).await.context(query)?;
+        let more: Vec<String> = sqlx::query_scalar(query)
+            .fetch_all(&mut *conn)
+            .await
+            .context(query)?;
         found.extend(more);
     }
     Ok(found)
@@ -99,17 +128,26 @@ pub(super) async fn open_batches(database: &str, id: &str) -> String {
                    FROM muster.import_batches b JOIN muster.imports i ON i.no = b.import_no WHERE i.id = $1::uuid AND b.state <> 'done'";
     let told = async {
         let mut conn = PgConnection::connect(database).await?;
-        sqlx::query_scalar(query).bind(id).fetch_one(&mut conn).await
+        sqlx::query_scalar(query)
+            .bind(id)
+            .fetch_one(&mut conn)
+            .await
     };
-    told.await.unwrap_or_else(|error: sqlx::Error| format!("and nobody can look: {error}"))
+    told.await
+        .unwrap_or_else(|error: sqlx::Error| format!("and nobody can look: {error}"))
 }
 
-/// Waits until a worker holds a batch, of apply or of any stage; not for long, since perhaps nobody has anything to do.
+/// Waits until a worker holds a batch, of apply or of any stage; not for long, since perhaps nobody
+/// has anything to do.
 pub(super) async fn until_at_work(database: &str, at_apply: bool) {
     let query = "SELECT EXISTS (SELECT FROM muster.import_batches WHERE state = 'claimed' AND (stage = 'apply' OR NOT $1))";
     let wait = async {
         let mut conn = PgConnection::connect(database).await?;
-        while !sqlx::query_scalar(query).bind(at_apply).fetch_one(&mut conn).await? {
+        while !sqlx::query_scalar(query)
+            .bind(at_apply)
+            .fetch_one(&mut conn)
+            .await?
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok::<_, sqlx::Error>(())
@@ -120,5 +158,7 @@ pub(super) async fn until_at_work(database: &str, at_apply: bool) {
 
 /// The keys of all stored files.
 pub(super) async fn files(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("SELECT file_key FROM muster.imports WHERE file_key IS NOT NULL").fetch_all(conn).await
+    sqlx::query_scalar("SELECT file_key FROM muster.imports WHERE file_key IS NOT NULL")
+        .fetch_all(conn)
+        .await
 }

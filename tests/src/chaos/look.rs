@@ -1,4 +1,5 @@
-//! What a file looks like: delimiter, encoding, quotes, line ends. The same lines may be written in many ways, and mean the same.
+//! What a file looks like: delimiter, encoding, quotes, line ends. The same lines may be written in
+//! many ways, and mean the same.
 
 use super::model::Table;
 use crate::{
@@ -7,7 +8,13 @@ use crate::{
 };
 use serde_json::{Map, Value};
 
-const DELIMITERS: &[(char, &str)] = &[(',', ","), (';', ";"), ('\t', "tab"), ('|', "|"), (':', ":")];
+const DELIMITERS: &[(char, &str)] = &[
+    (',', ","),
+    (';', ";"),
+    ('\t', "tab"),
+    ('|', "|"),
+    (':', ":"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
@@ -44,7 +51,14 @@ pub(super) struct Written {
 
 impl Look {
     pub(super) fn random(chance: &mut Chance) -> Self {
-        let encodings = [Encoding::Utf8, Encoding::Utf8WithMark, Encoding::Utf16 { is_big: chance.is(50) }, Encoding::Windows];
+        let encodings = [
+            Encoding::Utf8,
+            Encoding::Utf8WithMark,
+            Encoding::Utf16 {
+                is_big: chance.is(50),
+            },
+            Encoding::Windows,
+        ];
         Self {
             delimiter: *chance.of(DELIMITERS),
             encoding: *chance.of(&encodings),
@@ -59,8 +73,16 @@ impl Look {
     /// One that says of itself what it is, in an encoding that has every letter.
     pub(super) fn said(chance: &mut Chance) -> Self {
         let look = Self::random(chance);
-        let encoding = if look.encoding == Encoding::Windows { Encoding::Utf8 } else { look.encoding };
-        Self { is_said: true, encoding, ..look }
+        let encoding = if look.encoding == Encoding::Windows {
+            Encoding::Utf8
+        } else {
+            look.encoding
+        };
+        Self {
+            is_said: true,
+            encoding,
+            ..look
+        }
     }
 
     /// Writes records below their headings.
@@ -74,7 +96,10 @@ impl Look {
                 line += 1;
             }
             text.push_str(&self.line(&record));
-            let breaks = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>();
+            let breaks = record
+                .iter()
+                .map(|cell| cell.matches('\n').count())
+                .sum::<usize>();
             // A line of nothing but delimiters is blank.
             if record.iter().any(|cell| !cell.trim().is_empty()) {
                 lines.push((line, record));
@@ -85,8 +110,17 @@ impl Look {
         if self.is_zipped {
             bytes = gzip(&bytes);
         }
-        let content_type = if self.is_zipped { "application/gzip" } else { "text/csv" };
-        Written { bytes, content_type, settings: self.settings(), table: Table { headings, lines } }
+        let content_type = if self.is_zipped {
+            "application/gzip"
+        } else {
+            "text/csv"
+        };
+        Written {
+            bytes,
+            content_type,
+            settings: self.settings(),
+            table: Table { headings, lines },
+        }
     }
 
     fn line(&self, cells: &[String]) -> String {
@@ -96,7 +130,11 @@ impl Look {
 
     fn cell(&self, cell: &str) -> String {
         let needs_quotes = cell.contains(['"', '\n', '\r', self.delimiter.0]);
-        if needs_quotes || self.quotes_all { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+        if needs_quotes || self.quotes_all {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.to_owned()
+        }
     }
 
     fn encoded(&self, text: &str) -> Vec<u8> {
@@ -106,7 +144,15 @@ impl Look {
             Encoding::Windows => windows_1252(text),
             Encoding::Utf16 { is_big } => {
                 let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
-                units.flat_map(|unit| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+                units
+                    .flat_map(|unit| {
+                        if is_big {
+                            unit.to_be_bytes()
+                        } else {
+                            unit.to_le_bytes()
+                        }
+                    })
+                    .collect()
             }
         }
     }
@@ -138,7 +184,8 @@ mod tests {
         let mut look = Look::random(&mut Chance::new(1));
         look.line_end = "\r\n";
         look.blank_lines = false;
-        let records = [["a", "x\ny"], ["b", ""], ["c", "\"\n\n"]].map(|record| record.map(str::to_owned).to_vec());
+        let records = [["a", "x\ny"], ["b", ""], ["c", "\"\n\n"]]
+            .map(|record| record.map(str::to_owned).to_vec());
         let written = look.write(vec!["key".to_owned(), "text".to_owned()], records.to_vec());
         let lines: Vec<_> = written.table.lines.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [2, 4, 5]);

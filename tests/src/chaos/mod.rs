@@ -1,8 +1,10 @@
-//! The chaos run: admins of several sites at work while whatever there is gets killed, frozen, cut off and wiped; and a model that
-//! knows from the files, the settings and the order of applies alone what each site must hold in the end.
+//! The chaos run: admins of several sites at work while whatever there is gets killed, frozen, cut
+//! off and wiped; and a model that knows from the files, the settings and the order of applies
+//! alone what each site must hold in the end.
 //!
-//! What the admins do repeats itself with the seed. When things happen does not, so the model asks Muster for the one thing that
-//! depends on it: which lines an import that was cancelled half-way had come to.
+//! What the admins do repeats itself with the seed. When things happen does not, so the model asks
+//! Muster for the one thing that depends on it: which lines an import that was cancelled half-way
+//! had come to.
 
 mod asker;
 mod figures;
@@ -113,17 +115,32 @@ async fn disturbed(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow:
 }
 
 /// The admins, each at work already.
-async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
-    let system_admin = fleet.apis[0].client().with_token(Some(&fleet.system_admin()));
+async fn scripts(
+    fleet: &Fleet,
+    run: Run,
+    counting: &Arc<Counting>,
+) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    let system_admin = fleet.apis[0]
+        .client()
+        .with_token(Some(&fleet.system_admin()));
     let until = Instant::now() + Duration::from_secs_f64(run.minutes * 60.0);
     let mut scripts = JoinSet::new();
     for number in 0..run.sites {
         let site = format!("site-{}", number + 1);
         let settings = json!({"time_zone": ZONES[number % ZONES.len()]});
-        let made = system_admin.post("/api/v1/sites", Some(&json!({"slug": site, "name": site, "settings": settings}))).await?;
+        let made = system_admin
+            .post(
+                "/api/v1/sites",
+                Some(&json!({"slug": site, "name": site, "settings": settings})),
+            )
+            .await?;
         let _ = made.expect(201);
         let token = fleet.admin(&site);
-        let apis: Vec<Client> = fleet.apis.iter().map(|api| api.client().with_token(Some(&token))).collect();
+        let apis: Vec<Client> = fleet
+            .apis
+            .iter()
+            .map(|api| api.client().with_token(Some(&token)))
+            .collect();
         let seed = Chance::new(run.seed.wrapping_add(number as u64 + 1)).below(usize::MAX) as u64;
         let script = Script {
             asker: Asker::new(apis, &site, fleet.database_url(), Arc::clone(counting)),
@@ -145,19 +162,36 @@ async fn scripts(fleet: &Fleet, run: Run, counting: &Arc<Counting>) -> anyhow::R
 async fn settled(fleet: &Fleet, run: Run, counting: &Counting) -> anyhow::Result<()> {
     fleet.ready().await;
     let mut conn = fleet.cluster.lock().await.connected().await;
-    let quiet = async || lms::contradictions(&mut conn).await.ok().filter(Vec::is_empty).map(drop);
+    let quiet = async || {
+        lms::contradictions(&mut conn)
+            .await
+            .ok()
+            .filter(Vec::is_empty)
+            .map(drop)
+    };
     if within(quiet).await.is_none() {
-        bail!("Muster does not come to rest:\n  {}", lms::contradictions(&mut conn).await?.join("\n  "));
+        bail!(
+            "Muster does not come to rest:\n  {}",
+            lms::contradictions(&mut conn).await?.join("\n  ")
+        );
     }
     for (status, count) in lms::statuses(&mut conn).await? {
         counting.figures().imports.insert(status, count as u64);
     }
     counting.tell_strays();
-    if within(async || is_empty(fleet, WAITING).await.then_some(())).await.is_none() {
+    if within(async || is_empty(fleet, WAITING).await.then_some(()))
+        .await
+        .is_none()
+    {
         bail!("wakes wait in Redis, and nobody takes them");
     }
-    // What a worker held that was killed is given to another after three minutes, which is as long as anybody waits here.
-    let let_go = async || within(async || is_empty(fleet, HELD).await.then_some(())).await.is_some();
+    // What a worker held that was killed is given to another after three minutes, which is as long
+    // as anybody waits here.
+    let let_go = async || {
+        within(async || is_empty(fleet, HELD).await.then_some(()))
+            .await
+            .is_some()
+    };
     if run.minutes >= LONG && !let_go().await && !let_go().await {
         bail!("wakes are held in Redis by workers that are gone");
     }
@@ -165,7 +199,11 @@ async fn settled(fleet: &Fleet, run: Run, counting: &Counting) -> anyhow::Result
     counting.figures().stray_files = stray.len() as u64;
     // An api that is killed between storing a file and inserting its import can leave that one.
     if stray.len() as u64 > counting.harmed("SIGKILL api") {
-        bail!("{} files belong to no import, such as {}", stray.len(), stray[0].display());
+        bail!(
+            "{} files belong to no import, such as {}",
+            stray.len(),
+            stray[0].display()
+        );
     }
     Ok(())
 }
@@ -177,7 +215,12 @@ const HELD: &str = "EVAL \"local n = 0 for _, k in ipairs(redis.call('KEYS', 'mu
                     if redis.call('TYPE', k).ok == 'set' then n = n + redis.call('SCARD', k) end end return n\" 0";
 
 async fn is_empty(fleet: &Fleet, question: &str) -> bool {
-    fleet.redis.lock().await.say(question).is_ok_and(|answer| answer == ":0")
+    fleet
+        .redis
+        .lock()
+        .await
+        .say(question)
+        .is_ok_and(|answer| answer == ":0")
 }
 
 /// Stored files that belong to no import.

@@ -1,4 +1,5 @@
-//! The API over HTTP. What is wrong with an answer is for the caller to judge; only a connection that fails is an `Err`.
+//! The API over HTTP. What is wrong with an answer is for the caller to judge; only a connection
+//! that fails is an `Err`.
 
 pub mod view;
 
@@ -44,15 +45,24 @@ impl Client {
     /// One who speaks to the Muster at `base`, such as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        let http =
-            reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build().expect("a client without TLS can always be built");
-        Self { http, base: base.trim_end_matches('/').to_owned(), token: token.map(str::to_owned) }
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .build()
+            .expect("a client without TLS can always be built");
+        Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            token: token.map(str::to_owned),
+        }
     }
 
     /// The same with another token, or none.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
-        Self { token: token.map(str::to_owned), ..self.clone() }
+        Self {
+            token: token.map(str::to_owned),
+            ..self.clone()
+        }
     }
 
     /// Where Muster is.
@@ -61,9 +71,14 @@ impl Client {
         &self.base
     }
 
-    /// A request for `path` (which begins with `/` and may hold a query; a whole address is taken as it is), to be completed.
+    /// A request for `path` (which begins with `/` and may hold a query; a whole address is taken
+    /// as it is), to be completed.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let address = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
+        let address = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.base)
+        };
         let request = self.http.request(method, address);
         match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -75,7 +90,11 @@ impl Client {
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Answer { status, headers, body: answer.bytes().await? })
+        Ok(Answer {
+            status,
+            headers,
+            body: answer.bytes().await?,
+        })
     }
 
     /// Gets `path`.
@@ -134,7 +153,9 @@ impl Answer {
     #[must_use]
     pub fn next_page(&self) -> Option<String> {
         let link = self.header("link")?;
-        let next = link.split(',').find(|part| part.contains("rel=\"next\"") || part.contains("rel=next"))?;
+        let next = link
+            .split(',')
+            .find(|part| part.contains("rel=\"next\"") || part.contains("rel=next"))?;
         Some(next.split_once('<')?.1.split_once('>')?.0.to_owned())
     }
 
@@ -145,7 +166,12 @@ impl Answer {
     #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "Muster answered otherwise: {}", self.text());
+        assert_eq!(
+            self.status,
+            status,
+            "Muster answered otherwise: {}",
+            self.text()
+        );
         self
     }
 }

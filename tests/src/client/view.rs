@@ -1,4 +1,5 @@
-//! The API's answers as far as a command line needs them. Members that are not named here are passed over.
+//! The API's answers as far as a command line needs them. Members that are not named here are
+//! passed over.
 
 use muster_shared::model::{
     issue::Severity,

@@ -32,7 +32,14 @@ pub struct Builder {
 impl Builder {
     /// With one worker and every default.
     pub(super) fn new() -> Self {
-        Self { workers: 1, settings: Vec::new(), site: json!({}), has_own_postgres: false, descriptors: None, restored: None }
+        Self {
+            workers: 1,
+            settings: Vec::new(),
+            site: json!({}),
+            has_own_postgres: false,
+            descriptors: None,
+            restored: None,
+        }
     }
 
     /// With so many workers.
@@ -65,7 +72,8 @@ impl Builder {
         self
     }
 
-    /// With what another Muster left: a folder with its database as `database.sql` and its `files`. Its first site is `acme` too.
+    /// With what another Muster left: a folder with its database as `database.sql` and its `files`.
+    /// Its first site is `acme` too.
     pub fn restored(mut self, folder: &Path) -> Self {
         self.restored = Some(folder.to_owned());
         self
@@ -82,16 +90,31 @@ impl Builder {
         let mut settings = vec![
             ("MUSTER_DATABASE_URL".to_owned(), base.url()),
             ("MUSTER_REDIS_URL".to_owned(), redis.url()),
-            ("MUSTER_FILES_URL".to_owned(), format!("file://{}", folder.path().join("files").display())),
+            (
+                "MUSTER_FILES_URL".to_owned(),
+                format!("file://{}", folder.path().join("files").display()),
+            ),
             ("MUSTER_LOG".to_owned(), "info".to_owned()),
         ];
         settings.extend(self.settings);
-        let system_admin = create_token(&settings, &["--account", "root@example.com", "--system-admin"]);
+        let system_admin = create_token(
+            &settings,
+            &["--account", "root@example.com", "--system-admin"],
+        );
         let (api, address) = start_api(&settings, self.descriptors, folder.path()).await;
         let pool = database::pool(&base.url()).await;
         let client = Client::new(&address, Some(&system_admin));
         let (workers, api, redis) = (Mutex::new(Vec::new()), Mutex::new(api), Mutex::new(redis));
-        let parts = Arc::new(Parts { workers, api, redis, pool, base, folder, settings, client });
+        let parts = Arc::new(Parts {
+            workers,
+            api,
+            redis,
+            pool,
+            base,
+            folder,
+            settings,
+            client,
+        });
         for _ in 0..self.workers {
             parts.start_worker().await;
         }
@@ -105,7 +128,12 @@ impl Builder {
 
 /// Puts back what another Muster left.
 async fn restore(left: &Path, folder: &Path) -> Base {
-    let copied = Command::new("cp").arg("-r").arg(left.join("files")).arg(folder.join("files")).status().expect("cp");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(left.join("files"))
+        .arg(folder.join("files"))
+        .status()
+        .expect("cp");
     assert!(copied.success(), "the files are copied");
     let dump = std::fs::read_to_string(left.join("database.sql")).expect("a dump");
     Base::restore(&dump).await

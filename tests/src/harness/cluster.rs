@@ -1,4 +1,5 @@
-//! What can happen to a Postgres of one's own: stopped, crashed, its sessions cut or killed, and started again.
+//! What can happen to a Postgres of one's own: stopped, crashed, its sessions cut or killed, and
+//! started again.
 
 use super::{patience::eventually, postgres::Postgres};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -26,7 +27,10 @@ impl Cluster {
             TempDir::with_prefix("muster-cluster-")
         };
         let folder = folder.expect("a temporary folder");
-        Self { postgres: Postgres::start(folder.path(), MANY).await, _folder: folder }
+        Self {
+            postgres: Postgres::start(folder.path(), MANY).await,
+            _folder: folder,
+        }
     }
 
     /// Where its database is.
@@ -35,13 +39,15 @@ impl Cluster {
         self.postgres.url()
     }
 
-    /// Ends every session and stops it in good order; then starts it again after a pause, and waits until it answers.
+    /// Ends every session and stops it in good order; then starts it again after a pause, and waits
+    /// until it answers.
     pub async fn restart(&mut self, pause: impl Future<Output = ()>) {
         self.postgres.process().sigint();
         self.back_after(pause).await;
     }
 
-    /// Stops it as a power cut does; then starts it again after a pause, and waits until it has recovered.
+    /// Stops it as a power cut does; then starts it again after a pause, and waits until it has
+    /// recovered.
     pub async fn crash(&mut self, pause: impl Future<Output = ()>) {
         self.postgres.process().signal(Signal::QUIT);
         self.back_after(pause).await;
@@ -60,15 +66,23 @@ impl Cluster {
                           WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() * 100 < $1";
         let mut conn = self.connected().await;
         // Whoever is cut meanwhile is cut.
-        let _ = sqlx::query(statement).bind(i32::from(percent)).execute(&mut conn).await;
+        let _ = sqlx::query(statement)
+            .bind(i32::from(percent))
+            .execute(&mut conn)
+            .await;
     }
 
-    /// Kills one of its sessions, as the system does when memory is short; Postgres then ends all of them and recovers.
+    /// Kills one of its sessions, as the system does when memory is short; Postgres then ends all
+    /// of them and recovers.
     pub async fn kill_session(&self) {
         let statement = "SELECT pid FROM pg_stat_activity
                           WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
         let mut conn = self.connected().await;
-        let pid: Option<i32> = sqlx::query_scalar(statement).fetch_optional(&mut conn).await.ok().flatten();
+        let pid: Option<i32> = sqlx::query_scalar(statement)
+            .fetch_optional(&mut conn)
+            .await
+            .ok()
+            .flatten();
         if let Some(pid) = pid.and_then(Pid::from_raw) {
             // It may have ended by itself.
             let _ = kill_process(pid, Signal::KILL);
@@ -77,6 +91,9 @@ impl Cluster {
 
     /// A connection to its database, as soon as it answers.
     pub async fn connected(&self) -> PgConnection {
-        eventually("Postgres answers", async || PgConnection::connect(&self.url()).await.ok()).await
+        eventually("Postgres answers", async || {
+            PgConnection::connect(&self.url()).await.ok()
+        })
+        .await
     }
 }

@@ -1,4 +1,5 @@
-//! What an operator does with a Muster's database beside letting it run: copies it, restores it, runs commands that may be refused.
+//! What an operator does with a Muster's database beside letting it run: copies it, restores it,
+//! runs commands that may be refused.
 
 use super::{
     database::{self, Database},
@@ -35,20 +36,43 @@ impl Muster {
         let parts = self.parts();
         let dump = parts.folder.path().join("dump.sql");
         let database = Database::empty().await;
-        run(Command::new(programs().join("pg_dump")).arg("--file").arg(&dump).arg(parts.base.url()));
-        run(Command::new(programs().join("psql")).args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&dump).args(["-d", &database.url()]));
-        Copied { pool: database::pool(&database.url()).await, database }
+        run(Command::new(programs().join("pg_dump"))
+            .arg("--file")
+            .arg(&dump)
+            .arg(parts.base.url()));
+        run(Command::new(programs().join("psql"))
+            .args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f"])
+            .arg(&dump)
+            .args(["-d", &database.url()]));
+        Copied {
+            pool: database::pool(&database.url()).await,
+            database,
+        }
     }
 
-    /// Runs one of `muster-api`'s commands: what it ended with, and what it wrote to standard error.
+    /// Runs one of `muster-api`'s commands: what it ended with, and what it wrote to standard
+    /// error.
     #[must_use]
     pub fn attempt(&self, arguments: &[&str]) -> (i32, String) {
-        let output = program("muster-api", &self.parts().settings).args(arguments).output().expect("muster-api was just built");
-        (output.status.code().expect("it was not killed"), String::from_utf8_lossy(&output.stderr).into_owned())
+        let output = program("muster-api", &self.parts().settings)
+            .args(arguments)
+            .output()
+            .expect("muster-api was just built");
+        (
+            output.status.code().expect("it was not killed"),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     }
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
-    assert!(output.status.success(), "{}\n{}", command.get_program().display(), String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        command.get_program().display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

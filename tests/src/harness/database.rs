@@ -1,4 +1,5 @@
-//! A database of its own for every test: a copy of a template that is migrated once, by `muster-api migrate` itself.
+//! A database of its own for every test: a copy of a template that is migrated once, by
+//! `muster-api migrate` itself.
 
 use super::{binaries, files::sha256, patience::eventually};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, postgres::PgPoolOptions};
@@ -10,7 +11,8 @@ use url::Url;
 #[derive(Debug)]
 pub(super) struct Database {
     name: String,
-    /// Holds a lock by which others see that the database is in use; it goes with this process, however that ends.
+    /// Holds a lock by which others see that the database is in use; it goes with this process,
+    /// however that ends.
     _lease: PgConnection,
 }
 
@@ -31,8 +33,14 @@ impl Database {
         let mut admin = connect().await;
         lock(&mut admin, &name).await;
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        eventually("the template is not in use", async || execute(&mut *fresh().await, &create).await).await;
-        Self { name, _lease: admin }
+        eventually("the template is not in use", async || {
+            execute(&mut *fresh().await, &create).await
+        })
+        .await;
+        Self {
+            name,
+            _lease: admin,
+        }
     }
 
     /// Makes one from a dump, and brings it up to this version.
@@ -40,10 +48,21 @@ impl Database {
         let name = format!("{}{}", prefix(), uuid::Uuid::new_v4().simple());
         let mut admin = connect().await;
         lock(&mut admin, &name).await;
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.expect("a database");
-        let database = Self { name, _lease: admin };
-        let mut conn = PgConnection::connect(&database.url()).await.expect("a database that was just made");
-        sqlx::raw_sql(AssertSqlSafe(dump.to_owned())).execute(&mut conn).await.expect("a dump that can be read");
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut admin)
+            .await
+            .expect("a database");
+        let database = Self {
+            name,
+            _lease: admin,
+        };
+        let mut conn = PgConnection::connect(&database.url())
+            .await
+            .expect("a database that was just made");
+        sqlx::raw_sql(AssertSqlSafe(dump.to_owned()))
+            .execute(&mut conn)
+            .await
+            .expect("a dump that can be read");
         migrate(&database.url());
         database
     }
@@ -59,9 +78,14 @@ impl Drop for Database {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let drop = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
-                let dropped = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connect().await).await;
+                let dropped = sqlx::raw_sql(AssertSqlSafe(statement))
+                    .execute(&mut connect().await)
+                    .await;
                 if let Err(error) = dropped {
                     eprintln!("a test's database stays behind: {error}");
                 }
@@ -75,7 +99,11 @@ impl Drop for Database {
 
 /// Connections to a database for the test itself.
 pub(super) async fn pool(url: &str) -> PgPool {
-    PgPoolOptions::new().max_connections(4).connect(url).await.expect("a database that was just made")
+    PgPoolOptions::new()
+        .max_connections(4)
+        .connect(url)
+        .await
+        .expect("a database that was just made")
 }
 
 /// The server on which tests may make databases.
@@ -86,7 +114,8 @@ fn server() -> Url {
              `deploy/local.sh test`, which starts one and runs them."
         )
     });
-    Url::parse(&given).unwrap_or_else(|error| panic!("MUSTER_TEST_DATABASE_URL is no address: {error}"))
+    Url::parse(&given)
+        .unwrap_or_else(|error| panic!("MUSTER_TEST_DATABASE_URL is no address: {error}"))
 }
 
 fn address(database: &str) -> String {
@@ -95,14 +124,17 @@ fn address(database: &str) -> String {
     url.into()
 }
 
-/// What the names of tests' databases begin with. Locks hold within the database that one is connected to, so only those who come
-/// through the same one may share databases, or sweep each other's away.
+/// What the names of tests' databases begin with. Locks hold within the database that one is
+/// connected to, so only those who come through the same one may share databases, or sweep each
+/// other's away.
 fn prefix() -> String {
     format!("muster_test_{}_", &sha256(server().path().as_bytes())[..8])
 }
 
 async fn connect() -> PgConnection {
-    PgConnection::connect(server().as_str()).await.unwrap_or_else(|error| panic!("MUSTER_TEST_DATABASE_URL: no connection: {error}"))
+    PgConnection::connect(server().as_str())
+        .await
+        .unwrap_or_else(|error| panic!("MUSTER_TEST_DATABASE_URL: no connection: {error}"))
 }
 
 async fn fresh() -> Box<PgConnection> {
@@ -110,33 +142,51 @@ async fn fresh() -> Box<PgConnection> {
 }
 
 async fn lock(admin: &mut PgConnection, name: &str) {
-    sqlx::query("SELECT pg_advisory_lock(hashtext($1))").bind(name).execute(admin).await.expect("a lock");
+    sqlx::query("SELECT pg_advisory_lock(hashtext($1))")
+        .bind(name)
+        .execute(admin)
+        .await
+        .expect("a lock");
 }
 
 /// Executes a statement about whole databases; `None`: one that it needs is in use just now.
 async fn execute(admin: &mut PgConnection, statement: &str) -> Option<()> {
-    match sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(admin).await {
+    match sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(admin)
+        .await
+    {
         Ok(_) => Some(()),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55006") => None,
         Err(error) => panic!("{statement}: {error}"),
     }
 }
 
-/// The name of a database with all migrations and nothing else. It is made under another name and renamed when it is complete, so
-/// that whoever finds it can use it; the name holds a hash of the migrations, so that it serves until they change.
+/// The name of a database with all migrations and nothing else. It is made under another name and
+/// renamed when it is complete, so that whoever finds it can use it; the name holds a hash of the
+/// migrations, so that it serves until they change.
 async fn template() -> String {
     let mut admin = connect().await;
     sweep(&mut admin).await;
     let name = format!("{}template_{}", prefix(), fingerprint());
     lock(&mut admin, &name).await;
-    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut admin).await;
+    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = $1")
+        .bind(&name)
+        .fetch_optional(&mut admin)
+        .await;
     if exists.expect("the catalogue can be read").is_none() {
         let making = format!("{name}_making");
-        execute(&mut admin, &format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await;
+        execute(
+            &mut admin,
+            &format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)"),
+        )
+        .await;
         execute(&mut admin, &format!("CREATE DATABASE {making}")).await;
         migrate(&address(&making));
         let rename = format!("ALTER DATABASE {making} RENAME TO {name}");
-        eventually("the migration has left", async || execute(&mut *fresh().await, &rename).await).await;
+        eventually("the migration has left", async || {
+            execute(&mut *fresh().await, &rename).await
+        })
+        .await;
     }
     admin.close().await.expect("the lock is given back");
     name
@@ -149,12 +199,19 @@ pub(crate) fn migrate(url: &str) {
         .env("MUSTER_DATABASE_URL", url)
         .output()
         .expect("muster-api was just built");
-    assert!(output.status.success(), "muster-api migrate failed\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "muster-api migrate failed\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn fingerprint() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("a file").path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("migrations")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     files.sort();
     let mut all = Vec::new();
@@ -180,7 +237,11 @@ async fn sweep(admin: &mut PgConnection) {
             .await
             .expect("a lock can be tried");
         if free {
-            execute(admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            execute(
+                admin,
+                &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            )
+            .await;
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A Muster of several apis and workers with a Postgres and a Redis of its own, each of which may be killed, frozen and cut off. Who
-//! ends is started again at its old place, as an orchestrator would.
+//! A Muster of several apis and workers with a Postgres and a Redis of its own, each of which may
+//! be killed, frozen and cut off. Who ends is started again at its old place, as an orchestrator
+//! would.
 
 use super::{
     cluster::Cluster,
@@ -60,7 +61,10 @@ impl Fleet {
     /// Starts so many of each, with these settings, and waits until all are ready.
     pub async fn start(apis: usize, workers: usize, settings: &[(&str, &str)]) -> Self {
         let cluster = Cluster::start().await;
-        Self { crew: Crew::start(&cluster.url(), apis, workers, settings).await, cluster: cluster.into() }
+        Self {
+            crew: Crew::start(&cluster.url(), apis, workers, settings).await,
+            cluster: cluster.into(),
+        }
     }
 
     /// Leaves the logs behind when all else goes; where they are.
@@ -79,21 +83,45 @@ impl Deref for Fleet {
 
 impl Crew {
     /// Starts so many of each on a database, with these settings, and waits until all are ready.
-    pub async fn start(database_url: &str, apis: usize, workers: usize, settings: &[(&str, &str)]) -> Self {
+    pub async fn start(
+        database_url: &str,
+        apis: usize,
+        workers: usize,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = TempDir::with_prefix("muster-fleet-").expect("a temporary folder");
         let redis = Redis::start(folder.path()).await;
         let (database_url, redis_url) = (database_url.to_owned(), redis.url());
         let mut all = vec![
             ("MUSTER_DATABASE_URL".to_owned(), database_url.clone()),
             ("MUSTER_REDIS_URL".to_owned(), redis_url.clone()),
-            ("MUSTER_FILES_URL".to_owned(), format!("file://{}", folder.path().join("files").display())),
+            (
+                "MUSTER_FILES_URL".to_owned(),
+                format!("file://{}", folder.path().join("files").display()),
+            ),
             ("MUSTER_LOG".to_owned(), "info".to_owned()),
         ];
-        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         let member = |name: String| Member::start(name, &all, folder.path());
-        let apis: Vec<_> = (1..=apis).map(|number| member(format!("api-{number}"))).collect();
-        let workers: Vec<_> = (1..=workers).map(|number| member(format!("worker-{number}"))).collect();
-        let crew = Self { apis, workers, redis: redis.into(), database_url, redis_url, settings: all, folder };
+        let apis: Vec<_> = (1..=apis)
+            .map(|number| member(format!("api-{number}")))
+            .collect();
+        let workers: Vec<_> = (1..=workers)
+            .map(|number| member(format!("worker-{number}")))
+            .collect();
+        let crew = Self {
+            apis,
+            workers,
+            redis: redis.into(),
+            database_url,
+            redis_url,
+            settings: all,
+            folder,
+        };
         crew.ready().await;
         crew
     }
@@ -123,13 +151,26 @@ impl Crew {
     /// A token of an administrator of a site.
     #[must_use]
     pub fn admin(&self, slug: &str) -> String {
-        create_token(&self.settings, &["--account", &format!("admin@{slug}.example"), "--site", slug, "--role", "admin"])
+        create_token(
+            &self.settings,
+            &[
+                "--account",
+                &format!("admin@{slug}.example"),
+                "--site",
+                slug,
+                "--role",
+                "admin",
+            ],
+        )
     }
 
     /// A token of somebody who manages sites.
     #[must_use]
     pub fn system_admin(&self) -> String {
-        create_token(&self.settings, &["--account", "root@example.com", "--system-admin"])
+        create_token(
+            &self.settings,
+            &["--account", "root@example.com", "--system-admin"],
+        )
     }
 
     /// Where the database is.
@@ -161,7 +202,14 @@ impl Member {
     fn start(name: String, settings: &[(String, String)], logs: &Path) -> Self {
         let bind = ports::free();
         let process = launch(&name, settings, bind, logs).into();
-        Self { name, bind, settings: settings.to_vec(), logs: logs.to_owned(), process, starts: AtomicU64::new(1) }
+        Self {
+            name,
+            bind,
+            settings: settings.to_vec(),
+            logs: logs.to_owned(),
+            process,
+            starts: AtomicU64::new(1),
+        }
     }
 
     /// What it is called.
@@ -218,11 +266,20 @@ impl Member {
 
 fn launch(name: &str, settings: &[(String, String)], bind: SocketAddr, logs: &Path) -> Process {
     let is_api = name.starts_with("api");
-    let mut command = program(if is_api { "muster-api" } else { "muster-worker" }, settings);
+    let mut command = program(
+        if is_api {
+            "muster-api"
+        } else {
+            "muster-worker"
+        },
+        settings,
+    );
     if is_api {
         command.arg("serve").env("MUSTER_BIND", bind.to_string());
     } else {
-        command.env("MUSTER_HEALTH_BIND", bind.to_string()).env("MUSTER_WORKER_NAME", name);
+        command
+            .env("MUSTER_HEALTH_BIND", bind.to_string())
+            .env("MUSTER_WORKER_NAME", name);
     }
     Process::start(name, command, logs)
 }

@@ -1,11 +1,13 @@
-//! A whole Muster for one test, made of real parts: a database, a Redis, a folder, an api and workers that nobody else uses.
+//! A whole Muster for one test, made of real parts: a database, a Redis, a folder, an api and
+//! workers that nobody else uses.
 //!
-//! [`Muster::start`] makes it; when it is dropped nothing of it stays. [`Site`] has a method for whatever an admin may do;
-//! [`Muster`] has those that only an operator, or a power cut, can do. Waiting is always for something that can be seen, with a
-//! deadline that nothing healthy comes near; a test that waits in vain tells the story of the import.
+//! [`Muster::start`] makes it; when it is dropped nothing of it stays. [`Site`] has a method for
+//! whatever an admin may do; [`Muster`] has those that only an operator, or a power cut, can do.
+//! Waiting is always for something that can be seen, with a deadline that nothing healthy comes
+//! near; a test that waits in vain tells the story of the import.
 //!
-//! Needs `MUSTER_TEST_DATABASE_URL`, a server on which databases may be created, and `redis-server` on the `PATH` (or in
-//! `MUSTER_TEST_REDIS_SERVER`). `deploy/local.sh test` provides both.
+//! Needs `MUSTER_TEST_DATABASE_URL`, a server on which databases may be created, and `redis-server`
+//! on the `PATH` (or in `MUSTER_TEST_REDIS_SERVER`). `deploy/local.sh test` provides both.
 
 mod base;
 mod binaries;

@@ -76,7 +76,8 @@ impl Muster {
         self.worker(nth)
     }
 
-    /// Starts one more worker, which dies when it comes to that point (see `worker/src/process/crash.rs`).
+    /// Starts one more worker, which dies when it comes to that point (see
+    /// `worker/src/process/crash.rs`).
     #[must_use]
     pub fn start_doomed_worker(&self, crash_at: &str) -> Worker<'_> {
         let nth = self.first.parts().start_doomed_worker(crash_at);
@@ -86,7 +87,10 @@ impl Muster {
     /// A worker, by the order in which they were started.
     #[must_use]
     pub fn worker(&self, nth: usize) -> Worker<'_> {
-        Worker { workers: &self.first.parts().workers, nth }
+        Worker {
+            workers: &self.first.parts().workers,
+            nth,
+        }
     }
 
     /// The worker that was started last.
@@ -103,7 +107,12 @@ impl Muster {
 
     /// Takes away all that Redis has.
     pub fn redis_flushall(&self) {
-        assert_eq!(held(&self.first.parts().redis).say("FLUSHALL").expect("Redis is up"), "+OK");
+        assert_eq!(
+            held(&self.first.parts().redis)
+                .say("FLUSHALL")
+                .expect("Redis is up"),
+            "+OK"
+        );
     }
 
     /// Where its Redis is.
@@ -145,12 +154,21 @@ impl Muster {
     pub async fn quiet(&self) {
         let working = "SELECT id::text FROM muster.imports WHERE status IN ('validating', 'previewing', 'applying', 'cancelling') LIMIT 1";
         let look = async || {
-            let found: Option<String> = sqlx::query_scalar(working).fetch_optional(self.sql()).await.expect("the database is up");
+            let found: Option<String> = sqlx::query_scalar(working)
+                .fetch_optional(self.sql())
+                .await
+                .expect("the database is up");
             found.is_none().then_some(())
         };
         if within(look).await.is_none() {
-            let id: String = sqlx::query_scalar(working).fetch_one(self.sql()).await.expect("an import that works");
-            panic!("Muster does not come to rest\n{}", story::story(self.sql(), &id).await);
+            let id: String = sqlx::query_scalar(working)
+                .fetch_one(self.sql())
+                .await
+                .expect("an import that works");
+            panic!(
+                "Muster does not come to rest\n{}",
+                story::story(self.sql(), &id).await
+            );
         }
     }
 }
@@ -166,7 +184,10 @@ impl Parts {
     /// Makes an account's token with `muster-api create-token`.
     pub(super) fn token(&self, site: &str, role: Role) -> String {
         let account = format!("{role}@{site}.example");
-        create_token(&self.settings, &["--account", &account, "--site", site, "--role", role.into()])
+        create_token(
+            &self.settings,
+            &["--account", &account, "--site", site, "--role", role.into()],
+        )
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -182,7 +203,9 @@ impl Parts {
         for _ in 0..5 {
             let health = ports::free();
             let mut command = program("muster-worker", &self.settings);
-            command.env("MUSTER_HEALTH_BIND", health.to_string()).env("MUSTER_WORKER_NAME", &name);
+            command
+                .env("MUSTER_HEALTH_BIND", health.to_string())
+                .env("MUSTER_WORKER_NAME", &name);
             let mut worker = Process::start(&name, command, self.folder.path());
             if is_ready(&mut worker, &format!("http://{health}/livez")).await {
                 let mut workers = held(&self.workers);
@@ -199,15 +222,19 @@ impl Parts {
         let mut workers = held(&self.workers);
         let name = format!("worker-{}", workers.len());
         let mut command = program("muster-worker", &self.settings);
-        command.env("MUSTER_WORKER_NAME", &name).env("MUSTER_TEST_CRASH_AT", crash_at);
+        command
+            .env("MUSTER_WORKER_NAME", &name)
+            .env("MUSTER_TEST_CRASH_AT", crash_at);
         workers.push(Process::start(&name, command, self.folder.path()));
         workers.len() - 1
     }
 
     fn print_logs(&self) {
         let held = held(&self.workers);
-        for log in [self::held(&self.api).log()].into_iter().chain(held.iter().map(|worker| format!("{}\n{}", worker.name(), worker.log())))
-        {
+        for log in [self::held(&self.api).log()].into_iter().chain(
+            held.iter()
+                .map(|worker| format!("{}\n{}", worker.name(), worker.log())),
+        ) {
             eprintln!("---- log ----\n{log}");
         }
     }
@@ -262,20 +289,32 @@ impl Worker<'_> {
 
     /// Waits until it has ended by itself.
     pub async fn exit(&self) -> ExitStatus {
-        eventually("a worker ends", || std::future::ready(self.process(Process::ended))).await
+        eventually("a worker ends", || {
+            std::future::ready(self.process(Process::ended))
+        })
+        .await
     }
 
     fn process<T>(&self, what: impl FnOnce(&mut Process) -> T) -> T {
-        what(held(self.workers).get_mut(self.nth).expect("a worker that was started"))
+        what(
+            held(self.workers)
+                .get_mut(self.nth)
+                .expect("a worker that was started"),
+        )
     }
 }
 
 /// A lock that is good even after a test panicked while it held it.
 pub(super) fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    lock.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-pub(super) async fn start_api(settings: &[(String, String)], descriptors: Option<u32>, folder: &Path) -> (Process, String) {
+pub(super) async fn start_api(
+    settings: &[(String, String)],
+    descriptors: Option<u32>,
+    folder: &Path,
+) -> (Process, String) {
     for _ in 0..5 {
         let bind = ports::free();
         let mut command = program("muster-api", settings);
@@ -300,7 +339,11 @@ pub(super) async fn is_ready(process: &mut Process, probe: &str) -> bool {
         if process.ended().is_some() {
             return Some(false);
         }
-        client.get("").await.is_ok_and(|answer| answer.status == 200).then_some(true)
+        client
+            .get("")
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+            .then_some(true)
     });
     match ready.await {
         Some(ready) => ready,
@@ -314,16 +357,30 @@ pub(super) fn create_token(settings: &[(String, String)], arguments: &[&str]) ->
 }
 
 fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
-    let output = program("muster-api", settings).args(arguments).output().expect("muster-api was just built");
-    assert!(output.status.success(), "{arguments:?} failed\n{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("tokens are ASCII").trim().to_owned()
+    let output = program("muster-api", settings)
+        .args(arguments)
+        .output()
+        .expect("muster-api was just built");
+    assert!(
+        output.status.success(),
+        "{arguments:?} failed\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("tokens are ASCII")
+        .trim()
+        .to_owned()
 }
 
-/// One of Muster's programs with these settings, and none of those that this process happens to have.
+/// One of Muster's programs with these settings, and none of those that this process happens to
+/// have.
 pub(super) fn program(name: &str, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(binaries::folder().join(name));
     for (variable, _) in std::env::vars_os() {
-        if variable.to_str().is_some_and(|variable| variable.starts_with("MUSTER_")) {
+        if variable
+            .to_str()
+            .is_some_and(|variable| variable.starts_with("MUSTER_"))
+        {
             command.env_remove(variable);
         }
     }

@@ -10,7 +10,10 @@ impl Muster {
     /// Starts Redis again, which knows nothing any more, after it was stopped for good.
     pub async fn start_redis(&self) {
         held(&self.parts().redis).start_again();
-        eventually("Redis answers", || std::future::ready(held(&self.parts().redis).answers().then_some(()))).await;
+        eventually("Redis answers", || {
+            std::future::ready(held(&self.parts().redis).answers().then_some(()))
+        })
+        .await;
     }
 
     /// Where its database is.
@@ -22,13 +25,19 @@ impl Muster {
     /// Stops its own Postgres, without waiting for anybody.
     pub async fn stop_postgres(&self) {
         self.with_postgres(|postgres| postgres.process().sigint());
-        eventually("Postgres stops", || std::future::ready(self.with_postgres(|postgres| postgres.process().ended()))).await;
+        eventually("Postgres stops", || {
+            std::future::ready(self.with_postgres(|postgres| postgres.process().ended()))
+        })
+        .await;
     }
 
     /// Starts its own Postgres again and waits until it answers.
     pub async fn start_postgres(&self) {
         self.with_postgres(Postgres::start_again);
-        eventually("Postgres answers", async || sqlx::query("SELECT").execute(self.sql()).await.ok()).await;
+        eventually("Postgres answers", async || {
+            sqlx::query("SELECT").execute(self.sql()).await.ok()
+        })
+        .await;
     }
 
     /// Everything that its own Postgres logged.

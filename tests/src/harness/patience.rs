@@ -27,5 +27,7 @@ pub async fn within<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
 /// # Panics
 /// If it does not in [`PATIENCE`].
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    within(look).await.unwrap_or_else(|| panic!("waited in vain: {what}"))
+    within(look)
+        .await
+        .unwrap_or_else(|| panic!("waited in vain: {what}"))
 }

@@ -1,4 +1,5 @@
-//! A Postgres of its own for a test that stops it. Everybody else shares the one that `MUSTER_TEST_DATABASE_URL` names.
+//! A Postgres of its own for a test that stops it. Everybody else shares the one that
+//! `MUSTER_TEST_DATABASE_URL` names.
 
 use super::{database, patience::eventually, ports, process::Process};
 use rustix::process::geteuid;
@@ -18,8 +19,9 @@ use std::{
 /// Connections that it takes in a test that uses them up.
 pub(super) const FEW: u16 = 60;
 
-/// As the clusters of `deploy/local/postgres.sh` where it matters to what Postgres does, and quick where it does not. What it logs of an
-/// error is its first line: those behind it hold keys, rows and cells.
+/// As the clusters of `deploy/local/postgres.sh` where it matters to what Postgres does, and quick
+/// where it does not. What it logs of an error is its first line: those behind it hold keys, rows
+/// and cells.
 const SETTINGS: [&str; 7] = [
     "fsync=off",
     "full_page_writes=off",
@@ -48,9 +50,24 @@ impl Postgres {
         make_cluster(&programs, folder, &password);
         let address = ports::free();
         let process = run(&programs, folder, address, connections);
-        let postgres = Self { process, programs, folder: folder.to_owned(), address, password, connections };
-        let mut admin = eventually("Postgres starts", async || PgConnection::connect(&postgres.address_of("postgres")).await.ok()).await;
-        sqlx::raw_sql("CREATE DATABASE muster").execute(&mut admin).await.expect("a new cluster");
+        let postgres = Self {
+            process,
+            programs,
+            folder: folder.to_owned(),
+            address,
+            password,
+            connections,
+        };
+        let mut admin = eventually("Postgres starts", async || {
+            PgConnection::connect(&postgres.address_of("postgres"))
+                .await
+                .ok()
+        })
+        .await;
+        sqlx::raw_sql("CREATE DATABASE muster")
+            .execute(&mut admin)
+            .await
+            .expect("a new cluster");
         database::migrate(&postgres.url());
         postgres
     }
@@ -61,7 +78,10 @@ impl Postgres {
     }
 
     fn address_of(&self, database: &str) -> String {
-        format!("postgres://muster:{}@{}/{database}", self.password, self.address)
+        format!(
+            "postgres://muster:{}@{}/{database}",
+            self.password, self.address
+        )
     }
 
     /// Its process.
@@ -78,7 +98,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     /// In good order: one that is killed leaves shared memory behind, of which systems have little.
-    #[expect(clippy::disallowed_methods, reason = "a test may end anywhere, also where nothing can be awaited")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test may end anywhere, also where nothing can be awaited"
+    )]
     fn drop(&mut self) {
         self.process.sigcont();
         self.process.sigint();
@@ -97,26 +120,47 @@ fn make_cluster(programs: &Path, folder: &Path, password: &str) {
     let below = folder.join("postgres");
     std::fs::create_dir(&below).expect("the test's own folder");
     if let Some((uid, gid)) = owner() {
-        std::fs::set_permissions(folder, Permissions::from_mode(0o711)).expect("the test's own folder");
+        std::fs::set_permissions(folder, Permissions::from_mode(0o711))
+            .expect("the test's own folder");
         chown(&below, Some(uid), Some(gid)).expect("root may");
     }
     let secret = below.join("password");
     std::fs::write(&secret, password).expect("the test's own folder");
     let output = as_owner(programs.join("initdb"), &below)
-        .args(["--username=muster", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--pwfile"])
+        .args([
+            "--username=muster",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--pwfile",
+        ])
         .arg(&secret)
         .arg("--pgdata")
         .arg(data(folder))
         .output()
         .expect("initdb was found");
-    assert!(output.status.success(), "initdb failed\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "initdb failed\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     std::fs::remove_file(secret).expect("the test's own folder");
 }
 
 fn run(programs: &Path, folder: &Path, address: SocketAddr, connections: u16) -> Process {
     let mut command = as_owner(programs.join("postgres"), &folder.join("postgres"));
     let (port, connections) = (address.port().to_string(), connections.to_string());
-    command.arg("-D").arg(data(folder)).args(["-h", "127.0.0.1", "-p", &port, "-k", "", "-N", &connections]);
+    command.arg("-D").arg(data(folder)).args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-k",
+        "",
+        "-N",
+        &connections,
+    ]);
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
@@ -136,25 +180,43 @@ fn as_owner(program: PathBuf, place: &Path) -> Command {
 /// Whose the cluster has to be; nothing: whoever runs the tests.
 fn owner() -> Option<(u32, u32)> {
     let number = |option: &str| {
-        let output = Command::new("id").args([option, "postgres"]).output().expect("every system has `id`");
+        let output = Command::new("id")
+            .args([option, "postgres"])
+            .output()
+            .expect("every system has `id`");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        text.parse().unwrap_or_else(|_| panic!("as root this needs a user `postgres`; or run the tests as an ordinary user"))
+        text.parse().unwrap_or_else(|_| {
+            panic!("as root this needs a user `postgres`; or run the tests as an ordinary user")
+        })
     };
     geteuid().is_root().then(|| (number("-u"), number("-g")))
 }
 
-/// The folder of `initdb` and `postgres`: the first on the `PATH`, where `pg_config` says, or where Debian has the newest.
+/// The folder of `initdb` and `postgres`: the first on the `PATH`, where `pg_config` says, or where
+/// Debian has the newest.
 pub(super) fn programs() -> PathBuf {
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let on_path = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    let mut debian: Vec<_> =
-        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
-    let version = |path: &PathBuf| path.components().filter_map(|part| part.as_os_str().to_str()?.parse::<u32>().ok()).next_back();
+    let mut debian: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    let version = |path: &PathBuf| {
+        path.components()
+            .filter_map(|part| part.as_os_str().to_str()?.parse::<u32>().ok())
+            .next_back()
+    };
     debian.sort_by_key(|path| std::cmp::Reverse(version(path)));
     on_path
         .chain(told)
         .chain(debian)
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-        .unwrap_or_else(|| panic!("no initdb is on the PATH: a test that stops Postgres needs one of its own"))
+        .unwrap_or_else(|| {
+            panic!("no initdb is on the PATH: a test that stops Postgres needs one of its own")
+        })
 }

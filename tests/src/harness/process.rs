@@ -1,4 +1,5 @@
-//! A process of a test: what it writes goes to a file; it is killed, and waited for, when it is dropped.
+//! A process of a test: what it writes goes to a file; it is killed, and waited for, when it is
+//! dropped.
 
 use super::patience::within;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -21,11 +22,25 @@ impl Process {
     /// Starts `command`; its output goes to `folder/name.log`, behind what is there.
     pub(super) fn start(name: &str, mut command: Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let out = File::options().create(true).append(true).open(&log).expect("the test's own folder can be written");
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the test's own folder can be written");
         let err = out.try_clone().expect("a file that is open");
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{} does not start: {error}", command.get_program().to_string_lossy()));
-        Self { name: name.to_owned(), child, log, ended: None }
+        let child = child.unwrap_or_else(|error| {
+            panic!(
+                "{} does not start: {error}",
+                command.get_program().to_string_lossy()
+            )
+        });
+        Self {
+            name: name.to_owned(),
+            child,
+            log,
+            ended: None,
+        }
     }
 
     /// What it is called.
@@ -49,7 +64,10 @@ impl Process {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
-            self.ended = self.child.try_wait().expect("a child that was not waited for");
+            self.ended = self
+                .child
+                .try_wait()
+                .expect("a child that was not waited for");
         }
         self.ended
     }
@@ -67,16 +85,19 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Asks it to stop at once, as Ctrl-C does: to Postgres the way to stop without waiting for its clients.
+    /// Asks it to stop at once, as Ctrl-C does: to Postgres the way to stop without waiting for its
+    /// clients.
     pub fn sigint(&mut self) {
         self.signal(Signal::INT);
     }
 
-    /// Freezes it. A signal is only on its way when it is sent: this returns when nothing of the process runs any more.
+    /// Freezes it. A signal is only on its way when it is sent: this returns when nothing of the
+    /// process runs any more.
     pub fn sigstop(&mut self) {
         if self.ended().is_none() {
             self.signal(Signal::STOP);
-            waitid(WaitId::Pid(self.id()), WaitIdOptions::STOPPED).expect("a child of this process stops");
+            waitid(WaitId::Pid(self.id()), WaitIdOptions::STOPPED)
+                .expect("a child of this process stops");
         }
     }
 
@@ -114,7 +135,12 @@ impl Drop for Process {
 /// The same command, begun by a shell that lets it have so many descriptors and no more.
 pub(super) fn limited(command: &Command, descriptors: u32) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]).arg(command.get_program());
+    shell
+        .args([
+            "-c",
+            &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""),
+        ])
+        .arg(command.get_program());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),

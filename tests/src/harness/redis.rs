@@ -27,9 +27,17 @@ impl Redis {
         for _ in 0..10 {
             let address = ports::free();
             let process = Process::start("redis", command(address, folder), folder);
-            let mut redis = Self { process, address, folder: folder.to_owned() };
+            let mut redis = Self {
+                process,
+                address,
+                folder: folder.to_owned(),
+            };
             let up = within(|| {
-                let up = if redis.process.ended().is_some() { Some(false) } else { redis.answers().then_some(true) };
+                let up = if redis.process.ended().is_some() {
+                    Some(false)
+                } else {
+                    redis.answers().then_some(true)
+                };
                 std::future::ready(up)
             });
             if up.await == Some(true) {
@@ -54,7 +62,10 @@ impl Redis {
     /// The same, and waits until it answers.
     pub async fn restart(&mut self) {
         self.start_again();
-        eventually("Redis is back", || std::future::ready(self.answers().then_some(()))).await;
+        eventually("Redis is back", || {
+            std::future::ready(self.answers().then_some(()))
+        })
+        .await;
     }
 
     /// Its process.
@@ -69,7 +80,11 @@ impl Redis {
         connection.write_all(format!("{command}\r\n").as_bytes())?;
         let mut answer = [0; 512];
         let read = connection.read(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned())
+        Ok(String::from_utf8_lossy(&answer[..read])
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// Whether it is up.
@@ -79,8 +94,22 @@ impl Redis {
 }
 
 fn command(address: SocketAddr, folder: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("MUSTER_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into()));
+    let mut command = Command::new(
+        std::env::var_os("MUSTER_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into()),
+    );
     let port = address.port().to_string();
-    command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no", "--dir"]).arg(folder);
+    command
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+        ])
+        .arg(folder);
     command
 }

@@ -28,12 +28,20 @@ impl Order {
     /// The file, as text/csv, for a recipe.
     pub fn new(recipe: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let query = vec![("recipe", recipe.to_owned())];
-        Self { query, content_type: "text/csv", bytes: bytes.into() }
+        Self {
+            query,
+            content_type: "text/csv",
+            bytes: bytes.into(),
+        }
     }
 
     /// The file alone, to go on with an import that says the rest.
     pub fn corrected(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { query: Vec::new(), content_type: "text/csv", bytes: bytes.into() }
+        Self {
+            query: Vec::new(),
+            content_type: "text/csv",
+            bytes: bytes.into(),
+        }
     }
 
     /// With another parameter: `kind`, `mapping`, `filename`.
@@ -57,7 +65,11 @@ impl Order {
 impl Site {
     pub(super) async fn create(parts: &Arc<Parts>, slug: &str, settings: &Value) -> Self {
         let body = json!({"slug": slug, "name": slug.to_uppercase(), "settings": settings});
-        let answer = parts.client().post("/api/v1/sites", Some(&body)).await.expect("the api is up");
+        let answer = parts
+            .client()
+            .post("/api/v1/sites", Some(&body))
+            .await
+            .expect("the api is up");
         let _ = answer.expect(201);
         Self::existing(parts, slug)
     }
@@ -65,7 +77,11 @@ impl Site {
     /// One that is there already; the handle speaks as its administrator.
     pub(super) fn existing(parts: &Arc<Parts>, slug: &str) -> Self {
         let token = parts.token(slug, Role::Admin);
-        Self { parts: Arc::clone(parts), slug: slug.to_owned(), client: parts.client().with_token(Some(&token)) }
+        Self {
+            parts: Arc::clone(parts),
+            slug: slug.to_owned(),
+            client: parts.client().with_token(Some(&token)),
+        }
     }
 
     pub(super) fn parts(&self) -> &Arc<Parts> {
@@ -99,7 +115,10 @@ impl Site {
     /// The same site, seen with that token, or none.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
-        Self { client: self.client.with_token(token), ..self.clone() }
+        Self {
+            client: self.client.with_token(token),
+            ..self.clone()
+        }
     }
 
     /// The address of something in this site; `rest` begins with `/`.
@@ -110,33 +129,66 @@ impl Site {
 
     /// Gets something of this site, whatever the answer is.
     pub async fn get(&self, rest: &str) -> Answer {
-        self.client.get(&self.path(rest)).await.expect("the api is up")
+        self.client
+            .get(&self.path(rest))
+            .await
+            .expect("the api is up")
     }
 
     /// Posts to something of this site, whatever the answer is.
     pub async fn post(&self, rest: &str, body: Option<&Value>) -> Answer {
-        self.client.post(&self.path(rest), body).await.expect("the api is up")
+        self.client
+            .post(&self.path(rest), body)
+            .await
+            .expect("the api is up")
     }
 
     /// Uploads a file, whatever the answer is.
     pub async fn send(&self, order: Order) -> Answer {
-        let Order { query, content_type, bytes } = order;
-        let upload = Upload { query, content_type, length: Some(bytes.len() as u64), body: bytes.into() };
-        self.client.upload(&self.slug, upload).await.expect("the api is up")
+        let Order {
+            query,
+            content_type,
+            bytes,
+        } = order;
+        let upload = Upload {
+            query,
+            content_type,
+            length: Some(bytes.len() as u64),
+            body: bytes.into(),
+        };
+        self.client
+            .upload(&self.slug, upload)
+            .await
+            .expect("the api is up")
     }
 
     /// Goes on with what an import left, in a corrected file; whatever the answer is.
     pub async fn send_corrected(&self, parent: &str, order: Order) -> Answer {
-        let Order { query, content_type, bytes } = order;
+        let Order {
+            query,
+            content_type,
+            bytes,
+        } = order;
         let path = self.path(&format!("/imports/{parent}/continue"));
-        let request = self.client.request(Method::POST, &path).query(&query).header(header::CONTENT_TYPE, content_type).body(bytes);
+        let request = self
+            .client
+            .request(Method::POST, &path)
+            .query(&query)
+            .header(header::CONTENT_TYPE, content_type)
+            .body(bytes);
         self.client.send(request).await.expect("the api is up")
     }
 
     /// Goes on with lines that an import left, as they are; the id of the import in which they do.
     pub async fn carry_on(&self, parent: &str, outcomes: &[&str]) -> String {
         let body = json!({ "outcomes": outcomes });
-        id_of(&self.post(&format!("/imports/{parent}/continue"), Some(&body)).await.expect(202).json())
+        id_of(
+            &self
+                .post(&format!("/imports/{parent}/continue"), Some(&body))
+                .await
+                .expect(202)
+                .json(),
+        )
     }
 
     /// Uploads a file that is accepted; its import's id.
@@ -181,7 +233,10 @@ impl Site {
     /// The import when it has come to rest.
     pub async fn wait_rest(&self, id: &str) -> Value {
         let path = format!("/imports/{id}?wait=5");
-        let look = async || Some(self.get(&path).await.expect(200).json()).filter(|import| import["at_rest"] == true);
+        let look = async || {
+            Some(self.get(&path).await.expect(200).json())
+                .filter(|import| import["at_rest"] == true)
+        };
         match within(look).await {
             Some(import) => import,
             None => panic!("the import does not come to rest\n{}", self.story(id).await),
@@ -191,25 +246,43 @@ impl Site {
     /// The import when it has come to rest, which it must do in that status.
     pub async fn wait_for(&self, id: &str, status: &str) -> Value {
         let import = self.wait_rest(id).await;
-        assert!(import["status"] == status, "the import should be {status}: {import:#}\n{}", self.story(id).await);
+        assert!(
+            import["status"] == status,
+            "the import should be {status}: {import:#}\n{}",
+            self.story(id).await
+        );
         import
     }
 
     /// Asks that an import be applied, and confirms what it would delete.
     pub async fn apply(&self, id: &str) {
         let deletes = &self.import(id).await["actions"]["delete"];
-        let _ = self.post(&format!("/imports/{id}/apply"), Some(&json!({"deletes": deletes}))).await.expect(202);
+        let _ = self
+            .post(
+                &format!("/imports/{id}/apply"),
+                Some(&json!({"deletes": deletes})),
+            )
+            .await
+            .expect(202);
     }
 
     /// Asks that an import be cancelled.
     pub async fn cancel(&self, id: &str) {
-        let _ = self.post(&format!("/imports/{id}/cancel"), None).await.expect(202);
+        let _ = self
+            .post(&format!("/imports/{id}/cancel"), None)
+            .await
+            .expect(202);
     }
 
     /// Asks that what an import did be taken back; the undo, when its preview is complete.
     pub async fn undo(&self, id: &str) -> Value {
-        let undo = self.post(&format!("/imports/{id}/undo"), None).await.expect(202).json();
-        self.wait_for(undo["id"].as_str().expect("an id"), "ready").await
+        let undo = self
+            .post(&format!("/imports/{id}/undo"), None)
+            .await
+            .expect(202)
+            .json();
+        self.wait_for(undo["id"].as_str().expect("an id"), "ready")
+            .await
     }
 
     /// Takes back what an import did; the undo, applied.
@@ -222,12 +295,16 @@ impl Site {
 
     /// Asks for another preview; `with` has `settings`, `mapping` or both.
     pub async fn preview(&self, id: &str, with: &Value) {
-        let _ = self.post(&format!("/imports/{id}/preview"), Some(with)).await.expect(202);
+        let _ = self
+            .post(&format!("/imports/{id}/preview"), Some(with))
+            .await
+            .expect(202);
     }
 
     /// All lines of an import that `query` asks for, such as `?action=reject`, from all pages.
     pub async fn rows(&self, id: &str, query: &str) -> Vec<Value> {
-        self.list(&format!("/imports/{id}/rows{query}"), "rows").await
+        self.list(&format!("/imports/{id}/rows{query}"), "rows")
+            .await
     }
 
     /// All groups of issues of an import.
@@ -240,9 +317,21 @@ impl Site {
         let mut page = self.get(rest).await.expect(200);
         let mut all = Vec::new();
         loop {
-            all.extend(page.json()[name].as_array().unwrap_or_else(|| panic!("a list of {name}: {}", page.text())).clone());
+            all.extend(
+                page.json()[name]
+                    .as_array()
+                    .unwrap_or_else(|| panic!("a list of {name}: {}", page.text()))
+                    .clone(),
+            );
             match page.next_page() {
-                Some(next) => page = self.client.get(&next).await.expect("the api is up").expect(200),
+                Some(next) => {
+                    page = self
+                        .client
+                        .get(&next)
+                        .await
+                        .expect("the api is up")
+                        .expect(200);
+                }
                 None => return all,
             }
         }
@@ -250,7 +339,11 @@ impl Site {
 
     /// The report of an import, as text without its BOM.
     pub async fn report(&self, id: &str) -> String {
-        let text = self.get(&format!("/imports/{id}/report.csv")).await.expect(200).text();
+        let text = self
+            .get(&format!("/imports/{id}/report.csv"))
+            .await
+            .expect(200)
+            .text();
         text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()
     }
 
@@ -268,5 +361,8 @@ impl Site {
 /// The id of an import, as the api shows it.
 #[must_use]
 pub(super) fn id_of(import: &Value) -> String {
-    import["id"].as_str().unwrap_or_else(|| panic!("an import has an id: {import}")).to_owned()
+    import["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("an import has an id: {import}"))
+        .to_owned()
 }

@@ -1,5 +1,5 @@
-//! The story of an import as text: its statuses, batches and plans, and what the LMS holds. Ids and times that differ from run to
-//! run are left out, so that two stories can be compared.
+//! The story of an import as text: its statuses, batches and plans, and what the LMS holds. Ids and
+//! times that differ from run to run are left out, so that two stories can be compared.
 
 use sqlx::{PgPool, Row, postgres::PgRow};
 use std::collections::HashMap;
@@ -8,8 +8,7 @@ use std::collections::HashMap;
 const LINES: i64 = 60;
 
 /// Imports by number, in the order in which they were made.
-const BY: &str =
-    "CASE WHEN x.source IS NULL THEN ' by hand' ELSE (SELECT ' by import ' || count(*) FROM muster.imports o WHERE o.no <= x.source) END";
+const BY: &str = "CASE WHEN x.source IS NULL THEN ' by hand' ELSE (SELECT ' by import ' || count(*) FROM muster.imports o WHERE o.no <= x.source) END";
 
 /// All that happened to an import, and what its site's LMS holds now.
 pub async fn story(pool: &PgPool, id: &str) -> String {
@@ -21,15 +20,26 @@ pub async fn story(pool: &PgPool, id: &str) -> String {
     .fetch_optional(pool)
     .await
     .expect("the database is up");
-    let Some(import) = import else { return format!("there is no import {id}") };
+    let Some(import) = import else {
+        return format!("there is no import {id}");
+    };
     let (no, slug): (i64, String) = (import.get("no"), import.get("slug"));
-    let mut story = format!("{} of {}: {}\n", text(&import, "recipe"), text(&import, "kind"), statuses(pool, no).await);
+    let mut story = format!(
+        "{} of {}: {}\n",
+        text(&import, "recipe"),
+        text(&import, "kind"),
+        statuses(pool, no).await
+    );
     for column in ["rejected", "failure"] {
         if let Some(reason) = import.get::<Option<String>, _>(column) {
             story.push_str([column, ": ", &reason, "\n"].concat().as_str());
         }
     }
-    for part in [batches(pool, no).await, plans(pool, no, &import.get::<Vec<String>, _>("fields")).await, issues(pool, no).await] {
+    for part in [
+        batches(pool, no).await,
+        plans(pool, no, &import.get::<Vec<String>, _>("fields")).await,
+        issues(pool, no).await,
+    ] {
         story.push_str(&part);
     }
     story + &outcomes(pool, no).await + &lms(pool, &slug).await
@@ -99,8 +109,7 @@ fn enrolments() -> String {
     )
 }
 
-const BY_ROLE: &str =
-    "CASE WHEN a.source IS NULL THEN ' by hand' ELSE (SELECT ' by import ' || count(*) FROM muster.imports o WHERE o.no <= a.source) END";
+const BY_ROLE: &str = "CASE WHEN a.source IS NULL THEN ' by hand' ELSE (SELECT ' by import ' || count(*) FROM muster.imports o WHERE o.no <= a.source) END";
 
 async fn lines(pool: &PgPool, statement: &str, site: &str) -> String {
     let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement.to_owned()))
@@ -112,11 +121,13 @@ async fn lines(pool: &PgPool, statement: &str, site: &str) -> String {
 }
 
 async fn statuses(pool: &PgPool, no: i64) -> String {
-    let statuses: Vec<String> = sqlx::query_scalar("SELECT status FROM muster.import_history WHERE import_no = $1 ORDER BY version")
-        .bind(no)
-        .fetch_all(pool)
-        .await
-        .expect("history");
+    let statuses: Vec<String> = sqlx::query_scalar(
+        "SELECT status FROM muster.import_history WHERE import_no = $1 ORDER BY version",
+    )
+    .bind(no)
+    .fetch_all(pool)
+    .await
+    .expect("history");
     statuses.join(" → ")
 }
 
@@ -133,7 +144,9 @@ async fn batches(pool: &PgPool, no: i64) -> String {
     .fetch_all(pool)
     .await
     .expect("batches");
-    rows.into_iter().map(|row| row.trim_end().to_owned() + "\n").collect()
+    rows.into_iter()
+        .map(|row| row.trim_end().to_owned() + "\n")
+        .collect()
 }
 
 async fn plans(pool: &PgPool, no: i64, fields: &[String]) -> String {
@@ -148,17 +161,36 @@ async fn plans(pool: &PgPool, no: i64, fields: &[String]) -> String {
     .fetch_all(pool)
     .await
     .expect("plans");
-    plans.iter().map(|plan| plan_line(plan, fields, &names)).collect()
+    plans
+        .iter()
+        .map(|plan| plan_line(plan, fields, &names))
+        .collect()
 }
 
 fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
     let (line, turn, mask): (i32, i16, i64) = (plan.get("line"), plan.get("seq"), plan.get("mask"));
     let (before, after): (Cells, Cells) = (plan.get("before"), plan.get("after"));
-    let mut parts = vec![format!("plan of line {line} {}: {}, turn {turn}", text(plan, "key"), action(&text(plan, "action")))];
+    let mut parts = vec![format!(
+        "plan of line {line} {}: {}, turn {turn}",
+        text(plan, "key"),
+        action(&text(plan, "action"))
+    )];
     // Ids are another matter in each run; what they stand for is told by the field beside.
-    for (at, field) in fields.iter().enumerate().filter(|(at, field)| mask & (1 << at) != 0 && !field.ends_with("_id")) {
-        let cell = |cells: &Cells| cells.as_ref().and_then(|cells| cells.get(at).cloned().flatten());
-        parts.push(format!("{field} {:?} → {:?}", cell(&before).unwrap_or_default(), cell(&after).unwrap_or_default()));
+    for (at, field) in fields
+        .iter()
+        .enumerate()
+        .filter(|(at, field)| mask & (1 << at) != 0 && !field.ends_with("_id"))
+    {
+        let cell = |cells: &Cells| {
+            cells
+                .as_ref()
+                .and_then(|cells| cells.get(at).cloned().flatten())
+        };
+        parts.push(format!(
+            "{field} {:?} → {:?}",
+            cell(&before).unwrap_or_default(),
+            cell(&after).unwrap_or_default()
+        ));
     }
     parts.extend(memberships(plan, names));
     parts.join("; ") + "\n"
@@ -168,15 +200,31 @@ fn plan_line(plan: &PgRow, fields: &[String], names: &Names) -> String {
 fn memberships(plan: &PgRow, names: &Names) -> Vec<String> {
     let letters = |column: &str| plan.get::<Option<String>, _>(column).unwrap_or_default();
     let (what, does) = (letters("membership_what"), letters("membership_does"));
-    let ids: Vec<i64> = plan.get::<Option<_>, _>("membership_id").unwrap_or_default();
-    let roles: Vec<Option<i32>> = plan.get::<Option<_>, _>("membership_role").unwrap_or_default();
+    let ids: Vec<i64> = plan
+        .get::<Option<_>, _>("membership_id")
+        .unwrap_or_default();
+    let roles: Vec<Option<i32>> = plan
+        .get::<Option<_>, _>("membership_role")
+        .unwrap_or_default();
     let mut enrolments: HashMap<i64, char> = HashMap::new();
     let mut parts = Vec::new();
     for (at, ((what, does), id)) in what.chars().zip(does.chars()).zip(ids).enumerate() {
-        let role = || roles.get(at).copied().flatten().map_or_else(String::new, |role| name(&names.roles, i64::from(role)).to_owned());
+        let role = || {
+            roles
+                .get(at)
+                .copied()
+                .flatten()
+                .map_or_else(String::new, |role| {
+                    name(&names.roles, i64::from(role)).to_owned()
+                })
+        };
         let told = match (what, does) {
             ('s', 's') => continue,
-            ('s', does) => format!("{} {}", if does == 'j' { "joins" } else { "leaves" }, name(&names.segments, id)),
+            ('s', does) => format!(
+                "{} {}",
+                if does == 'j' { "joins" } else { "leaves" },
+                name(&names.segments, id)
+            ),
             ('e', does) => {
                 enrolments.insert(id, does);
                 continue;
@@ -198,8 +246,9 @@ fn memberships(plan: &PgRow, names: &Names) -> Vec<String> {
         parts.push(told);
     }
     let without_role = enrolments.into_iter().filter(|(_, does)| *does != 's');
-    let mut without_role: Vec<_> =
-        without_role.map(|(course, does)| format!("enrolment in {}: {does}", name(&names.courses, course))).collect();
+    let mut without_role: Vec<_> = without_role
+        .map(|(course, does)| format!("enrolment in {}: {does}", name(&names.courses, course)))
+        .collect();
     without_role.sort();
     parts.extend(without_role);
     parts
@@ -216,7 +265,10 @@ struct Names {
 
 async fn names(pool: &PgPool) -> Names {
     let load = async |statement: &'static str| -> HashMap<i64, String> {
-        let rows: Vec<(i64, String)> = sqlx::query_as(statement).fetch_all(pool).await.expect("names");
+        let rows: Vec<(i64, String)> = sqlx::query_as(statement)
+            .fetch_all(pool)
+            .await
+            .expect("names");
         rows.into_iter().collect()
     };
     Names {
@@ -227,7 +279,9 @@ async fn names(pool: &PgPool) -> Names {
 }
 
 fn name(names: &HashMap<i64, String>, id: i64) -> &str {
-    names.get(&id).map_or("something that is gone", String::as_str)
+    names
+        .get(&id)
+        .map_or("something that is gone", String::as_str)
 }
 
 fn action(letter: &str) -> &str {
@@ -252,7 +306,9 @@ async fn issues(pool: &PgPool, no: i64) -> String {
     .fetch_all(pool)
     .await
     .expect("issues");
-    rows.into_iter().map(|row| row.trim_end().to_owned() + "\n").collect()
+    rows.into_iter()
+        .map(|row| row.trim_end().to_owned() + "\n")
+        .collect()
 }
 
 async fn outcomes(pool: &PgPool, no: i64) -> String {

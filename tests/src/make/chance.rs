@@ -1,4 +1,5 @@
-//! Chance that repeats itself: `SplitMix64`, so that a seed makes the same file with every version of every library.
+//! Chance that repeats itself: `SplitMix64`, so that a seed makes the same file with every version
+//! of every library.
 
 /// A source of numbers that look like chance.
 #[derive(Debug, Clone)]

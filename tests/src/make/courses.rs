@@ -33,7 +33,10 @@ pub struct Course {
 /// All sixty.
 #[must_use]
 pub fn courses() -> Vec<Course> {
-    SUBJECTS.iter().flat_map(|subject| (1..=LEVELS).map(move |level| course(*subject, level))).collect()
+    SUBJECTS
+        .iter()
+        .flat_map(|subject| (1..=LEVELS).map(move |level| course(*subject, level)))
+        .collect()
 }
 
 fn course((short, full, category): (&str, &str, &str), level: usize) -> Course {

@@ -18,16 +18,38 @@ impl Expected {
     /// Lines in all.
     #[must_use]
     pub fn lines(&self) -> i64 {
-        let Actions { create, update, unchanged, skip, delete, reject } = self.actions;
+        let Actions {
+            create,
+            update,
+            unchanged,
+            skip,
+            delete,
+            reject,
+        } = self.actions;
         create + update + unchanged + skip + delete + reject
     }
 
-    /// What preview must count when everything that the file asks for is already so: who exists is skipped, who is a member is
-    /// unchanged, and what is wrong stays wrong.
+    /// What preview must count when everything that the file asks for is already so: who exists is
+    /// skipped, who is a member is unchanged, and what is wrong stays wrong.
     #[must_use]
     pub fn again(&self) -> Self {
-        let Actions { create, update, unchanged, reject, .. } = self.actions;
-        let actions = Actions { skip: create, unchanged: update + unchanged, reject, ..Actions::default() };
-        Self { actions, effects: Effects::default(), errors: self.errors.clone() }
+        let Actions {
+            create,
+            update,
+            unchanged,
+            reject,
+            ..
+        } = self.actions;
+        let actions = Actions {
+            skip: create,
+            unchanged: update + unchanged,
+            reject,
+            ..Actions::default()
+        };
+        Self {
+            actions,
+            effects: Effects::default(),
+            errors: self.errors.clone(),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! A spreadsheet's export that puts people into segments and courses: semicolons, Windows-1252, CRLF, and mistakes of every sort.
+//! A spreadsheet's export that puts people into segments and courses: semicolons, Windows-1252,
+//! CRLF, and mistakes of every sort.
 
 use super::{Chance, Course, Expected, Person, Segment};
 use muster_shared::model::tally::{Actions, Effects};
@@ -44,16 +45,26 @@ impl Mistake {
     }
 }
 
-/// Puts everybody into one or two segments and one or two courses; every hundredth line is mistaken.
+/// Puts everybody into one or two segments and one or two courses; every hundredth line is
+/// mistaken.
 #[must_use]
-pub fn memberships(seed: u64, people: &[Person], segments: &[Segment], courses: &[Course]) -> Memberships {
+pub fn memberships(
+    seed: u64,
+    people: &[Person],
+    segments: &[Segment],
+    courses: &[Course],
+) -> Memberships {
     let mut chance = Chance::new(seed);
     let mut text = format!("{HEADER}\r\n");
     let (mut of_segments, mut of_courses) = (Count::default(), Count::default());
     for (number, person) in people.iter().enumerate() {
         let mistake = Mistake::of_line(number);
         let line = Line::new(&mut chance, person, segments, courses, mistake);
-        of_segments.line(&line.segments(), mistake, Some("segment-not-found").filter(|_| mistake == Some(Mistake::UnknownSegment)));
+        of_segments.line(
+            &line.segments(),
+            mistake,
+            Some("segment-not-found").filter(|_| mistake == Some(Mistake::UnknownSegment)),
+        );
         let wrong_course = match mistake {
             Some(Mistake::UnknownCourse) => Some("course-not-found"),
             Some(Mistake::RoleWithoutCourse) => Some("no-course"),
@@ -67,10 +78,20 @@ pub fn memberships(seed: u64, people: &[Person], segments: &[Segment], courses: 
         }
     }
     let (bytes, _, unmappable) = encoding_rs::WINDOWS_1252.encode(&text);
-    assert!(!unmappable, "names were chosen so that they can be written in Windows-1252");
+    assert!(
+        !unmappable,
+        "names were chosen so that they can be written in Windows-1252"
+    );
     let joined = Effects::of([("segments_joined", of_segments.memberships)]);
-    let enrolled = Effects::of([("enrolments_created", of_courses.memberships), ("course_roles_added", of_courses.memberships)]);
-    Memberships { bytes: bytes.into_owned(), segments: of_segments.expect(joined), courses: of_courses.expect(enrolled) }
+    let enrolled = Effects::of([
+        ("enrolments_created", of_courses.memberships),
+        ("course_roles_added", of_courses.memberships),
+    ]);
+    Memberships {
+        bytes: bytes.into_owned(),
+        segments: of_segments.expect(joined),
+        courses: of_courses.expect(enrolled),
+    }
 }
 
 /// What one recipe makes of the lines so far.
@@ -82,7 +103,12 @@ struct Count {
 }
 
 impl Count {
-    fn line(&mut self, memberships: &[&str], mistake: Option<Mistake>, own_error: Option<&'static str>) {
+    fn line(
+        &mut self,
+        memberships: &[&str],
+        mistake: Option<Mistake>,
+        own_error: Option<&'static str>,
+    ) {
         let error = match mistake {
             Some(Mistake::UnknownUser) => Some("user-not-found"),
             Some(Mistake::MissingCell) => Some("width"),
@@ -94,14 +120,22 @@ impl Count {
             return;
         }
         self.memberships += memberships.len() as i64;
-        *if memberships.is_empty() { &mut self.actions.unchanged } else { &mut self.actions.update } += 1;
+        *if memberships.is_empty() {
+            &mut self.actions.unchanged
+        } else {
+            &mut self.actions.update
+        } += 1;
         if mistake == Some(Mistake::Twice) {
             self.actions.unchanged += 1;
         }
     }
 
     fn expect(self, effects: Effects) -> Expected {
-        Expected { actions: self.actions, effects, errors: self.errors }
+        Expected {
+            actions: self.actions,
+            effects,
+            errors: self.errors,
+        }
     }
 }
 
@@ -110,7 +144,13 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(chance: &mut Chance, person: &'a Person, segments: &'a [Segment], courses: &'a [Course], mistake: Option<Mistake>) -> Self {
+    fn new(
+        chance: &mut Chance,
+        person: &'a Person,
+        segments: &'a [Segment],
+        courses: &'a [Course],
+        mistake: Option<Mistake>,
+    ) -> Self {
         let first = chance.below(segments.len());
         let second = (first + 1 + chance.below(segments.len() - 1)) % segments.len();
         let course = chance.below(courses.len());
@@ -120,10 +160,18 @@ impl<'a> Line<'a> {
             &person.firstname,
             &person.lastname,
             &segments[first].idnumber,
-            if chance.is(50) { &segments[second].idnumber } else { "" },
+            if chance.is(50) {
+                &segments[second].idnumber
+            } else {
+                ""
+            },
             &courses[course].shortname,
             if chance.is(5) { "teacher" } else { "" },
-            if chance.is(30) { &courses[other].shortname } else { "" },
+            if chance.is(30) {
+                &courses[other].shortname
+            } else {
+                ""
+            },
         ];
         if mistake == Some(Mistake::RoleWithoutCourse) {
             (cells[5], cells[6], cells[7]) = ("", "teacher", "");
@@ -132,11 +180,18 @@ impl<'a> Line<'a> {
     }
 
     fn segments(&self) -> Vec<&str> {
-        self.cells[3..5].iter().copied().filter(|cell| !cell.is_empty()).collect()
+        self.cells[3..5]
+            .iter()
+            .copied()
+            .filter(|cell| !cell.is_empty())
+            .collect()
     }
 
     fn courses(&self) -> Vec<&str> {
-        [self.cells[5], self.cells[7]].into_iter().filter(|cell| !cell.is_empty()).collect()
+        [self.cells[5], self.cells[7]]
+            .into_iter()
+            .filter(|cell| !cell.is_empty())
+            .collect()
     }
 
     fn written(&self, mistake: Option<Mistake>) -> String {
@@ -147,7 +202,11 @@ impl<'a> Line<'a> {
             Some(Mistake::UnknownCourse) => cells[5] = cells[5].replace('-', "_"),
             _ => {}
         }
-        let width = if mistake == Some(Mistake::MissingCell) { cells.len() - 1 } else { cells.len() };
+        let width = if mistake == Some(Mistake::MissingCell) {
+            cells.len() - 1
+        } else {
+            cells.len()
+        };
         format!("{}\r\n", cells[..width].join(";"))
     }
 }
@@ -175,24 +234,57 @@ mod tests {
         assert!(!damaged);
         assert_eq!(text.lines().count() as i64 - 1, made.segments.lines());
         assert_eq!(made.segments.lines(), made.courses.lines());
-        assert_eq!(made.segments.errors, BTreeMap::from([("segment-not-found", 2), ("user-not-found", 2), ("width", 2)]));
-        let errors = BTreeMap::from([("course-not-found", 2), ("no-course", 2), ("user-not-found", 2), ("width", 2)]);
-        assert_eq!((made.courses.errors, made.courses.actions.reject, made.courses.actions.unchanged), (errors, 8, 2));
+        assert_eq!(
+            made.segments.errors,
+            BTreeMap::from([
+                ("segment-not-found", 2),
+                ("user-not-found", 2),
+                ("width", 2)
+            ])
+        );
+        let errors = BTreeMap::from([
+            ("course-not-found", 2),
+            ("no-course", 2),
+            ("user-not-found", 2),
+            ("width", 2),
+        ]);
+        assert_eq!(
+            (
+                made.courses.errors,
+                made.courses.actions.reject,
+                made.courses.actions.unchanged
+            ),
+            (errors, 8, 2)
+        );
     }
 
     #[test]
     fn mistakes_are_near_the_truth_and_never_true() {
         let people = people(5, 1_200);
-        assert!(people.iter().all(|one| people.iter().all(|other| format!("{}x", one.username) != other.username)));
+        assert!(people.iter().all(|one| {
+            people
+                .iter()
+                .all(|other| format!("{}x", one.username) != other.username)
+        }));
         let segments = segments();
-        assert!(segments.iter().all(|one| segments.iter().all(|other| swapped(&one.idnumber) != other.idnumber)));
+        assert!(segments.iter().all(|one| {
+            segments
+                .iter()
+                .all(|other| swapped(&one.idnumber) != other.idnumber)
+        }));
     }
 
     #[test]
     fn a_second_time_nothing_happens() {
         let made = made(600);
         let again = made.segments.again();
-        assert_eq!((again.lines(), again.actions.update), (made.segments.lines(), 0));
-        assert_eq!((again.effects, again.errors), (Effects::default(), made.segments.errors));
+        assert_eq!(
+            (again.lines(), again.actions.update),
+            (made.segments.lines(), 0)
+        );
+        assert_eq!(
+            (again.effects, again.errors),
+            (Effects::default(), made.segments.errors)
+        );
     }
 }

@@ -2,9 +2,11 @@
 
 /// First names; all can be written in Windows-1252.
 pub(crate) const FIRST: &[&str] = &[
-    "Anna", "Björn", "Zoë", "José", "Aïcha", "Søren", "Chloé", "Jürgen", "Inês", "Åse", "Seán", "María", "Øystein", "Renée", "Günther",
-    "Lucía", "Ingrid", "Tomás", "Hélène", "Niño", "Beatriz", "Conor", "Dolores", "Emil", "Fatima", "Gareth", "Hannah", "Ivan", "Jasmine",
-    "Kofi", "Leila", "Mateo", "Nadia", "Olga", "Priya", "Quentin", "Rosa", "Samuel", "Thuy", "Uma", "Viktor", "Wanda", "Xavier", "Yusuf",
+    "Anna", "Björn", "Zoë", "José", "Aïcha", "Søren", "Chloé", "Jürgen", "Inês", "Åse", "Seán",
+    "María", "Øystein", "Renée", "Günther", "Lucía", "Ingrid", "Tomás", "Hélène", "Niño",
+    "Beatriz", "Conor", "Dolores", "Emil", "Fatima", "Gareth", "Hannah", "Ivan", "Jasmine", "Kofi",
+    "Leila", "Mateo", "Nadia", "Olga", "Priya", "Quentin", "Rosa", "Samuel", "Thuy", "Uma",
+    "Viktor", "Wanda", "Xavier", "Yusuf",
 ];
 
 /// Last names; some need quotes in a file, one has an apostrophe.
@@ -60,11 +62,19 @@ pub(crate) const TOWNS: &[(&str, &str)] = &[
 ];
 
 /// Employers; one needs quotes for its comma, one for its own quotes.
-pub(super) const INSTITUTIONS: &[&str] = &["Nordlys AS", "Acme, Inc.", "Café \"Die Ecke\"", "Hospital São José"];
+pub(super) const INSTITUTIONS: &[&str] = &[
+    "Nordlys AS",
+    "Acme, Inc.",
+    "Café \"Die Ecke\"",
+    "Hospital São José",
+];
 
 /// `name` in the letters that a username may have; anything else is left out.
 pub(crate) fn plain(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).filter_map(plain_letters).collect()
+    name.chars()
+        .flat_map(char::to_lowercase)
+        .filter_map(plain_letters)
+        .collect()
 }
 
 fn plain_letters(letter: char) -> Option<&'static str> {

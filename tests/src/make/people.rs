@@ -27,14 +27,23 @@ pub struct Person {
 pub fn people(seed: u64, count: usize) -> Vec<Person> {
     let mut chance = Chance::new(seed);
     let mut namesakes = HashMap::new();
-    (1..=count).map(|number| person(&mut chance, number, &mut namesakes)).collect()
+    (1..=count)
+        .map(|number| person(&mut chance, number, &mut namesakes))
+        .collect()
 }
 
 fn person(chance: &mut Chance, number: usize, namesakes: &mut HashMap<String, usize>) -> Person {
     let (firstname, lastname) = (*chance.of(FIRST), *chance.of(LAST));
     let stem = format!("{}.{}", plain(firstname), plain(lastname));
-    let nth = namesakes.entry(stem.clone()).and_modify(|nth| *nth += 1).or_insert(1);
-    let username = if *nth == 1 { stem } else { format!("{stem}{nth}") };
+    let nth = namesakes
+        .entry(stem.clone())
+        .and_modify(|nth| *nth += 1)
+        .or_insert(1);
+    let username = if *nth == 1 {
+        stem
+    } else {
+        format!("{stem}{nth}")
+    };
     let (city, country) = *chance.of(TOWNS);
     Person {
         email: format!("{username}@example.com"),

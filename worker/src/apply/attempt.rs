@@ -65,7 +65,8 @@ impl From<StageError> for Stopped {
     }
 }
 
-/// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those after it as held.
+/// Executes one batch. With `failing` the lines of that turn are recorded as failed, and those
+/// after it as held.
 pub(super) async fn run(
     import: &Import,
     claim: &Claim,
@@ -78,17 +79,27 @@ pub(super) async fn run(
         Step::Before => {
             allow_long_statements(&mut work).await?;
             let source = imports::origin(&mut work, import).await?;
-            (Tally::default(), importer.make_groundwork(&mut work, import.no, source).await?)
+            (
+                Tally::default(),
+                importer
+                    .make_groundwork(&mut work, import.no, source)
+                    .await?,
+            )
         }
         Step::Main => match execute(&mut work, import, batch, importer, failing).await {
             Ok(done) => done,
             Err(Stopped::TooMuch(parts)) => return Ok(Ended::TooMuch(parts)),
-            Err(Stopped::Error(turn, StageError::Data(error))) => return Ok(Ended::Refused { turn, error }),
+            Err(Stopped::Error(turn, StageError::Data(error))) => {
+                return Ok(Ended::Refused { turn, error });
+            }
             Err(Stopped::Error(_, other)) => return Err(other),
         },
         Step::After => {
             allow_long_statements(&mut work).await?;
-            (Tally::default(), importer.remove_groundwork(&mut work, import.no).await?)
+            (
+                Tally::default(),
+                importer.remove_groundwork(&mut work, import.no).await?,
+            )
         }
     };
     crash::point(batch.stage, "executed");
@@ -112,9 +123,20 @@ async fn execute(
     importer: &mut dyn Importer,
     failing: Option<Failing<'_>>,
 ) -> Result<(Tally, Effects), Stopped> {
-    let source = imports::origin(&mut *conn, import).await.map_err(StageError::from)?;
-    let piece = Piece { import_no: import.no, site: import.site_id, undoes: import.undoes, source, low: batch.low, high: batch.high };
-    let plans = plans::summaries(conn, piece.import_no, piece.low, piece.high).await.map_err(StageError::from)?;
+    let source = imports::origin(&mut *conn, import)
+        .await
+        .map_err(StageError::from)?;
+    let piece = Piece {
+        import_no: import.no,
+        site: import.site_id,
+        undoes: import.undoes,
+        source,
+        low: batch.low,
+        high: batch.high,
+    };
+    let plans = plans::summaries(conn, piece.import_no, piece.low, piece.high)
+        .await
+        .map_err(StageError::from)?;
     let parts = parts(&plans, batch);
     if parts.len() > 1 {
         return Err(Stopped::TooMuch(parts));
@@ -127,12 +149,24 @@ async fn execute(
         if failing.is_some_and(|failing| number >= failing.turn) {
             break;
         }
-        let of_turn: Vec<&PlanSummary> = of_turn.iter().copied().filter(|plan| !held.holds(plan.subject)).collect();
+        let of_turn: Vec<&PlanSummary> = of_turn
+            .iter()
+            .copied()
+            .filter(|plan| !held.holds(plan.subject))
+            .collect();
         let lines: Vec<i32> = of_turn.iter().map(|plan| plan.line).collect();
-        // Found by blocks of subjects, all plans of a batch cost less than by their lines; but each turn would go over those of all others.
+        // Found by blocks of subjects, all plans of a batch cost less than by their lines; but each
+        // turn would go over those of all others.
         let is_all = turns.len() == 1 && held.is_empty();
-        let turn = Turn { piece, plans: &of_turn, lines: (!is_all).then_some(&lines) };
-        let executed = importer.execute(conn, turn).await.map_err(|error| Stopped::Error(number, error))?;
+        let turn = Turn {
+            piece,
+            plans: &of_turn,
+            lines: (!is_all).then_some(&lines),
+        };
+        let executed = importer
+            .execute(conn, turn)
+            .await
+            .map_err(|error| Stopped::Error(number, error))?;
         effects += executed.effects;
         held.add(&executed.held, outcomes::TAKEN);
     }
@@ -143,10 +177,17 @@ async fn execute(
     }
     let outcomes = differing.count(&plans);
     differing.record(conn, import.no).await?;
-    Ok((Tally { outcomes: Some(outcomes), ..Tally::default() }, effects))
+    Ok((
+        Tally {
+            outcomes: Some(outcomes),
+            ..Tally::default()
+        },
+        effects,
+    ))
 }
 
-/// The parts into which a batch must be taken so that each can be done in one transaction: one, if it can be itself.
+/// The parts into which a batch must be taken so that each can be done in one transaction: one, if
+/// it can be itself.
 fn parts(plans: &[PlanSummary], batch: &Batch) -> Vec<Part> {
     let of_subject = |plans: &[PlanSummary]| {
         let mut load = Load::default();
@@ -155,20 +196,27 @@ fn parts(plans: &[PlanSummary], batch: &Batch) -> Vec<Part> {
         }
         (plans[0].subject, load)
     };
-    let subjects: Vec<_> = plans.chunk_by(|one, next| one.subject == next.subject).map(of_subject).collect();
+    let subjects: Vec<_> = plans
+        .chunk_by(|one, next| one.subject == next.subject)
+        .map(of_subject)
+        .collect();
     cut(&subjects, batch.low, batch.high, Budget::TRANSACTION)
 }
 
 /// What many subjects share is made, or taken away, while nothing else of the import is done.
 async fn allow_long_statements(conn: &mut PgConnection) -> Result<(), StageError> {
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Statements that write keep their plans: those that check foreign keys are planned like all others, and planning one takes four times
-/// as long as executing it, for every row.
+/// Statements that write keep their plans: those that check foreign keys are planned like all
+/// others, and planning one takes four times as long as executing it, for every row.
 async fn plan_once(conn: &mut PgConnection) -> Result<(), StageError> {
-    sqlx::query!("SET LOCAL plan_cache_mode = 'auto'").execute(conn).await?;
+    sqlx::query!("SET LOCAL plan_cache_mode = 'auto'")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

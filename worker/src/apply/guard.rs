@@ -63,14 +63,21 @@ pub(super) async fn check(
     changed.extend(shaken.changed);
     changed.retain(|subject| !held.holds(*subject));
     if !changed.is_empty() {
-        let doubtful: Vec<&PlanSummary> = plans.iter().filter(|plan| changed.contains(&plan.subject)).collect();
-        held.add(&planned_otherwise(conn, piece, importer, &doubtful).await?, CHANGED);
+        let doubtful: Vec<&PlanSummary> = plans
+            .iter()
+            .filter(|plan| changed.contains(&plan.subject))
+            .collect();
+        held.add(
+            &planned_otherwise(conn, piece, importer, &doubtful).await?,
+            CHANGED,
+        );
         remember_last(conn, piece, &doubtful, &versions, &held).await?;
     }
     Ok(held)
 }
 
-/// Has plans that delete name the version that they really delete: what makes the same record anew goes on from there.
+/// Has plans that delete name the version that they really delete: what makes the same record anew
+/// goes on from there.
 async fn remember_last(
     conn: &mut PgConnection,
     piece: Piece,
@@ -78,13 +85,17 @@ async fn remember_last(
     versions: &HashMap<i64, Option<i64>>,
     held: &Held,
 ) -> Result<(), StageError> {
-    let deleting = doubtful.iter().filter(|plan| plan.deed == Deed::Delete && !held.holds(plan.subject));
-    let (lines, versions): (Vec<i32>, Vec<i64>) =
-        deleting.filter_map(|plan| Some((plan.line, versions.get(&plan.subject).copied()??))).unzip();
+    let deleting = doubtful
+        .iter()
+        .filter(|plan| plan.deed == Deed::Delete && !held.holds(plan.subject));
+    let (lines, versions): (Vec<i32>, Vec<i64>) = deleting
+        .filter_map(|plan| Some((plan.line, versions.get(&plan.subject).copied()??)))
+        .unzip();
     Ok(plans::set_versions(conn, piece.import_no, &lines, &versions).await?)
 }
 
-/// The subjects of these plans, which are complete by subject, whose lines would do something else now.
+/// The subjects of these plans, which are complete by subject, whose lines would do something else
+/// now.
 async fn planned_otherwise(
     conn: &mut PgConnection,
     piece: Piece,
@@ -102,7 +113,8 @@ async fn planned_otherwise(
         }
     } else {
         let lines: Vec<i32> = plans.iter().map(|plan| plan.line).collect();
-        let mut reader = RowReader::of_lines(piece.import_no, &lines, importer.memberships_of_line());
+        let mut reader =
+            RowReader::of_lines(piece.import_no, &lines, importer.memberships_of_line());
         while let Some(rows) = reader.next(conn).await? {
             let lines: Vec<i32> = rows.all.iter().map(|row| row.line).collect();
             let fresh = importer.plan(conn, &rows).await?.plans;
@@ -112,7 +124,8 @@ async fn planned_otherwise(
     Ok(otherwise.into_iter().collect())
 }
 
-/// The plans in groups of whole subjects, each of so many lines as may be in memory with their values.
+/// The plans in groups of whole subjects, each of so many lines as may be in memory with their
+/// values.
 fn together<'a>(plans: &'a [&'a PlanSummary]) -> Vec<&'a [&'a PlanSummary]> {
     let mut groups = Vec::new();
     let (mut begin, mut end) = (0, 0);
@@ -137,33 +150,56 @@ async fn compare(
 ) -> Result<(), StageError> {
     let stored = plans::of_lines(conn, piece.import_no, lines).await?;
     let fresh: HashMap<i32, Plan> = fresh.into_iter().map(|plan| (plan.line, plan)).collect();
-    let differs = |plan: &&Plan| !fresh.get(&plan.line).is_some_and(|fresh| fresh.does_the_same_as(plan));
-    otherwise.extend(stored.iter().filter(differs).filter_map(|plan| Some(plan.written()?.subject)));
+    let differs = |plan: &&Plan| {
+        !fresh
+            .get(&plan.line)
+            .is_some_and(|fresh| fresh.does_the_same_as(plan))
+    };
+    otherwise.extend(
+        stored
+            .iter()
+            .filter(differs)
+            .filter_map(|plan| Some(plan.written()?.subject)),
+    );
     Ok(())
 }
 
-/// Those who would be deleted and on whom something hangs. Asked first, since it takes the strongest locks.
+/// Those who would be deleted and on whom something hangs. Asked first, since it takes the
+/// strongest locks.
 async fn depended_on(
     conn: &mut PgConnection,
     piece: Piece,
     plans: &[PlanSummary],
     importer: &dyn Importer,
 ) -> Result<Vec<i64>, StageError> {
-    let deleted: HashSet<i64> = plans.iter().filter(|plan| plan.deed == Deed::Delete).map(|plan| plan.subject).collect();
+    let deleted: HashSet<i64> = plans
+        .iter()
+        .filter(|plan| plan.deed == Deed::Delete)
+        .map(|plan| plan.subject)
+        .collect();
     if deleted.is_empty() {
         return Ok(Vec::new());
     }
-    let of_deleted: Vec<&PlanSummary> = plans.iter().filter(|plan| deleted.contains(&plan.subject)).collect();
+    let of_deleted: Vec<&PlanSummary> = plans
+        .iter()
+        .filter(|plan| deleted.contains(&plan.subject))
+        .collect();
     importer.depended_on(conn, piece, &of_deleted).await
 }
 
-/// The subjects of a piece that are no longer as they were found, with their versions; `None`: it is gone. Those of whom nothing is
-/// written are looked at, not locked.
-async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn Importer) -> Result<HashMap<i64, Option<i64>>, StageError> {
+/// The subjects of a piece that are no longer as they were found, with their versions; `None`: it
+/// is gone. Those of whom nothing is written are looked at, not locked.
+async fn changed(
+    conn: &mut PgConnection,
+    plans: &[PlanSummary],
+    importer: &dyn Importer,
+) -> Result<HashMap<i64, Option<i64>>, StageError> {
     let (mut written, mut read) = (Vec::new(), Vec::new());
     let (mut found, mut changed) = (HashMap::new(), HashMap::new());
     for plans in plans.chunk_by(|one, next| one.subject == next.subject) {
-        let Some(version) = plans.iter().find_map(|plan| plan.version) else { continue };
+        let Some(version) = plans.iter().find_map(|plan| plan.version) else {
+            continue;
+        };
         let subject = plans[0].subject;
         found.insert(subject, version);
         let is_written = plans.iter().any(|plan| plan.deed != Deed::Keep);
@@ -172,8 +208,11 @@ async fn changed(conn: &mut PgConnection, plans: &[PlanSummary], importer: &dyn 
     for (subjects, lock) in [(written, true), (read, false)] {
         if !subjects.is_empty() {
             let present = importer.versions(conn, &subjects, lock).await?;
-            let now = subjects.iter().map(|subject| (*subject, present.get(subject).copied()));
-            changed.extend(now.filter(|(subject, version)| *version != found.get(subject).copied()));
+            let now = subjects
+                .iter()
+                .map(|subject| (*subject, present.get(subject).copied()));
+            changed
+                .extend(now.filter(|(subject, version)| *version != found.get(subject).copied()));
         }
     }
     Ok(changed)

@@ -10,17 +10,16 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// Why subjects are held that changed.
-pub(super) const CHANGED: &str = "It was changed since the preview, so it was not touched. Preview the line again.";
+pub(super) const CHANGED: &str =
+    "It was changed since the preview, so it was not touched. Preview the line again.";
 /// Why subjects are held whose plans name what is gone.
-pub(super) const GONE: &str =
-    "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
+pub(super) const GONE: &str = "What the line names, such as a segment or a course, is gone since the preview, so nothing was done. Preview the line again.";
 /// Why subjects are held whose plans name a segment that a rule fills by now.
-pub(super) const MANAGED: &str =
-    "The members of a segment that the line names are chosen by a rule since the preview, so nothing was done. Take it out of the line.";
+pub(super) const MANAGED: &str = "The members of a segment that the line names are chosen by a rule since the preview, so nothing was done. Take it out of the line.";
 /// Why subjects are held that would get what somebody else has by now.
-pub(super) const TAKEN: &str =
-    "Its name or e-mail address was taken by somebody else since the preview, so it was not touched. Preview the line again.";
-const HELD_AFTER_FAILURE: &str = "An earlier line about the same one failed, so this one was not tried.";
+pub(super) const TAKEN: &str = "Its name or e-mail address was taken by somebody else since the preview, so it was not touched. Preview the line again.";
+const HELD_AFTER_FAILURE: &str =
+    "An earlier line about the same one failed, so this one was not tried.";
 
 /// What racing writers take from each other: no defect of the line.
 const TAKEN_MEANWHILE: &[&str] = &["users_username", "users_email"];
@@ -34,18 +33,32 @@ impl Differing {
     pub(super) fn hold(&mut self, plans: &[PlanSummary], held: &Held) {
         for plan in plans {
             if let Some(why) = held.reason(plan.subject) {
-                self.0.insert(plan.line, (Outcome::Held, Code::TargetChanged, why.to_owned()));
+                self.0.insert(
+                    plan.line,
+                    (Outcome::Held, Code::TargetChanged, why.to_owned()),
+                );
             }
         }
     }
 
     /// The line of a turn fails, and the later ones of its subject are held.
     pub(super) fn fail(&mut self, plans: &[PlanSummary], failing: Failing<'_>) {
-        let constraint = failing.error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
+        let constraint = failing
+            .error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::constraint)
+            .unwrap_or_default();
         let (outcome, code, message) = if TAKEN_MEANWHILE.contains(&constraint) {
             (Outcome::Held, Code::TargetChanged, TAKEN.to_owned())
         } else {
-            (Outcome::Failed, Code::NotApplied, format!("The database refused the line ({}).", kind_of(failing.error)))
+            (
+                Outcome::Failed,
+                Code::NotApplied,
+                format!(
+                    "The database refused the line ({}).",
+                    kind_of(failing.error)
+                ),
+            )
         };
         for plan in plans.iter().filter(|plan| plan.seq >= failing.turn) {
             let came = if plan.seq == failing.turn {
@@ -61,17 +74,27 @@ impl Differing {
     pub(super) fn count(&self, plans: &[PlanSummary]) -> Outcomes {
         let mut outcomes = Outcomes::default();
         for plan in plans {
-            outcomes.add(self.0.get(&plan.line).map_or(plan.deed.action().outcome(), |(outcome, ..)| *outcome), 1);
+            outcomes.add(
+                self.0
+                    .get(&plan.line)
+                    .map_or(plan.deed.action().outcome(), |(outcome, ..)| *outcome),
+                1,
+            );
         }
         outcomes
     }
 
     /// Writes it down.
-    pub(super) async fn record(self, conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
+    pub(super) async fn record(
+        self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+    ) -> Result<(), StageError> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let (mut lines, mut outcomes, mut codes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut lines, mut outcomes, mut codes, mut messages) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (line, (outcome, code, message)) in self.0 {
             lines.push(line);
             outcomes.push(outcome.name().to_owned());

@@ -1,8 +1,9 @@
 //! A claim: the hold of a lane on its batch, and its only way to a transaction.
 //!
-//! The lock on the batch's own row, taken as a transaction begins and kept to its commit, is the true lease: the expiry only says when
-//! somebody may try to take it. So nobody sees a transaction of [`Lanes`] before [`Claim::begin`] has locked the row and renewed the lease,
-//! and nothing is marked done but in such a transaction.
+//! The lock on the batch's own row, taken as a transaction begins and kept to its commit, is the
+//! true lease: the expiry only says when somebody may try to take it. So nobody sees a transaction
+//! of [`Lanes`] before [`Claim::begin`] has locked the row and renewed the lease, and nothing is
+//! marked done but in such a transaction.
 
 use crate::{
     batch::context::Context,
@@ -28,16 +29,19 @@ use std::{
     time::Duration,
 };
 
-/// A batch is tried so often, then it has failed. A lane that dies counts, one that gives back in good order does not.
+/// A batch is tried so often, then it has failed. A lane that dies counts, one that gives back in
+/// good order does not.
 const MAX_ATTEMPTS: i16 = 5;
 /// So often the system may be in the way of one batch.
 const MAX_RETRIES: i16 = 20;
 
-/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its lease.
+/// What a claim rests on: no statement, no lock and no idle transaction of a lane outlives its
+/// lease.
 ///
-/// And how its statements are planned: each is some thousands of look-ups by an index, whatever the planner thinks, whose
-/// statistics do not know an import that is minutes old. Left alone it read all users for each batch, or compared each plan with
-/// each user. They are planned each time, since a plan made when a site had ten people would be kept when it has a million.
+/// And how its statements are planned: each is some thousands of look-ups by an index, whatever the
+/// planner thinks, whose statistics do not know an import that is minutes old. Left alone it read
+/// all users for each batch, or compared each plan with each user. They are planned each time,
+/// since a plan made when a site had ten people would be kept when it has a million.
 const SETTINGS: &[(&str, &str)] = &[
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
@@ -56,9 +60,15 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Lanes(PgPool);
 
 impl Lanes {
-    /// For so many lanes. One connection more: that of a statement that was given up is busy until the server has ended it.
+    /// For so many lanes. One connection more: that of a statement that was given up is busy until
+    /// the server has ended it.
     pub(crate) fn connect(config: &Config, lanes: usize) -> Result<Self, sqlx::Error> {
-        Ok(Self(pool::connect(&config.database_url, "muster-worker lane", lanes as u32 + 1, SETTINGS)?))
+        Ok(Self(pool::connect(
+            &config.database_url,
+            "muster-worker lane",
+            lanes as u32 + 1,
+            SETTINGS,
+        )?))
     }
 }
 
@@ -87,16 +97,31 @@ pub(crate) struct Work<'a> {
 }
 
 impl Claim {
-    /// Claims the next batch of an import, in a transaction of its own. `None`: there is nothing to do now.
-    pub(crate) async fn take(context: &Context, id: ImportId) -> Result<Option<Claimed>, StageError> {
+    /// Claims the next batch of an import, in a transaction of its own. `None`: there is nothing to
+    /// do now.
+    pub(crate) async fn take(
+        context: &Context,
+        id: ImportId,
+    ) -> Result<Option<Claimed>, StageError> {
         let mut tx = context.control.begin().await?;
-        let Some(import) = imports::lock(&mut tx, id).await? else { return Ok(None) };
-        let Some(stage) = import.status.working_stage() else { return Ok(None) };
+        let Some(import) = imports::lock(&mut tx, id).await? else {
+            return Ok(None);
+        };
+        let Some(stage) = import.status.working_stage() else {
+            return Ok(None);
+        };
         batches::revoke_expired(&mut tx, import.no).await?;
         let open = batches::open(&mut tx, import.no, stage).await?;
         let taken = match open.step {
             Some(step) if open.claimed < context.config.lanes_per_import => {
-                batches::take(&mut tx, import.no, stage, step, context.config.lease_seconds).await?
+                batches::take(
+                    &mut tx,
+                    import.no,
+                    stage,
+                    step,
+                    context.config.lease_seconds,
+                )
+                .await?
             }
             _ => None,
         };
@@ -105,11 +130,22 @@ impl Claim {
             return Ok(None);
         };
         if taken.attempts > MAX_ATTEMPTS {
-            batches::fail(&mut tx, &taken.batch, "attempts", "Every lane that took this batch was lost.").await?;
+            batches::fail(
+                &mut tx,
+                &taken.batch,
+                "attempts",
+                "Every lane that took this batch was lost.",
+            )
+            .await?;
             tx.commit().await?;
             return Ok(None);
         }
-        sqlx::query!("UPDATE muster.imports SET served_at = clock_timestamp() WHERE no = $1", import.no.0).execute(&mut *tx).await?;
+        sqlx::query!(
+            "UPDATE muster.imports SET served_at = clock_timestamp() WHERE no = $1",
+            import.no.0
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         let is_first = taken.batch.step == Step::Main && open.claimed == 0 && !taken.has_done;
         let claim = Self {
@@ -118,7 +154,12 @@ impl Claim {
             control: context.control.clone(),
             config: Arc::clone(&context.config),
         };
-        Ok(Some(Claimed { import, claim, is_first, waiting: open.waiting - 1 }))
+        Ok(Some(Claimed {
+            import,
+            claim,
+            is_first,
+            waiting: open.waiting - 1,
+        }))
     }
 
     /// What is held.
@@ -133,11 +174,20 @@ impl Claim {
 
     /// Begins a transaction that sees everything as of one moment.
     pub(crate) async fn begin_as_of_now(&self) -> Result<Work<'_>, StageError> {
-        self.confirm(self.lanes.0.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?).await
+        self.confirm(
+            self.lanes
+                .0
+                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
+                .await?,
+        )
+        .await
     }
 
     /// Locks the batch's row if it is still this lane's, and renews the lease.
-    async fn confirm(&self, mut tx: Transaction<'static, Postgres>) -> Result<Work<'_>, StageError> {
+    async fn confirm(
+        &self,
+        mut tx: Transaction<'static, Postgres>,
+    ) -> Result<Work<'_>, StageError> {
         if !batches::confirm(&mut tx, &self.batch, self.config.lease_seconds).await? {
             return Err(StageError::Lost);
         }
@@ -151,7 +201,11 @@ impl Claim {
     }
 
     /// Puts the parts in place of the batch, and ends the claim; each is claimed anew.
-    pub(crate) async fn put_parts(&self, import: ImportId, parts: &[Part]) -> Result<(), StageError> {
+    pub(crate) async fn put_parts(
+        &self,
+        import: ImportId,
+        parts: &[Part],
+    ) -> Result<(), StageError> {
         let mut tx = self.control.begin().await?;
         imports::lock(&mut tx, import).await?;
         let mut work = self.confirm(tx).await?;
@@ -164,9 +218,14 @@ impl Claim {
         Ok(batches::give_back(conn, &self.batch).await?)
     }
 
-    /// Ends the claim because the system was in the way; the batch may be taken again after a pause: all retries together take some six
-    /// minutes. Past a ceiling the batch has failed, and there is no pause.
-    pub(crate) async fn put_off(&self, conn: &mut PgConnection, reason: &str) -> Result<Option<Duration>, StageError> {
+    /// Ends the claim because the system was in the way; the batch may be taken again after a
+    /// pause: all retries together take some six minutes. Past a ceiling the batch has failed, and
+    /// there is no pause.
+    pub(crate) async fn put_off(
+        &self,
+        conn: &mut PgConnection,
+        reason: &str,
+    ) -> Result<Option<Duration>, StageError> {
         let pause = batches::put_off(conn, &self.batch, MAX_RETRIES).await?;
         if pause.is_none() {
             self.fail(conn, "gave-up", reason).await?;
@@ -175,11 +234,17 @@ impl Claim {
     }
 
     /// Ends the claim since the batch will not succeed.
-    pub(crate) async fn fail(&self, conn: &mut PgConnection, code: &str, detail: &str) -> Result<(), StageError> {
+    pub(crate) async fn fail(
+        &self,
+        conn: &mut PgConnection,
+        code: &str,
+        detail: &str,
+    ) -> Result<(), StageError> {
         Ok(batches::fail(conn, &self.batch, code, detail).await?)
     }
 
-    /// Ends what is still done under the claim: a statement goes on in the server when its lane has given up.
+    /// Ends what is still done under the claim: a statement goes on in the server when its lane has
+    /// given up.
     pub(crate) async fn end_sessions(&self, conn: &mut PgConnection) -> Result<(), StageError> {
         Ok(batches::end_sessions(conn, &self.batch).await?)
     }
@@ -187,14 +252,33 @@ impl Claim {
 
 impl Work<'_> {
     /// Remembers how far validate is.
-    pub(crate) async fn record_progress(&mut self, bytes: i64, lines: i32) -> Result<(), StageError> {
+    pub(crate) async fn record_progress(
+        &mut self,
+        bytes: i64,
+        lines: i32,
+    ) -> Result<(), StageError> {
         Ok(batches::record_progress(&mut self.tx, &self.claim.batch, bytes, lines).await?)
     }
 
     /// Marks the batch done, as the last statement.
-    pub(crate) async fn finish(&mut self, tally: &Tally, effects: &Effects) -> Result<(), StageError> {
-        let is_done = batches::finish(&mut self.tx, &self.claim.batch, tally, effects, &self.claim.config.name).await?;
-        if is_done { Ok(()) } else { Err(StageError::Lost) }
+    pub(crate) async fn finish(
+        &mut self,
+        tally: &Tally,
+        effects: &Effects,
+    ) -> Result<(), StageError> {
+        let is_done = batches::finish(
+            &mut self.tx,
+            &self.claim.batch,
+            tally,
+            effects,
+            &self.claim.config.name,
+        )
+        .await?;
+        if is_done {
+            Ok(())
+        } else {
+            Err(StageError::Lost)
+        }
     }
 
     pub(crate) async fn commit(self) -> Result<(), StageError> {

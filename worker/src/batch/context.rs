@@ -27,8 +27,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A bell that does not ring is no harm: the rescuer
-    /// looks after it.
+    /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A bell that does
+    /// not ring is no harm: the rescuer looks after it.
     pub(crate) async fn ring(&self, import: ImportId, queue: Lane, lanes: i64) {
         for _ in 0..lanes {
             if let Err(error) = self.bell.ring(&Wake::new(import), queue).await {
@@ -38,7 +38,8 @@ impl Context {
         }
     }
 
-    /// Tells whoever watches that an import changed. Nobody waits for it: a Redis that hangs would hold each batch up for seconds.
+    /// Tells whoever watches that an import changed. Nobody waits for it: a Redis that hangs would
+    /// hold each batch up for seconds.
     pub(crate) fn tell(&self, import: ImportId) {
         let bell = self.bell.clone();
         tokio::spawn(async move {

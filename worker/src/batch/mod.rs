@@ -1,4 +1,5 @@
-//! A batch: which import's is next, the hold on it and the only way to its transaction, and its parts where it is too much for one.
+//! A batch: which import's is next, the hold on it and the only way to its transaction, and its
+//! parts where it is too much for one.
 
 pub(crate) mod claim;
 pub(crate) mod context;

@@ -1,4 +1,5 @@
-//! The cells of one record, by heading, and the checks that all kinds share. Reading never fails: what is wrong becomes an issue.
+//! The cells of one record, by heading, and the checks that all kinds share. Reading never fails:
+//! what is wrong becomes an issue.
 
 use crate::header::Header;
 use chrono::{Datelike, NaiveDate};
@@ -34,8 +35,16 @@ impl<'a> Cells<'a> {
     pub(crate) fn at(&self, position: usize) -> Option<Cell<'a>> {
         let spec = self.header.meanings.get(position)?.as_ref()?.spec;
         let raw = self.raw.get(position).map_or("", String::as_str);
-        let raw = if self.header.is_report { unguarded(raw) } else { raw };
-        Some(Cell { heading: &self.header.headings[position], text: trimmed(raw), spec })
+        let raw = if self.header.is_report {
+            unguarded(raw)
+        } else {
+            raw
+        };
+        Some(Cell {
+            heading: &self.header.headings[position],
+            text: trimmed(raw),
+            spec,
+        })
     }
 
     /// The cell of the plain column of that name; `None`: the file has no such column.
@@ -59,9 +68,13 @@ impl<'a> Cell<'a> {
     /// Adds an issue if the cell is longer than its column allows.
     pub(crate) fn check_length(&self, issues: &mut Vec<Issue>) {
         // Most cells are shorter in bytes already.
-        if self.text.len() > self.spec.max_chars && self.text.chars().count() > self.spec.max_chars {
+        if self.text.len() > self.spec.max_chars && self.text.chars().count() > self.spec.max_chars
+        {
             let most = self.spec.max_chars;
-            issues.push(self.issue(Issue::error(Code::TooLong, format!("`{}` may have at most {most} characters.", self.heading))));
+            issues.push(self.issue(Issue::error(
+                Code::TooLong,
+                format!("`{}` may have at most {most} characters.", self.heading),
+            )));
         }
     }
 
@@ -70,16 +83,30 @@ impl<'a> Cell<'a> {
         match self.text.to_lowercase().as_str() {
             "1" | "yes" | "y" | "true" => Ok(true),
             "0" | "no" | "n" | "false" => Ok(false),
-            _ => Err(self.issue(Issue::error(Code::BadValue, format!("`{}` is 1 or 0, yes or no, true or false.", self.heading)))),
+            _ => Err(self.issue(Issue::error(
+                Code::BadValue,
+                format!("`{}` is 1 or 0, yes or no, true or false.", self.heading),
+            ))),
         }
     }
 
     /// Is it a date?
     pub(crate) fn date(&self) -> Result<NaiveDate, Issue> {
-        let plain = NaiveDate::parse_from_str(self.text, "%Y-%m-%d").ok().filter(|_| self.text.len() == "2026-09-01".len());
-        let date = plain.or_else(|| chrono::DateTime::parse_from_rfc3339(self.text).ok().map(|time| time.date_naive()));
+        let plain = NaiveDate::parse_from_str(self.text, "%Y-%m-%d")
+            .ok()
+            .filter(|_| self.text.len() == "2026-09-01".len());
+        let date = plain.or_else(|| {
+            chrono::DateTime::parse_from_rfc3339(self.text)
+                .ok()
+                .map(|time| time.date_naive())
+        });
         date.filter(|date| (1..=9999).contains(&date.year()))
-            .ok_or_else(|| self.issue(Issue::error(Code::BadValue, format!("`{}` is a date such as 2026-09-01.", self.heading))))
+            .ok_or_else(|| {
+                self.issue(Issue::error(
+                    Code::BadValue,
+                    format!("`{}` is a date such as 2026-09-01.", self.heading),
+                ))
+            })
     }
 
     /// The text, unless it is empty.
@@ -95,21 +122,36 @@ impl<'a> Cell<'a> {
 
 /// Warns of white space inside a key that looks like a blank or like nothing, and is neither.
 pub(crate) fn check_odd_space(cell: &Cell<'_>, issues: &mut Vec<Issue>) {
-    let is_odd = |c: char| matches!(c, '\u{a0}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{202f}');
+    let is_odd = |c: char| {
+        matches!(
+            c,
+            '\u{a0}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{202f}'
+        )
+    };
     if cell.text.contains(is_odd) {
-        let message = format!("`{}` has a no-break or zero-width space in it. Type it again.", cell.heading);
+        let message = format!(
+            "`{}` has a no-break or zero-width space in it. Type it again.",
+            cell.heading
+        );
         issues.push(cell.issue(Issue::warning(Code::OddSpace, message)));
     }
 }
 
 /// The error of a line without a key.
 pub(crate) fn missing(heading: &str) -> Issue {
-    Issue::error(Code::MissingValue, format!("`{heading}` is empty; the line needs it.")).at(heading, "")
+    Issue::error(
+        Code::MissingValue,
+        format!("`{heading}` is empty; the line needs it."),
+    )
+    .at(heading, "")
 }
 
 /// The error of a template's example line.
 pub(crate) fn check_example(key: &Cell<'_>, issues: &mut Vec<Issue>) {
     if key.text.to_lowercase().starts_with("example.") {
-        issues.push(key.issue(Issue::error(Code::ExampleLine, "This is an example line of the template. Take it out.")));
+        issues.push(key.issue(Issue::error(
+            Code::ExampleLine,
+            "This is an example line of the template. Take it out.",
+        )));
     }
 }

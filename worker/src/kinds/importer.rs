@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) struct Identity {
     /// Standardised; `None`: missing or unusable.
     pub(crate) key: Option<String>,
-    /// Values that no two subjects may share, standardised, by the kind's own positions. Empty: the kind has none.
+    /// Values that no two subjects may share, standardised, by the kind's own positions. Empty: the
+    /// kind has none.
     pub(crate) claims: Vec<Option<String>>,
 }
 
@@ -36,7 +37,8 @@ pub(crate) struct Planned {
     pub(crate) ignored_by_details: BTreeMap<String, i64>,
 }
 
-/// Subjects of a piece whose plans no longer rest on what they rested on, though the subjects themselves may be as they were.
+/// Subjects of a piece whose plans no longer rest on what they rested on, though the subjects
+/// themselves may be as they were.
 #[derive(Debug, Default)]
 pub(crate) struct Shaken {
     /// Their plans name something that is gone.
@@ -60,44 +62,86 @@ pub(crate) trait Importer: Send + Sync {
         0
     }
 
-    /// Preview: plans rows in the order of slot, key and line; those of one subject may come in several pieces, one after the other. Reads
-    /// only; ids of what would be created are taken from its sequence.
+    /// Preview: plans rows in the order of slot, key and line; those of one subject may come in
+    /// several pieces, one after the other. Reads only; ids of what would be created are taken from
+    /// its sequence.
     async fn plan(&mut self, conn: &mut PgConnection, rows: &Rows) -> Result<Planned, StageError>;
 
-    /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete by subject and in the order of
-    /// subject and `seq`. Reads only.
-    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError>;
+    /// Preview of an undo: plans what takes back lines of the import `undone`, which are complete
+    /// by subject and in the order of subject and `seq`. Reads only.
+    async fn reverse(
+        &mut self,
+        conn: &mut PgConnection,
+        undone: ImportNo,
+        done: &[DonePlan],
+    ) -> Result<Planned, StageError>;
 
-    /// Apply of an undo: of these plans, each of which deletes its subject, the subjects on which something hangs that no plan takes away.
-    /// All are locked against new dependants until the transaction ends, in the order of their ids.
-    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, plans: &[&PlanSummary]) -> Result<Vec<i64>, StageError>;
+    /// Apply of an undo: of these plans, each of which deletes its subject, the subjects on which
+    /// something hangs that no plan takes away. All are locked against new dependants until the
+    /// transaction ends, in the order of their ids.
+    async fn depended_on(
+        &self,
+        conn: &mut PgConnection,
+        piece: Piece,
+        plans: &[&PlanSummary],
+    ) -> Result<Vec<i64>, StageError>;
 
     /// Preview of an undo, after all lines: what would be made and taken away for all of them.
-    async fn count_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+    async fn count_groundwork(
+        &self,
+        _conn: &mut PgConnection,
+        _import: ImportNo,
+    ) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 
-    /// Apply: the versions of those of the subjects that are still there. With `lock` they are locked until the transaction ends,
-    /// in the order of their ids, so that two imports queue up on one subject and never cross.
-    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError>;
+    /// Apply: the versions of those of the subjects that are still there. With `lock` they are
+    /// locked until the transaction ends, in the order of their ids, so that two imports queue up
+    /// on one subject and never cross.
+    async fn versions(
+        &self,
+        conn: &mut PgConnection,
+        subjects: &[i64],
+        lock: bool,
+    ) -> Result<HashMap<i64, i64>, StageError>;
 
-    /// Apply, after the subjects are locked: those whose plans name what is gone, or take for granted what is no longer so. What the
-    /// plans name, and is there, stays until the transaction ends. Plans of most kinds rest on nothing but their subjects.
-    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece, _plans: &[PlanSummary]) -> Result<Shaken, StageError> {
+    /// Apply, after the subjects are locked: those whose plans name what is gone, or take for
+    /// granted what is no longer so. What the plans name, and is there, stays until the transaction
+    /// ends. Plans of most kinds rest on nothing but their subjects.
+    async fn shaken(
+        &self,
+        _conn: &mut PgConnection,
+        _piece: Piece,
+        _plans: &[PlanSummary],
+    ) -> Result<Shaken, StageError> {
         Ok(Shaken::default())
     }
 
     /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError>;
+    async fn execute(
+        &self,
+        conn: &mut PgConnection,
+        turn: Turn<'_>,
+    ) -> Result<Executed, StageError>;
 
-    /// Apply, before all pieces: makes what the file names and lets Muster make, under the number of `source`. Most kinds have nothing of the
-    /// sort.
-    async fn make_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo, _source: ImportNo) -> Result<Effects, StageError> {
+    /// Apply, before all pieces: makes what the file names and lets Muster make, under the number
+    /// of `source`. Most kinds have nothing of the sort.
+    async fn make_groundwork(
+        &self,
+        _conn: &mut PgConnection,
+        _import: ImportNo,
+        _source: ImportNo,
+    ) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 
-    /// Apply of an undo, after all pieces: takes away what the undone import made, unless something hangs on it.
-    async fn remove_groundwork(&self, _conn: &mut PgConnection, _import: ImportNo) -> Result<Effects, StageError> {
+    /// Apply of an undo, after all pieces: takes away what the undone import made, unless something
+    /// hangs on it.
+    async fn remove_groundwork(
+        &self,
+        _conn: &mut PgConnection,
+        _import: ImportNo,
+    ) -> Result<Effects, StageError> {
         Ok(Effects::default())
     }
 }

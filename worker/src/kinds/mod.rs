@@ -1,4 +1,5 @@
-//! What differs from kind to kind, and nothing else: a folder each, and the one match from kind to importer.
+//! What differs from kind to kind, and nothing else: a folder each, and the one match from kind to
+//! importer.
 
 pub(crate) mod cells;
 mod courses;
@@ -21,8 +22,18 @@ use sqlx::{PgConnection, PgPool};
 pub(crate) fn importer(import: &Import, header: Header, control: &PgPool) -> Box<dyn Importer> {
     match import.kind {
         Kind::Users => Box::new(users::Users::new(import, header)),
-        Kind::Segments => Box::new(Records::new(import, header, Segments { site: import.site_id })),
-        Kind::Courses => Box::new(Records::new(import, header, Courses::new(import, control.clone()))),
+        Kind::Segments => Box::new(Records::new(
+            import,
+            header,
+            Segments {
+                site: import.site_id,
+            },
+        )),
+        Kind::Courses => Box::new(Records::new(
+            import,
+            header,
+            Courses::new(import, control.clone()),
+        )),
     }
 }
 
@@ -35,8 +46,13 @@ pub(crate) fn claims(kind: Kind) -> usize {
 }
 
 /// Takes so many ids from the sequence of a table, for records that plans would create.
-async fn reserve_ids(conn: &mut PgConnection, table: &str, count: usize) -> Result<Vec<i64>, StageError> {
-    // The sequence is searched for once: for each id it would take five times as long as the id itself.
+async fn reserve_ids(
+    conn: &mut PgConnection,
+    table: &str,
+    count: usize,
+) -> Result<Vec<i64>, StageError> {
+    // The sequence is searched for once: for each id it would take five times as long as the id
+    // itself.
     let ids = sqlx::query_scalar!(
         r#"SELECT nextval((SELECT pg_get_serial_sequence($1, 'id')::regclass)) AS "id!" FROM generate_series(1, $2::integer)"#,
         table,

@@ -15,7 +15,8 @@ pub(crate) struct Piece {
     pub(crate) site: SiteId,
     /// The import that it undoes.
     pub(crate) undoes: Option<ImportNo>,
-    /// Under whose number subjects are made: its own, or, where an undo of an undo makes them anew, that of the import which made them first.
+    /// Under whose number subjects are made: its own, or, where an undo of an undo makes them anew,
+    /// that of the import which made them first.
     pub(crate) source: ImportNo,
     /// Ids of subjects, `low..high`.
     pub(crate) low: i64,
@@ -54,8 +55,8 @@ impl Turn<'_> {
     }
 }
 
-/// A checked statement that executes plans of one turn: `$1` to `$4` are what `muster.plans_in_turn` takes, what else it needs begins
-/// at `$5`.
+/// A checked statement that executes plans of one turn: `$1` to `$4` are what
+/// `muster.plans_in_turn` takes, what else it needs begins at `$5`.
 macro_rules! in_turn {
     ($turn:ident, $statement:literal, $($more:expr),* $(,)?) => {
         sqlx::query!(

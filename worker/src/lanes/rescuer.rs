@@ -1,8 +1,9 @@
-//! The rescuer: what Redis or a dead worker forgot. One process at a time looks every second: it ends the sessions of lanes that
-//! stall with their claim expired, settles what no lane will, and rings for imports that could go on and that nobody was woken for.
+//! The rescuer: what Redis or a dead worker forgot. One process at a time looks every second: it
+//! ends the sessions of lanes that stall with their claim expired, settles what no lane will, and
+//! rings for imports that could go on and that nobody was woken for.
 //!
-//! A request to pause or cancel is answered here even when every lane is busy or Redis is away. So nothing here waits for Redis, nor
-//! for an import that takes long to settle.
+//! A request to pause or cancel is answered here even when every lane is busy or Redis is away. So
+//! nothing here waits for Redis, nor for an import that takes long to settle.
 
 use super::settle::settle;
 use crate::{batch::context::Context, error::StageError};
@@ -58,14 +59,19 @@ pub(crate) async fn run(context: &Context) {
 
 /// Makes the partitions of the big tables ahead of the newest import.
 pub(crate) async fn make_partitions(context: &Context) {
-    if let Err(error) = sqlx::query!("SELECT muster.make_partitions()").fetch_one(&context.control).await {
+    if let Err(error) = sqlx::query!("SELECT muster.make_partitions()")
+        .fetch_one(&context.control)
+        .await
+    {
         tracing::warn!(%error, "no partitions could be made ahead");
     }
 }
 
 async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError> {
     while beside.settling.try_join_next().is_some() || beside.ringing.try_join_next().is_some() {}
-    let Some(found) = look(context, beside).await? else { return Ok(()) };
+    let Some(found) = look(context, beside).await? else {
+        return Ok(());
+    };
     for id in found.ended {
         let context = context.clone();
         beside.settling.spawn(async move {
@@ -86,11 +92,15 @@ async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError
     Ok(())
 }
 
-/// Looks around, if no other process does. While it still rings for what an earlier look found, it finds nothing more to ring for.
+/// Looks around, if no other process does. While it still rings for what an earlier look found, it
+/// finds nothing more to ring for.
 async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, StageError> {
     let mut tx = context.control.begin().await?;
-    let is_mine =
-        sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.rescuer')) AS "is_mine!""#).fetch_one(&mut *tx).await?;
+    let is_mine = sqlx::query_scalar!(
+        r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.rescuer')) AS "is_mine!""#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     if !is_mine {
         return Ok(None);
     }
@@ -98,13 +108,25 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
     if stalled > 0 {
         tracing::warn!(sessions = stalled, "ended sessions of lanes that stalled");
     }
-    let ended = batches::settleable(&mut tx, MAX_SETTLING.saturating_sub(beside.settling.len())).await?;
+    let ended =
+        batches::settleable(&mut tx, MAX_SETTLING.saturating_sub(beside.settling.len())).await?;
     let mut unserved = Vec::new();
     if beside.ringing.is_empty() {
         let config = &context.config;
-        for (queue, lanes) in [(Lane::Express, config.express_lanes), (Lane::Bulk, config.lanes)] {
-            // A wake is only a bell, so there are no more of them than a process has lanes; the others have their turn in the next looks.
-            let ids = batches::unserved(&mut tx, queue == Lane::Express, config.lanes_per_import, RING_EVERY, lanes).await?;
+        for (queue, lanes) in [
+            (Lane::Express, config.express_lanes),
+            (Lane::Bulk, config.lanes),
+        ] {
+            // A wake is only a bell, so there are no more of them than a process has lanes; the
+            // others have their turn in the next looks.
+            let ids = batches::unserved(
+                &mut tx,
+                queue == Lane::Express,
+                config.lanes_per_import,
+                RING_EVERY,
+                lanes,
+            )
+            .await?;
             unserved.extend(ids.into_iter().map(|id| (id, queue)));
         }
     }

@@ -1,6 +1,8 @@
-//! What follows when a batch is done: nothing while another is at work; the next stage or rest once none is.
+//! What follows when a batch is done: nothing while another is at work; the next stage or rest once
+//! none is.
 //!
-//! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would commit after it.
+//! Nobody declares an import at rest while one of its batches is claimed: a stalled lane would
+//! commit after it.
 
 use crate::{
     batch::context::Context,
@@ -30,9 +32,14 @@ pub(super) async fn settle(context: &Context, id: ImportId) -> Result<bool, Stag
 /// The same, in a transaction of its own. Its new status, if it moved.
 async fn move_on(context: &Context, id: ImportId) -> Result<Option<Status>, StageError> {
     let mut tx = context.control.begin().await?;
-    // Cutting the batches of ten million plans takes longer than any other statement; nobody works on this import meanwhile.
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
-    let Some(import) = imports::lock(&mut tx, id).await? else { return Ok(None) };
+    // Cutting the batches of ten million plans takes longer than any other statement; nobody works
+    // on this import meanwhile.
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(&mut *tx)
+        .await?;
+    let Some(import) = imports::lock(&mut tx, id).await? else {
+        return Ok(None);
+    };
     batches::revoke_expired(&mut tx, import.no).await?;
     let moved = match next(&mut tx, &import).await? {
         Some(to) => enter(&mut tx, &import, to).await?.then_some(to),
@@ -51,7 +58,9 @@ async fn move_on(context: &Context, id: ImportId) -> Result<Option<Status>, Stag
 
 /// Where the import goes now; `None`: it stays.
 async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>, StageError> {
-    let Some(stage) = stage_at_work(import) else { return Ok(None) };
+    let Some(stage) = stage_at_work(import) else {
+        return Ok(None);
+    };
     let open = batches::open(conn, import.no, stage).await?;
     if open.claimed > 0 {
         return Ok(None);
@@ -73,7 +82,8 @@ async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>
     })
 }
 
-/// The stage whose lanes may be at work; an import that is being cancelled is in the last one that began.
+/// The stage whose lanes may be at work; an import that is being cancelled is in the last one that
+/// began.
 fn stage_at_work(import: &Import) -> Option<Stage> {
     match import.status {
         Status::Cancelling if import.applied_at.is_some() => Some(Stage::Apply),
@@ -87,7 +97,9 @@ fn stage_at_work(import: &Import) -> Option<Stage> {
 /// Writes the new status, and makes what it needs in the same transaction.
 async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<bool, StageError> {
     match to {
-        Status::Previewing => make_preview(conn, import.no, lines(import)?, import.file.expanded_bytes).await?,
+        Status::Previewing => {
+            make_preview(conn, import.no, lines(import)?, import.file.expanded_bytes).await?;
+        }
         Status::Ready => {
             issue_groups::count(conn, import.no).await?;
             make_apply(conn, import.no).await?;
@@ -100,6 +112,8 @@ async fn enter(conn: &mut PgConnection, import: &Import, to: Status) -> Result<b
 
 /// How many lines are staged, of an import whose file is read.
 fn lines(import: &Import) -> Result<i64, StageError> {
-    let lines = import.lines.ok_or_else(|| StageError::defect("a file that is read has no number of lines"))?;
+    let lines = import
+        .lines
+        .ok_or_else(|| StageError::defect("a file that is read has no number of lines"))?;
     Ok(lines.into())
 }

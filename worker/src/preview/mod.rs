@@ -1,5 +1,6 @@
-//! Preview: a batch of slots becomes plans, in one transaction that sees the site as of one moment. It only reads the site.
-//! Of an undo it is a batch of subjects, and what is planned reverses the plans of the undone import.
+//! Preview: a batch of slots becomes plans, in one transaction that sees the site as of one moment.
+//! It only reads the site. Of an undo it is a batch of subjects, and what is planned reverses the
+//! plans of the undone import.
 
 mod record;
 mod subject;
@@ -26,7 +27,11 @@ use std::{collections::BTreeMap, mem::take};
 use subject::Watch;
 
 /// Plans one batch.
-pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Importer) -> Result<(), StageError> {
+pub(crate) async fn run(
+    import: &Import,
+    claim: &Claim,
+    importer: &mut dyn Importer,
+) -> Result<(), StageError> {
     let mut work = claim.begin_as_of_now().await?;
     let batch = claim.batch();
     let (tally, effects) = match batch.step {
@@ -38,7 +43,10 @@ pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Impor
         Step::Main => plan(&mut work, import, batch, importer).await?,
         Step::After => {
             allow_long_statements(&mut work).await?;
-            (Tally::default(), importer.count_groundwork(&mut work, import.no).await?)
+            (
+                Tally::default(),
+                importer.count_groundwork(&mut work, import.no).await?,
+            )
         }
     };
     work.finish(&tally, &effects).await?;
@@ -50,7 +58,9 @@ pub(crate) async fn run(import: &Import, claim: &Claim, importer: &mut dyn Impor
 
 /// What concerns all lines is done while no other batch of the import is.
 async fn allow_long_statements(conn: &mut PgConnection) -> Result<(), StageError> {
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -71,7 +81,12 @@ async fn plan(
         }
     } else {
         let memberships = importer.memberships_of_line();
-        let mut reader = RowReader::of_slots(batch.import_no, batch.low as i16, batch.high as i16, memberships);
+        let mut reader = RowReader::of_slots(
+            batch.import_no,
+            batch.low as i16,
+            batch.high as i16,
+            memberships,
+        );
         let mut watch = Watch::new(memberships);
         while let Some(mut rows) = reader.next(conn).await? {
             watch.bound(&mut rows.all);
@@ -93,7 +108,12 @@ struct Sums {
 
 impl Sums {
     /// Writes the plans of a piece, and counts them.
-    async fn take(&mut self, conn: &mut PgConnection, import: &Import, mut planned: Planned) -> Result<(), StageError> {
+    async fn take(
+        &mut self,
+        conn: &mut PgConnection,
+        import: &Import,
+        mut planned: Planned,
+    ) -> Result<(), StageError> {
         for plan in &mut planned.plans {
             plan.issues = Issue::told(take(&mut plan.issues));
             self.actions.add(plan.action());
@@ -111,7 +131,20 @@ impl Sums {
     }
 
     fn end(self) -> (Tally, Effects) {
-        let Self { actions, issues, ignored_by_details, effects } = self;
-        (Tally { actions: Some(actions), issues: Some(issues), outcomes: None, ignored_by_details }, effects)
+        let Self {
+            actions,
+            issues,
+            ignored_by_details,
+            effects,
+        } = self;
+        (
+            Tally {
+                actions: Some(actions),
+                issues: Some(issues),
+                outcomes: None,
+                ignored_by_details,
+            },
+            effects,
+        )
     }
 }

@@ -11,9 +11,13 @@ use muster_shared::{
 };
 use sqlx::PgConnection;
 
-/// Writes plans and their issues, in the order of their lines: neighbours in the index are then written one after the
-/// other.
-pub(super) async fn write(conn: &mut PgConnection, import: ImportNo, plans: &[Plan]) -> Result<(), StageError> {
+/// Writes plans and their issues, in the order of their lines: neighbours in the index are then
+/// written one after the other.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    plans: &[Plan],
+) -> Result<(), StageError> {
     let mut plans: Vec<&Plan> = plans.iter().collect();
     plans.sort_unstable_by_key(|plan| plan.line);
     let copy = plans::copying(&mut *conn, import, &plans).await?;

@@ -1,4 +1,5 @@
-//! Lines about one subject are one transaction, which has an end: those beyond what it may do are rejected, and the others go on.
+//! Lines about one subject are one transaction, which has an end: those beyond what it may do are
+//! rejected, and the others go on.
 
 use crate::staging::rows::StagedRow;
 use muster_shared::model::{
@@ -6,7 +7,8 @@ use muster_shared::model::{
     issue::{Code, Issue},
 };
 
-/// Watches how much the lines of each subject are together. They come one after the other ([`crate::staging::rows`]).
+/// Watches how much the lines of each subject are together. They come one after the other
+/// ([`crate::staging::rows`]).
 pub(super) struct Watch {
     /// Memberships that a line names at most.
     memberships: u64,
@@ -17,7 +19,11 @@ pub(super) struct Watch {
 impl Watch {
     /// Of lines that name so many memberships at most.
     pub(super) fn new(memberships: u64) -> Self {
-        Self { memberships, key: None, load: Load::default() }
+        Self {
+            memberships,
+            key: None,
+            load: Load::default(),
+        }
     }
 
     /// Gives an issue to the rows that are too much.
@@ -42,17 +48,34 @@ mod tests {
 
     fn row(key: &str, bytes_held: u64) -> StagedRow {
         let key = (!key.is_empty()).then(|| key.to_owned());
-        StagedRow { line: 2, key, cells: Vec::new(), issues: Vec::new(), clashes: Vec::new(), bytes_held }
+        StagedRow {
+            line: 2,
+            key,
+            cells: Vec::new(),
+            issues: Vec::new(),
+            clashes: Vec::new(),
+            bytes_held,
+        }
     }
 
     #[test]
     fn only_lines_beyond_what_one_subject_may_have_are_rejected() {
-        let mut rows: Vec<_> = [("a", 1 << 30), ("a", 1 << 30), ("a", 1), ("b", 1), ("", 2 << 30), ("", 2 << 30)]
-            .into_iter()
-            .map(|(key, bytes_held)| row(key, bytes_held))
-            .collect();
+        let mut rows: Vec<_> = [
+            ("a", 1 << 30),
+            ("a", 1 << 30),
+            ("a", 1),
+            ("b", 1),
+            ("", 2 << 30),
+            ("", 2 << 30),
+        ]
+        .into_iter()
+        .map(|(key, bytes_held)| row(key, bytes_held))
+        .collect();
         Watch::new(0).bound(&mut rows);
-        assert_eq!(rows.iter().map(|row| row.issues.len()).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 0]);
+        assert_eq!(
+            rows.iter().map(|row| row.issues.len()).collect::<Vec<_>>(),
+            [0, 0, 1, 0, 0, 0]
+        );
     }
 
     #[test]

@@ -30,8 +30,11 @@ impl Config {
     pub(crate) fn read(env: &Env) -> Result<Self, EnvError> {
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
         let health_bind = env.or("MUSTER_HEALTH_BIND", String::new())?;
-        let health_bind =
-            if health_bind.is_empty() { None } else { Some(env.or("MUSTER_HEALTH_BIND", SocketAddr::from(([127, 0, 0, 1], 0)))?) };
+        let health_bind = if health_bind.is_empty() {
+            None
+        } else {
+            Some(env.or("MUSTER_HEALTH_BIND", SocketAddr::from(([127, 0, 0, 1], 0)))?)
+        };
         Ok(Self {
             database_url: env.text("MUSTER_DATABASE_URL")?,
             redis_url: env.text("MUSTER_REDIS_URL")?,
@@ -42,7 +45,10 @@ impl Config {
             lanes_per_import: in_range(env, "MUSTER_LANES_PER_IMPORT", 4, 1..=1_000)?,
             lease_seconds: in_range(env, "MUSTER_LEASE_SECONDS", 60.0, 1.0..=3_600.0)?,
             prune_seconds: in_range(env, "MUSTER_PRUNE_SECONDS", 60, 1..=3_600)?,
-            name: env.or("MUSTER_WORKER_NAME", format!("{host}-{}", std::process::id()))?,
+            name: env.or(
+                "MUSTER_WORKER_NAME",
+                format!("{host}-{}", std::process::id()),
+            )?,
         })
     }
 }
@@ -58,6 +64,13 @@ fn in_range<T: FromStr<Err: Display> + PartialOrd + Display>(
     if range.contains(&value) {
         return Ok(value);
     }
-    let reason = format!("{value} is not between {} and {}", range.start(), range.end());
-    Err(EnvError::Bad { name: name.to_owned(), reason })
+    let reason = format!(
+        "{value} is not between {} and {}",
+        range.start(),
+        range.end()
+    );
+    Err(EnvError::Bad {
+        name: name.to_owned(),
+        reason,
+    })
 }

@@ -1,8 +1,10 @@
-//! Points at which a test lets the worker die as in a power cut. In release builds they are nothing.
+//! Points at which a test lets the worker die as in a power cut. In release builds they are
+//! nothing.
 
 use muster_shared::model::stage::Stage;
 
-/// Dies here if `MUSTER_TEST_CRASH_AT` says so: `stage.point`, and `:n` for the n-th time that the point is reached.
+/// Dies here if `MUSTER_TEST_CRASH_AT` says so: `stage.point`, and `:n` for the n-th time that the
+/// point is reached.
 #[cfg(debug_assertions)]
 pub(crate) fn point(stage: Stage, name: &str) {
     use std::sync::{
@@ -20,7 +22,9 @@ pub(crate) fn point(stage: Stage, name: &str) {
         && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
     {
         // Another process sends the signal: a process cannot kill itself without unsafe code.
-        let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+        let _ = std::process::Command::new("kill")
+            .args(["-9", &std::process::id().to_string()])
+            .status();
         loop {
             std::thread::park();
         }

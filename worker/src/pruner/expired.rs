@@ -1,4 +1,5 @@
-//! Imports past `expires_at`: those that wait for somebody are cancelled, those at their end are let go.
+//! Imports past `expires_at`: those that wait for somebody are cancelled, those at their end are
+//! let go.
 
 use super::turn;
 use crate::{batch::context::Context, error::StageError};
@@ -15,9 +16,12 @@ use sqlx::PgConnection;
 /// Imports of one look.
 const AT_ONCE: i64 = 500;
 
-/// Cancels imports that nobody went on with in time. One that has applied something is kept for as long as it can be undone.
+/// Cancels imports that nobody went on with in time. One that has applied something is kept for as
+/// long as it can be undone.
 pub(super) async fn cancel(context: &Context) -> Result<(), StageError> {
-    let Some(mut tx) = turn(context).await? else { return Ok(()) };
+    let Some(mut tx) = turn(context).await? else {
+        return Ok(());
+    };
     let expired = sqlx::query_scalar!(
         "SELECT id FROM muster.imports
           WHERE expires_at < now() AND pruned_at IS NULL AND status IN ('ready', 'paused', 'failed')
@@ -41,8 +45,13 @@ pub(super) async fn cancel(context: &Context) -> Result<(), StageError> {
 
 async fn cancel_one(context: &Context, id: ImportId) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
-    let Some(import) = imports::lock(&mut tx, id).await? else { return Ok(()) };
-    let is_waiting = matches!(import.status, Status::Ready | Status::Paused | Status::Failed);
+    let Some(import) = imports::lock(&mut tx, id).await? else {
+        return Ok(());
+    };
+    let is_waiting = matches!(
+        import.status,
+        Status::Ready | Status::Paused | Status::Failed
+    );
     // Somebody may have gone on with it since it was looked up.
     if !is_waiting || import.expires_at >= Utc::now() {
         return Ok(());
@@ -54,9 +63,12 @@ async fn cancel_one(context: &Context, id: ImportId) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Lets go of imports at their end, each together with those that show its lines, once all of these have expired.
+/// Lets go of imports at their end, each together with those that show its lines, once all of these
+/// have expired.
 pub(super) async fn prune(context: &Context) -> Result<(), StageError> {
-    let Some(mut tx) = turn(context).await? else { return Ok(()) };
+    let Some(mut tx) = turn(context).await? else {
+        return Ok(());
+    };
     // What is needed by others must not fill the list: it would be found first again and again.
     let expired = sqlx::query!(
         "SELECT i.id, i.no FROM muster.imports i
@@ -89,7 +101,9 @@ pub(super) async fn prune(context: &Context) -> Result<(), StageError> {
 async fn prune_one(context: &Context, id: ImportId, no: ImportNo) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
     let together = keeping::lock_with_sharers(&mut tx, no).await?;
-    if keeping::needed_by(&mut tx, &together).await?.is_some() || !have_expired(&mut tx, &together).await? {
+    if keeping::needed_by(&mut tx, &together).await?.is_some()
+        || !have_expired(&mut tx, &together).await?
+    {
         return Ok(());
     }
     keeping::prune(&mut tx, &together).await?;

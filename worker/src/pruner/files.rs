@@ -1,8 +1,8 @@
-//! What uploads that became no import left in the file store: an api was killed between storing a file and writing its import, or in
-//! the middle of storing it.
+//! What uploads that became no import left in the file store: an api was killed between storing a
+//! file and writing its import, or in the middle of storing it.
 //!
-//! It must never delete a file whose key this database does not know: that is of another database, such as the one of which this one is
-//! an earlier state or a copy.
+//! It must never delete a file whose key this database does not know: that is of another database,
+//! such as the one of which this one is an earlier state or a copy.
 
 use crate::{batch::context::Context, error::StageError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,7 +32,10 @@ impl Round {
     /// Looks through the files of the next site.
     pub(super) async fn step(&mut self, context: &Context) -> Result<(), StageError> {
         let mut conn = context.control.acquire().await?;
-        let next = sqlx::query_scalar!("SELECT id FROM muster.sites WHERE id > $1 ORDER BY id LIMIT 1", self.last);
+        let next = sqlx::query_scalar!(
+            "SELECT id FROM muster.sites WHERE id > $1 ORDER BY id LIMIT 1",
+            self.last
+        );
         let site = next.fetch_optional(&mut *conn).await?;
         drop(conn);
         self.last = site.unwrap_or(0);
@@ -48,7 +51,10 @@ impl Round {
     /// At the end of a round, unless it found as many as the one before.
     fn tell(&mut self) {
         if self.unknown != self.unknown_before {
-            tracing::info!(files = self.unknown, "old files that this database does not know are left alone");
+            tracing::info!(
+                files = self.unknown,
+                "old files that this database does not know are left alone"
+            );
         }
         self.unknown_before = std::mem::take(&mut self.unknown);
     }
@@ -73,17 +79,26 @@ async fn sweep(context: &Context, site: SiteId) -> Result<(), StageError> {
             // What cannot be deleted must not keep back what can.
             failed = delete(context, upload).await.err().or(failed);
         }
-        let Some(last) = page.into_iter().last() else { return failed.map_or(Ok(()), Err) };
+        let Some(last) = page.into_iter().last() else {
+            return failed.map_or(Ok(()), Err);
+        };
         after = last.key;
     }
 }
 
-/// Deletes what an upload left, with its key: under a lock of the key, on which an import that is just being written waits. Whoever comes after
-/// one that was killed in between finds the key, and no file.
+/// Deletes what an upload left, with its key: under a lock of the key, on which an import that is
+/// just being written waits. Whoever comes after one that was killed in between finds the key, and
+/// no file.
 async fn delete(context: &Context, upload: &Forgotten) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
-    let is_forgotten = uploads::forget_without_import(&mut tx, &upload.key, AGE.as_secs_f64()).await?;
-    if is_forgotten && context.files.delete_forgotten(&upload.key, long_ago()).await? {
+    let is_forgotten =
+        uploads::forget_without_import(&mut tx, &upload.key, AGE.as_secs_f64()).await?;
+    if is_forgotten
+        && context
+            .files
+            .delete_forgotten(&upload.key, long_ago())
+            .await?
+    {
         tx.commit().await?;
         tracing::info!(import.id = %upload.import, "what an upload left that became no import is deleted");
     }
@@ -95,7 +110,11 @@ fn long_ago() -> DateTime<Utc> {
 }
 
 /// The next uploads of a site that began long ago and whose import is not there, or is swept away.
-async fn forgotten(context: &Context, site: SiteId, after: &str) -> Result<Vec<Forgotten>, StageError> {
+async fn forgotten(
+    context: &Context,
+    site: SiteId,
+    after: &str,
+) -> Result<Vec<Forgotten>, StageError> {
     let mut conn = context.control.acquire().await?;
     Ok(sqlx::query_as!(
         Forgotten,
@@ -114,7 +133,10 @@ async fn forgotten(context: &Context, site: SiteId, after: &str) -> Result<Vec<F
 
 /// How many old files of a site nobody here knows.
 async fn unknown(context: &Context, site: SiteId) -> Result<u64, StageError> {
-    let mut pages = context.files.older_than(&site.to_string(), long_ago()).chunks(AT_ONCE);
+    let mut pages = context
+        .files
+        .older_than(&site.to_string(), long_ago())
+        .chunks(AT_ONCE);
     let mut unknown = 0;
     while let Some(page) = pages.next().await {
         let keys = page.into_iter().collect::<Result<Vec<_>, FilesError>>()?;

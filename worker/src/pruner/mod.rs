@@ -1,9 +1,10 @@
-//! The pruner: ends imports that nobody went on with, lets go of what has expired, and sweeps away what was let go. It must never touch
-//! the header of an import, its history or its counts.
+//! The pruner: ends imports that nobody went on with, lets go of what has expired, and sweeps away
+//! what was let go. It must never touch the header of an import, its history or its counts.
 //!
-//! An import is let go in one short transaction that sets `pruned_at`; from then on it is only a header. What it leaves is swept away in
-//! pieces, by whoever comes next, until `emptied_at` is set: killing a pruner loses nothing. Any number of workers may prune; each step
-//! is one worker's at a time.
+//! An import is let go in one short transaction that sets `pruned_at`; from then on it is only a
+//! header. What it leaves is swept away in pieces, by whoever comes next, until `emptied_at` is
+//! set: killing a pruner loses nothing. Any number of workers may prune; each step is one worker's
+//! at a time.
 
 mod expired;
 mod files;
@@ -19,7 +20,8 @@ use tokio::time::Instant;
 /// Between two looks for imports that were let go and are not swept away.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Connections that it needs at once: its turn is held on one while a partition is detached over the other.
+/// Connections that it needs at once: its turn is held on one while a partition is detached over
+/// the other.
 pub(crate) const CONNECTIONS: usize = 2;
 
 /// Prunes until the process is asked to stop.
@@ -66,7 +68,10 @@ async fn rest(context: &Context, pause: Duration) {
 /// The right to a step, as long as the transaction lasts; `None`: another worker has it.
 async fn turn(context: &Context) -> Result<Option<PgTransaction<'static>>, StageError> {
     let mut tx = context.control.begin().await?;
-    let is_mine =
-        sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.pruner')) AS "is_mine!""#).fetch_one(&mut *tx).await?;
+    let is_mine = sqlx::query_scalar!(
+        r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.pruner')) AS "is_mine!""#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     Ok(is_mine.then_some(tx))
 }

@@ -1,5 +1,6 @@
-//! Partitions of the big tables that can never be needed again: every import of theirs is emptied, and no new one can get a number there.
-//! Which numbers may still be given the sequences say, not the imports: some may have theirs from another database.
+//! Partitions of the big tables that can never be needed again: every import of theirs is emptied,
+//! and no new one can get a number there. Which numbers may still be given the sequences say, not
+//! the imports: some may have theirs from another database.
 
 use super::turn;
 use crate::{batch::context::Context, error::StageError};
@@ -22,20 +23,25 @@ enum State {
     Detached,
 }
 
-/// Removes one after the other. Detaching waits for whoever is reading, for as long as a lock may be waited for; what cannot be had
-/// now is tried at the next look.
+/// Removes one after the other. Detaching waits for whoever is reading, for as long as a lock may
+/// be waited for; what cannot be had now is tried at the next look.
 pub(super) async fn remove(context: &Context) -> Result<(), StageError> {
     while !context.stop.is_cancelled() {
-        let Some(mut turn) = turn(context).await? else { return Ok(()) };
-        let Some(partition) = next(&mut turn).await? else { return Ok(()) };
+        let Some(mut turn) = turn(context).await? else {
+            return Ok(());
+        };
+        let Some(partition) = next(&mut turn).await? else {
+            return Ok(());
+        };
         drop_one(context, turn, &partition).await?;
         tracing::info!(partition = partition.name, "an empty partition was removed");
     }
     Ok(())
 }
 
-/// The next that is not needed; first what somebody has begun, since a table can have only one that is being detached. Those of the
-/// latest numbers stay: an import that is just being written may have one that is not to be seen yet.
+/// The next that is not needed; first what somebody has begun, since a table can have only one that
+/// is being detached. Those of the latest numbers stay: an import that is just being written may
+/// have one that is not to be seen yet.
 async fn next(conn: &mut PgConnection) -> Result<Option<Partition>, StageError> {
     let found = sqlx::query!(
         r#"SELECT p.parent AS "parent!", c.relname::text AS "name!", h.inhdetachpending AS "is_detaching?"
@@ -56,13 +62,26 @@ async fn next(conn: &mut PgConnection) -> Result<Option<Partition>, StageError> 
             Some(true) => State::Detaching,
             Some(false) => State::Attached,
         };
-        Partition { parent: row.parent, name: row.name, state }
+        Partition {
+            parent: row.parent,
+            name: row.name,
+            state,
+        }
     }))
 }
 
-/// Detaching cannot be done in a transaction, so it goes over a connection of its own while the turn is held.
-async fn drop_one(context: &Context, turn: PgTransaction<'static>, partition: &Partition) -> Result<(), StageError> {
-    let Partition { parent, name, state } = partition;
+/// Detaching cannot be done in a transaction, so it goes over a connection of its own while the
+/// turn is held.
+async fn drop_one(
+    context: &Context,
+    turn: PgTransaction<'static>,
+    partition: &Partition,
+) -> Result<(), StageError> {
+    let Partition {
+        parent,
+        name,
+        state,
+    } = partition;
     let mut conn = context.control.acquire().await?;
     let how = match state {
         State::Attached => Some("CONCURRENTLY"),
@@ -70,7 +89,11 @@ async fn drop_one(context: &Context, turn: PgTransaction<'static>, partition: &P
         State::Detached => None,
     };
     if let Some(how) = how {
-        execute(&mut conn, format!("ALTER TABLE muster.{parent} DETACH PARTITION muster.{name} {how}")).await?;
+        execute(
+            &mut conn,
+            format!("ALTER TABLE muster.{parent} DETACH PARTITION muster.{name} {how}"),
+        )
+        .await?;
     }
     execute(&mut conn, format!("DROP TABLE muster.{name}")).await?;
     turn.commit().await?;
@@ -78,6 +101,8 @@ async fn drop_one(context: &Context, turn: PgTransaction<'static>, partition: &P
 }
 
 async fn execute(conn: &mut PgConnection, statement: String) -> Result<(), StageError> {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(conn).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Sweeping away what imports that were let go have left: the file at once, lines and plans in pieces. What is made is kept: the counts
-//! of an import rest on it.
+//! Sweeping away what imports that were let go have left: the file at once, lines and plans in
+//! pieces. What is made is kept: the counts of an import rest on it.
 
 use super::turn;
 use crate::{batch::context::Context, error::StageError};
@@ -48,7 +48,8 @@ async fn next(context: &Context, after: ImportNo) -> Result<Option<Pruned>, Stag
     .await?)
 }
 
-/// Sweeps one import away, from where an earlier sweep ended. Leaves it when another worker is about it.
+/// Sweeps one import away, from where an earlier sweep ended. Leaves it when another worker is
+/// about it.
 async fn one(context: &Context, import: &Pruned) -> Result<(), StageError> {
     let file = match &import.file_key {
         Some(key) => context.files.delete(key).await,
@@ -56,7 +57,9 @@ async fn one(context: &Context, import: &Pruned) -> Result<(), StageError> {
     };
     let mut from = 0;
     while !context.stop.is_cancelled() {
-        let Some(mut tx) = turn(context).await? else { return Ok(()) };
+        let Some(mut tx) = turn(context).await? else {
+            return Ok(());
+        };
         prepare(&mut tx).await?;
         let Some(line) = first_line(&mut tx, import.no, from).await? else {
             // Not before its file is gone too.
@@ -83,8 +86,13 @@ async fn prepare(conn: &mut PgConnection) -> Result<(), StageError> {
     Ok(())
 }
 
-/// The first line from there on of which anything is left. Looked for from where the last piece ended: before it lies what was just deleted.
-async fn first_line(conn: &mut PgConnection, import: ImportNo, from: i32) -> Result<Option<i32>, StageError> {
+/// The first line from there on of which anything is left. Looked for from where the last piece
+/// ended: before it lies what was just deleted.
+async fn first_line(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    from: i32,
+) -> Result<Option<i32>, StageError> {
     let of_plans = plans::first_line(&mut *conn, import, from).await?;
     let of_others = sqlx::query_scalar!(
         "SELECT least((SELECT min(line) FROM muster.import_rows WHERE import_no = $1 AND line >= $2),
@@ -100,35 +108,79 @@ async fn first_line(conn: &mut PgConnection, import: ImportNo, from: i32) -> Res
     Ok(of_plans.into_iter().chain(of_others).min())
 }
 
-/// Deletes all that is about these lines, in the order in which nothing is left that nobody would look for.
-async fn delete(conn: &mut PgConnection, import: ImportNo, from: i32, to: i32) -> Result<(), StageError> {
-    sqlx::query!("DELETE FROM muster.import_rows WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(&mut *conn)
-        .await?;
+/// Deletes all that is about these lines, in the order in which nothing is left that nobody would
+/// look for.
+async fn delete(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    from: i32,
+    to: i32,
+) -> Result<(), StageError> {
+    sqlx::query!(
+        "DELETE FROM muster.import_rows WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(&mut *conn)
+    .await?;
     plans::delete_lines(&mut *conn, import, from, to).await?;
-    sqlx::query!("DELETE FROM muster.import_issues WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM muster.import_clashes WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM muster.import_outcomes WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM muster.import_removed WHERE import_no = $1 AND line >= $2 AND line < $3", import.0, from, to)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_issues WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_clashes WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_outcomes WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_removed WHERE import_no = $1 AND line >= $2 AND line < $3",
+        import.0,
+        from,
+        to
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-/// Nothing is left but what there is by import and not by line, and the key of the file that is gone.
+/// Nothing is left but what there is by import and not by line, and the key of the file that is
+/// gone.
 async fn finish(conn: &mut PgConnection, import: &Pruned) -> Result<(), StageError> {
     let no = import.no.0;
-    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", no).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM muster.import_issue_groups WHERE import_no = $1", no).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM muster.import_slots WHERE import_no = $1", no)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM muster.import_issue_groups WHERE import_no = $1",
+        no
+    )
+    .execute(&mut *conn)
+    .await?;
     if let Some(key) = &import.file_key {
         uploads::forget(&mut *conn, key).await?;
     }
-    sqlx::query!("UPDATE muster.imports SET emptied_at = now() WHERE no = $1 AND emptied_at IS NULL", no).execute(conn).await?;
+    sqlx::query!(
+        "UPDATE muster.imports SET emptied_at = now() WHERE no = $1 AND emptied_at IS NULL",
+        no
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }

@@ -4,12 +4,17 @@ use crate::error::StageError;
 use muster_shared::{model::ids::ImportNo, store::batches};
 use sqlx::PgConnection;
 
-/// Issue groups that are kept, the largest of each severity first; the others are counted without their values.
+/// Issue groups that are kept, the largest of each severity first; the others are counted without
+/// their values.
 const MAX_GROUPS: i64 = 10_000;
 
-/// Counts the issues of all lines and of the file by code, column and value, errors first, then by count.
+/// Counts the issues of all lines and of the file by code, column and value, errors first, then by
+/// count.
 pub(crate) async fn count(conn: &mut PgConnection, import: ImportNo) -> Result<(), StageError> {
-    let (headings, counts): (Vec<_>, Vec<_>) = batches::ignored_by_details(conn, import).await?.into_iter().unzip();
+    let (headings, counts): (Vec<_>, Vec<_>) = batches::ignored_by_details(conn, import)
+        .await?
+        .into_iter()
+        .unzip();
     sqlx::query!(
         "WITH by_value AS (
             SELECT code, severity, column_name, value, count(*) AS count, min(line) AS first_line,

@@ -1,5 +1,6 @@
-//! Staged rows, read back for a batch of preview, or for the people whom apply finds changed: in pieces that a lane can hold, however
-//! large the records are and however many are about one subject.
+//! Staged rows, read back for a batch of preview, or for the people whom apply finds changed: in
+//! pieces that a lane can hold, however large the records are and however many are about one
+//! subject.
 
 use crate::error::StageError;
 use muster_shared::{
@@ -26,7 +27,8 @@ pub(crate) struct StagedRow {
     pub(crate) bytes_held: u64,
 }
 
-/// Rows that are in hand together, in the order of slot, key and line: those of a subject come one after the other.
+/// Rows that are in hand together, in the order of slot, key and line: those of a subject come one
+/// after the other.
 pub(crate) struct Rows {
     pub(crate) all: Vec<StagedRow>,
     /// The first of them is about the subject of the last one that was in hand before.
@@ -81,8 +83,9 @@ macro_rules! load {
     };
 }
 
-/// The rows that fit into a piece, of those behind slot `$2`, key `$3` and line `$4` that meet the condition: at most `$5` that hold `$6`
-/// bytes. A slot has many subjects once a file has thousands of them, whose lines lie in between each other.
+/// The rows that fit into a piece, of those behind slot `$2`, key `$3` and line `$4` that meet the
+/// condition: at most `$5` that hold `$6` bytes. A slot has many subjects once a file has thousands
+/// of them, whose lines lie in between each other.
 macro_rules! piece {
     ($condition:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -115,11 +118,20 @@ impl<'a> RowReader<'a> {
     }
 
     fn new(import: ImportNo, of: Of<'a>, memberships: u64) -> Self {
-        Self { import, of, most_lines: Budget::PIECE.lines(memberships) as i64, last: None, is_ended: false }
+        Self {
+            import,
+            of,
+            most_lines: Budget::PIECE.lines(memberships) as i64,
+            last: None,
+            is_ended: false,
+        }
     }
 
     /// The next rows; `None`: there are no more.
-    pub(crate) async fn next(&mut self, conn: &mut PgConnection) -> Result<Option<Rows>, StageError> {
+    pub(crate) async fn next(
+        &mut self,
+        conn: &mut PgConnection,
+    ) -> Result<Option<Rows>, StageError> {
         if self.is_ended {
             return Ok(None);
         }
@@ -133,42 +145,98 @@ impl<'a> RowReader<'a> {
             self.is_ended = bytes < Budget::PIECE.bytes() && (piece.len() as i64) < self.most_lines;
             piece
         };
-        let Some(last) = stored.last() else { return Ok(None) };
-        let last = Last { slot: last.slot, line: last.line, key: last.key.clone() };
+        let Some(last) = stored.last() else {
+            return Ok(None);
+        };
+        let last = Last {
+            slot: last.slot,
+            line: last.line,
+            key: last.key.clone(),
+        };
         let before = self.last.replace(last).and_then(|before| before.key);
         let go_on = before.is_some() && stored.first().is_some_and(|first| first.key == before);
-        Ok(Some(Rows { all: complete(conn, self.import, stored).await?, go_on, are_last: self.is_ended }))
+        Ok(Some(Rows {
+            all: complete(conn, self.import, stored).await?,
+            go_on,
+            are_last: self.is_ended,
+        }))
     }
 
-    /// Do they all fit into one piece? They nearly always do, and then nothing need be cut: the database took three times as long for that as
-    /// for reading them.
+    /// Do they all fit into one piece? They nearly always do, and then nothing need be cut: the
+    /// database took three times as long for that as for reading them.
     async fn fit_in_one(&self, conn: &mut PgConnection) -> Result<bool, StageError> {
         let load = match self.of {
-            Of::Slots { low, high } => load!("slot >= $2 AND slot < $3", self.import.0, low, high).fetch_one(conn).await?,
-            Of::Lines(lines) => load!("line = ANY ($2)", self.import.0, lines).fetch_one(conn).await?,
+            Of::Slots { low, high } => {
+                load!("slot >= $2 AND slot < $3", self.import.0, low, high)
+                    .fetch_one(conn)
+                    .await?
+            }
+            Of::Lines(lines) => {
+                load!("line = ANY ($2)", self.import.0, lines)
+                    .fetch_one(conn)
+                    .await?
+            }
         };
         Ok(load.bytes < Budget::PIECE.bytes() && (load.lines as i64) < self.most_lines)
     }
 
     async fn all(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
         let mut all = match self.of {
-            Of::Slots { low, high } => all!("slot >= $2 AND slot < $3", self.import.0, low, high).fetch_all(conn).await?,
-            Of::Lines(lines) => all!("line = ANY ($2)", self.import.0, lines).fetch_all(conn).await?,
+            Of::Slots { low, high } => {
+                all!("slot >= $2 AND slot < $3", self.import.0, low, high)
+                    .fetch_all(conn)
+                    .await?
+            }
+            Of::Lines(lines) => {
+                all!("line = ANY ($2)", self.import.0, lines)
+                    .fetch_all(conn)
+                    .await?
+            }
         };
-        all.sort_unstable_by(|one, other| (one.slot, &one.key, one.line).cmp(&(other.slot, &other.key, other.line)));
+        all.sort_unstable_by(|one, other| {
+            (one.slot, &one.key, one.line).cmp(&(other.slot, &other.key, other.line))
+        });
         Ok(all)
     }
 
     async fn piece(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
-        let (slot, key, line) =
-            self.last.as_ref().map_or((-1, "", 0), |last| (last.slot, last.key.as_deref().unwrap_or_default(), last.line));
+        let (slot, key, line) = self.last.as_ref().map_or((-1, "", 0), |last| {
+            (
+                last.slot,
+                last.key.as_deref().unwrap_or_default(),
+                last.line,
+            )
+        });
         let (import, lines, bytes) = (self.import.0, self.most_lines, Budget::PIECE.bytes() as i64);
         Ok(match self.of {
             Of::Slots { low, high } => {
-                let condition = piece!("slot >= $7 AND slot < $8", import, slot, key, line, lines, bytes, low.max(slot), high);
+                let condition = piece!(
+                    "slot >= $7 AND slot < $8",
+                    import,
+                    slot,
+                    key,
+                    line,
+                    lines,
+                    bytes,
+                    low.max(slot),
+                    high
+                );
                 condition.fetch_all(conn).await?
             }
-            Of::Lines(these) => piece!("line = ANY ($7)", import, slot, key, line, lines, bytes, these).fetch_all(conn).await?,
+            Of::Lines(these) => {
+                piece!(
+                    "line = ANY ($7)",
+                    import,
+                    slot,
+                    key,
+                    line,
+                    lines,
+                    bytes,
+                    these
+                )
+                .fetch_all(conn)
+                .await?
+            }
         })
     }
 }
@@ -183,7 +251,11 @@ struct Stored {
 }
 
 /// Adds the clashes.
-async fn complete(conn: &mut PgConnection, import: ImportNo, stored: Vec<Stored>) -> Result<Vec<StagedRow>, StageError> {
+async fn complete(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    stored: Vec<Stored>,
+) -> Result<Vec<StagedRow>, StageError> {
     let lines: Vec<i32> = stored.iter().map(|row| row.line).collect();
     let found = sqlx::query!(
         "SELECT line, claim, first_line FROM muster.import_clashes WHERE import_no = $1 AND line = ANY ($2)",
@@ -194,12 +266,26 @@ async fn complete(conn: &mut PgConnection, import: ImportNo, stored: Vec<Stored>
     .await?;
     let mut clashes: HashMap<i32, Vec<(i16, i32)>> = HashMap::new();
     for clash in found {
-        clashes.entry(clash.line).or_default().push((clash.claim, clash.first_line));
+        clashes
+            .entry(clash.line)
+            .or_default()
+            .push((clash.claim, clash.first_line));
     }
     let with_clashes = |row: Stored| {
-        let issues: Vec<Issue> = row.issues.map(|issues| from_json(issues, "import_rows.issues")).transpose()?.unwrap_or_default();
+        let issues: Vec<Issue> = row
+            .issues
+            .map(|issues| from_json(issues, "import_rows.issues"))
+            .transpose()?
+            .unwrap_or_default();
         let clashes = clashes.remove(&row.line).unwrap_or_default();
-        Ok(StagedRow { clashes, line: row.line, key: row.key, cells: row.cells, issues, bytes_held: row.bytes_held as u64 })
+        Ok(StagedRow {
+            clashes,
+            line: row.line,
+            key: row.key,
+            cells: row.cells,
+            issues,
+            bytes_held: row.bytes_held as u64,
+        })
     };
     stored.into_iter().map(with_clashes).collect()
 }

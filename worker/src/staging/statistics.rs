@@ -1,5 +1,6 @@
-//! Statistics for the planner about an import that it has not seen yet. Without them the lines of one import look like a line or
-//! two, and any index that begins with its number seems as good as the one that finds a batch.
+//! Statistics for the planner about an import that it has not seen yet. Without them the lines of
+//! one import look like a line or two, and any index that begins with its number seems as good as
+//! the one that finds a batch.
 
 use crate::error::StageError;
 use muster_shared::model::ids::ImportNo;
@@ -11,16 +12,37 @@ const MIN_LINES: i64 = 20_000;
 const IMPORTS_PER_PARTITION: i64 = 256;
 
 /// Looks at the staged rows of an import.
-pub(crate) async fn of_rows(conn: &mut PgConnection, import: ImportNo, lines: i64) -> Result<(), StageError> {
+pub(crate) async fn of_rows(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    lines: i64,
+) -> Result<(), StageError> {
     refresh(conn, "import_rows", "import_no, line, slot", import, lines).await
 }
 
 /// Looks at the plans of an import.
-pub(crate) async fn of_plans(conn: &mut PgConnection, import: ImportNo, lines: i64) -> Result<(), StageError> {
-    refresh(conn, "import_plans", "import_no, line, subject_block, subject, seq, action", import, lines).await
+pub(crate) async fn of_plans(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    lines: i64,
+) -> Result<(), StageError> {
+    refresh(
+        conn,
+        "import_plans",
+        "import_no, line, subject_block, subject, seq, action",
+        import,
+        lines,
+    )
+    .await
 }
 
-async fn refresh(conn: &mut PgConnection, table: &str, columns: &str, import: ImportNo, lines: i64) -> Result<(), StageError> {
+async fn refresh(
+    conn: &mut PgConnection,
+    table: &str,
+    columns: &str,
+    import: ImportNo,
+    lines: i64,
+) -> Result<(), StageError> {
     if lines < MIN_LINES {
         return Ok(());
     }

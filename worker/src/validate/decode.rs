@@ -1,5 +1,6 @@
-//! The bytes of an upload as UTF-8 text, expanded if they are compressed. Bytes that are wrong in a file of UTF-8 stay as they
-//! are, so that their line can be told; in other encodings they become U+FFFD. (A mark of UTF-8 is left to the records' reader.)
+//! The bytes of an upload as UTF-8 text, expanded if they are compressed. Bytes that are wrong in a
+//! file of UTF-8 stay as they are, so that their line can be told; in other encodings they become
+//! U+FFFD. (A mark of UTF-8 is left to the records' reader.)
 
 use crate::error::StageError;
 use bytes::{Buf, Bytes};
@@ -26,7 +27,11 @@ pub(crate) struct Text {
 
 impl Text {
     /// The text of `source`, which is in the encoding of that name.
-    pub(crate) fn new(source: BoxStream<'static, Result<Bytes, FilesError>>, is_gzip: bool, encoding: &str) -> Self {
+    pub(crate) fn new(
+        source: BoxStream<'static, Result<Bytes, FilesError>>,
+        is_gzip: bool,
+        encoding: &str,
+    ) -> Self {
         let encoding = Encoding::for_label(encoding.as_bytes()).unwrap_or(UTF_8);
         Self {
             source,
@@ -38,8 +43,8 @@ impl Text {
         }
     }
 
-    /// The next piece, however far the file expands about as large as those that are read; `None`: the text is at its end. A piece may be
-    /// empty.
+    /// The next piece, however far the file expands about as large as those that are read; `None`:
+    /// the text is at its end. A piece may be empty.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StageError> {
         if self.is_ended {
             return Ok(None);
@@ -52,16 +57,24 @@ impl Text {
         }
         // A file that expands far gives many pieces without waiting for anything.
         tokio::task::consume_budget().await;
-        let expanded = self.expand().map_err(|error| StageError::Fail { code: "bad-gzip", detail: error.to_string() })?;
+        let expanded = self.expand().map_err(|error| StageError::Fail {
+            code: "bad-gzip",
+            detail: error.to_string(),
+        })?;
         Ok(Some(self.decode(expanded)))
     }
 
     /// Takes what is pending, or a part of it.
     fn expand(&mut self) -> Result<Vec<u8>, BadGzip> {
         if self.is_ended {
-            return self.expander.take().map_or_else(|| Ok(Vec::new()), Expander::finish);
+            return self
+                .expander
+                .take()
+                .map_or_else(|| Ok(Vec::new()), Expander::finish);
         }
-        let Some(expander) = &mut self.expander else { return Ok(take(&mut self.pending).into()) };
+        let Some(expander) = &mut self.expander else {
+            return Ok(take(&mut self.pending).into());
+        };
         let (mut input, mut piece) = (&self.pending[..], Vec::new());
         while !input.is_empty() && piece.len() < PIECE_BYTES {
             piece.extend_from_slice(expander.step(&mut input)?);
@@ -72,8 +85,12 @@ impl Text {
     }
 
     fn decode(&mut self, bytes: Vec<u8>) -> Vec<u8> {
-        let Some(decoder) = &mut self.decoder else { return bytes };
-        let capacity = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
+        let Some(decoder) = &mut self.decoder else {
+            return bytes;
+        };
+        let capacity = decoder
+            .max_utf8_buffer_length(bytes.len())
+            .unwrap_or(bytes.len() * 3 + 16);
         let mut text = String::with_capacity(capacity);
         let (result, _, _) = decoder.decode_to_string(&bytes, &mut text, self.is_ended);
         debug_assert_eq!(result, CoderResult::InputEmpty);
@@ -88,7 +105,10 @@ mod tests {
     use std::io::Write;
 
     async fn read(bytes: &[u8], piece: usize, is_gzip: bool, encoding: &str) -> Vec<u8> {
-        let pieces: Vec<_> = bytes.chunks(piece).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = bytes
+            .chunks(piece)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
         let mut text = Text::new(futures::stream::iter(pieces).boxed(), is_gzip, encoding);
         let mut all = Vec::new();
         while let Some(piece) = text.next().await.expect("a good file") {
@@ -100,17 +120,32 @@ mod tests {
 
     #[tokio::test]
     async fn every_encoding_becomes_utf8_in_pieces_of_any_size() {
-        let utf16: Vec<u8> = "\u{feff}José;😀".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = "\u{feff}José;😀"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         let cases: &[(&[u8], &str, &[u8])] = &[
             ("José".as_bytes(), "UTF-8", "José".as_bytes()),
             (b"a\xFFb", "UTF-8", b"a\xFFb"),
-            (b"Jos\xE9;M\xFCller", "windows-1252", "José;Müller".as_bytes()),
+            (
+                b"Jos\xE9;M\xFCller",
+                "windows-1252",
+                "José;Müller".as_bytes(),
+            ),
             (&utf16, "UTF-16LE", "José;😀".as_bytes()),
-            (b"\x83\x65\x83X\x83g\xFF", "Shift_JIS", "テスト\u{fffd}".as_bytes()),
+            (
+                b"\x83\x65\x83X\x83g\xFF",
+                "Shift_JIS",
+                "テスト\u{fffd}".as_bytes(),
+            ),
         ];
         for (bytes, encoding, expected) in cases {
             for piece in [3, 4, 1000] {
-                assert_eq!(read(bytes, piece, false, encoding).await, *expected, "{encoding} in pieces of {piece}");
+                assert_eq!(
+                    read(bytes, piece, false, encoding).await,
+                    *expected,
+                    "{encoding} in pieces of {piece}"
+                );
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What must hold of reading, whatever the bytes are. The targets in `tests/fuzz` call it with those of a fuzzer, the tests below with
-//! what was wrong once.
+//! What must hold of reading, whatever the bytes are. The targets in `tests/fuzz` call it with
+//! those of a fuzzer, the tests below with what was wrong once.
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what is looked for")]
 
@@ -33,7 +33,12 @@ use tokio::runtime::{Builder, Runtime};
 /// The longest input that is read byte by byte too: a record is looked at again with each piece.
 const BYTEWISE: usize = 1 << 10;
 
-const DELIMITERS: [Delimiter; 4] = [Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab, Delimiter::Pipe];
+const DELIMITERS: [Delimiter; 4] = [
+    Delimiter::Comma,
+    Delimiter::Semicolon,
+    Delimiter::Tab,
+    Delimiter::Pipe,
+];
 const ENCODINGS: [&str; 4] = ["UTF-8", "windows-1252", "UTF-16LE", "Shift_JIS"];
 const KINDS: [(Recipe, Kind); 4] = [
     (Recipe::CreateOrUpdateUsers, Kind::Users),
@@ -45,25 +50,37 @@ const KINDS: [(Recipe, Kind); 4] = [
 /// The first bytes of every gzip member.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
-/// The pass over a file comes to the same, in whatever pieces the file comes. The last byte says how it is to be read.
+/// The pass over a file comes to the same, in whatever pieces the file comes. The last byte says
+/// how it is to be read.
 pub fn pass(input: &[u8]) {
-    let Some((&choice, file)) = input.split_last() else { return };
+    let Some((&choice, file)) = input.split_last() else {
+        return;
+    };
     let whole = passed(choice, file, file.len());
     for piece in pieces(file.len()) {
         assert_eq!(passed(choice, file, piece), whole, "in pieces of {piece}");
     }
 }
 
-/// Records are the same in whatever pieces they come, and those that are well formed are what the `csv` crate reads. The last byte says
-/// which delimiter is between the cells.
+/// Records are the same in whatever pieces they come, and those that are well formed are what the
+/// `csv` crate reads. The last byte says which delimiter is between the cells.
 pub fn records(input: &[u8]) {
-    let Some((&choice, text)) = input.split_last() else { return };
+    let Some((&choice, text)) = input.split_last() else {
+        return;
+    };
     let delimiter = chosen(&DELIMITERS, choice).byte();
     let whole = divided(delimiter, text, text.len());
     for piece in pieces(text.len()) {
-        assert_eq!(divided(delimiter, text, piece), whole, "in pieces of {piece}");
+        assert_eq!(
+            divided(delimiter, text, piece),
+            whole,
+            "in pieces of {piece}"
+        );
     }
-    assert!(whole.is_sorted_by(|one, next| one.line < next.line), "a record begins where another does: {whole:?}");
+    assert!(
+        whole.is_sorted_by(|one, next| one.line < next.line),
+        "a record begins where another does: {whole:?}"
+    );
     let has_mark = text.windows(3).any(|bytes| bytes == "\u{feff}".as_bytes());
     if !has_mark && whole.iter().all(|record| record.is_closed) {
         let ours: Vec<_> = whole.into_iter().map(|record| record.cells).collect();
@@ -71,11 +88,17 @@ pub fn records(input: &[u8]) {
     }
 }
 
-/// A header is understood or refused for reasons, which have a bound; what is understood is understood once more.
+/// A header is understood or refused for reasons, which have a bound; what is understood is
+/// understood once more.
 pub fn header(headings: &[String], mapping: &BTreeMap<String, String>, choice: u8) {
     let limits = Limits::default();
     let (recipe, kind) = chosen(&KINDS, choice);
-    let expect = Expect { recipe, kind, mapping, limits: &limits };
+    let expect = Expect {
+        recipe,
+        kind,
+        mapping,
+        limits: &limits,
+    };
     match understand(headings, 1, expect) {
         Ok((header, warnings)) => {
             check_told(&warnings);
@@ -95,19 +118,28 @@ pub fn header(headings: &[String], mapping: &BTreeMap<String, String>, choice: u
 pub fn cells(delimiter: Delimiter, text: &[u8]) -> Vec<Vec<String>> {
     let text_of = |cell: Vec<u8>| String::from_utf8(cell).expect("what was written is UTF-8");
     let records = divided(delimiter.byte(), text, text.len());
-    records.into_iter().map(|record| record.cells.into_iter().map(text_of).collect()).collect()
+    records
+        .into_iter()
+        .map(|record| record.cells.into_iter().map(text_of).collect())
+        .collect()
 }
 
 fn check_told(issues: &[FileIssue]) {
     assert!(issues.len() <= 102, "{} issues", issues.len());
     for FileIssue { issue, .. } in issues {
-        assert!(issue.message.chars().count() <= Issue::MESSAGE_CHARS, "{}", issue.message);
+        assert!(
+            issue.message.chars().count() <= Issue::MESSAGE_CHARS,
+            "{}",
+            issue.message
+        );
     }
 }
 
 fn pieces(length: usize) -> impl Iterator<Item = usize> {
     let least = if length <= BYTEWISE { 1 } else { 97 };
-    [least, 3, 7, 4_099].into_iter().filter(move |&piece| piece >= least && piece < length)
+    [least, 3, 7, 4_099]
+        .into_iter()
+        .filter(move |&piece| piece >= least && piece < length)
 }
 
 fn chosen<T: Copy, const N: usize>(all: &[T; N], choice: u8) -> T {
@@ -140,14 +172,26 @@ fn divided(delimiter: u8, text: &[u8], piece: usize) -> Vec<Divided> {
             Item::TooLong { .. } | Item::TooManyLines => panic!("there is no limit"),
             Item::End => return all,
         };
-        all.push(Divided { line, is_closed, cells: records.cells().map(<[u8]>::to_vec).collect() });
+        all.push(Divided {
+            line,
+            is_closed,
+            cells: records.cells().map(<[u8]>::to_vec).collect(),
+        });
     }
 }
 
 fn of_the_crate(delimiter: u8, text: &[u8]) -> Vec<Vec<Vec<u8>>> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
-    let records = reader.byte_records().map(|record| record.expect("from memory"));
-    records.map(|record| record.iter().map(<[u8]>::to_vec).collect()).collect()
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text);
+    let records = reader
+        .byte_records()
+        .map(|record| record.expect("from memory"));
+    records
+        .map(|record| record.iter().map(<[u8]>::to_vec).collect())
+        .collect()
 }
 
 /// What a pass comes to.
@@ -159,33 +203,75 @@ struct Passed {
 }
 
 fn passed(choice: u8, file: &[u8], piece: usize) -> Passed {
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    });
     // Nothing is asked of it: it is never connected.
-    static NOWHERE: LazyLock<PgPool> =
-        LazyLock::new(|| PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").expect("an address"));
+    static NOWHERE: LazyLock<PgPool> = LazyLock::new(|| {
+        PgPoolOptions::new()
+            .connect_lazy("postgres://nobody@localhost/nothing")
+            .expect("an address")
+    });
     RUNTIME.block_on(async {
         let import = import(choice);
-        let bytes: Vec<_> = file.chunks(piece.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        let limits = Limits { record_bytes: 1 << 12, ..Limits::default() };
-        let source = Source::over(stream::iter(bytes).boxed(), file.starts_with(&GZIP), &import.file.found, &limits);
-        let mut pass = Pass::over(source, Slots::hashed(), &import, &limits, NOWHERE.clone(), 0);
+        let bytes: Vec<_> = file
+            .chunks(piece.max(1))
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        let limits = Limits {
+            record_bytes: 1 << 12,
+            ..Limits::default()
+        };
+        let source = Source::over(
+            stream::iter(bytes).boxed(),
+            file.starts_with(&GZIP),
+            &import.file.found,
+            &limits,
+        );
+        let mut pass = Pass::over(
+            source,
+            Slots::hashed(),
+            &import,
+            &limits,
+            NOWHERE.clone(),
+            0,
+        );
         let mut passed = Passed::default();
         loop {
             match pass.next().await {
-                Ok(Read::Chunk { chunk, lines, whole, .. }) => {
+                Ok(Read::Chunk {
+                    chunk,
+                    lines,
+                    whole,
+                    ..
+                }) => {
                     passed.rows.extend_from_slice(&chunk.rows.end());
                     passed.lines = lines;
                     if let Some(found) = whole {
                         check_told(&found.warnings);
-                        passed.found = format!("{:?} {:?} {:?}", found.headings, found.sample, found.warnings);
+                        passed.found = format!(
+                            "{:?} {:?} {:?}",
+                            found.headings, found.sample, found.warnings
+                        );
                         return passed;
                     }
                 }
                 Ok(Read::Rejected(reasons)) => {
                     check_told(&reasons);
-                    return Passed { found: format!("{reasons:?}"), ..Passed::default() };
+                    return Passed {
+                        found: format!("{reasons:?}"),
+                        ..Passed::default()
+                    };
                 }
-                Err(error) => return Passed { found: format!("{error:?}"), ..Passed::default() },
+                Err(error) => {
+                    return Passed {
+                        found: format!("{error:?}"),
+                        ..Passed::default()
+                    };
+                }
             }
         }
     })
@@ -194,8 +280,10 @@ fn passed(choice: u8, file: &[u8], piece: usize) -> Passed {
 fn import(choice: u8) -> Import {
     let (recipe, kind) = chosen(&KINDS, choice);
     let encoding = chosen(&ENCODINGS, choice >> 2);
-    let found =
-        Reading { encoding: Found::guessed(encoding.to_owned(), 1.0), delimiter: Found::guessed(chosen(&DELIMITERS, choice >> 4), 1.0) };
+    let found = Reading {
+        encoding: Found::guessed(encoding.to_owned(), 1.0),
+        delimiter: Found::guessed(chosen(&DELIMITERS, choice >> 4), 1.0),
+    };
     let at = DateTime::UNIX_EPOCH;
     Import {
         id: ImportId::fresh(),
@@ -268,7 +356,16 @@ mod tests {
     #[test]
     fn every_header_has_an_answer() {
         let roles = |count: usize| (0..count).map(|number| format!("role{number}")).collect();
-        let strange = ["", " ", "\u{feff}", "_line", "'=x", "cohort1", "course99999999999"].map(str::to_owned);
+        let strange = [
+            "",
+            " ",
+            "\u{feff}",
+            "_line",
+            "'=x",
+            "cohort1",
+            "course99999999999",
+        ]
+        .map(str::to_owned);
         let headings: [Vec<String>; 4] = [Vec::new(), roles(499), roles(600), strange.to_vec()];
         for headings in &headings {
             for choice in 0..4 {

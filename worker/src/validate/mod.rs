@@ -1,5 +1,6 @@
-//! Validate: the file, or what another import left, becomes rows, in one streaming pass by one lane. Every chunk is a transaction of
-//! its own; a lane that takes over goes on after the last staged line.
+//! Validate: the file, or what another import left, becomes rows, in one streaming pass by one
+//! lane. Every chunk is a transaction of its own; a lane that takes over goes on after the last
+//! staged line.
 
 mod carry;
 pub(crate) mod decode;
@@ -37,7 +38,8 @@ use pass::Pass;
 use stage::Division;
 use std::time::{Duration, Instant};
 
-/// A lane reads on for so long before it looks whether another site waits: whoever goes on reads from the beginning.
+/// A lane reads on for so long before it looks whether another site waits: whoever goes on reads
+/// from the beginning.
 const READS_ON: Duration = Duration::from_secs(10);
 
 /// How a pass over the file, or over the lines of another import, ended.
@@ -59,23 +61,36 @@ struct Found {
 }
 
 /// Reads what there is and stages it. `false`: it was stopped between two chunks.
-pub(crate) async fn run(context: &Context, import: &Import, claim: &Claim) -> Result<bool, StageError> {
+pub(crate) async fn run(
+    context: &Context,
+    import: &Import,
+    claim: &Claim,
+) -> Result<bool, StageError> {
     let limits = limits(context, import).await?;
     let resume_after = if claim.batch().progress > 0 {
         last_line(context, import).await?
     } else {
-        let Some(division) = divide(context, import, claim, &limits).await? else { return Ok(false) };
+        let Some(division) = divide(context, import, claim, &limits).await? else {
+            return Ok(false);
+        };
         stage::begin(claim, &division).await?;
         0
     };
     let ended = match &import.carries {
         Some(became) => carry(context, import, claim, became, resume_after).await?,
-        None => Pass::open(context, import, &limits, resume_after).await?.read(context, claim).await?,
+        None => {
+            Pass::open(context, import, &limits, resume_after)
+                .await?
+                .read(context, claim)
+                .await?
+        }
     };
     match ended {
         Ended::Stopped => return Ok(false),
         Ended::Rejected(issues) => reject(import, claim, &issues).await?,
-        Ended::Whole(found) => complete(context, import, claim, &found, limits.lines_of_one_subject).await?,
+        Ended::Whole(found) => {
+            complete(context, import, claim, &found, limits.lines_of_one_subject).await?;
+        }
     }
     Ok(true)
 }
@@ -83,7 +98,10 @@ pub(crate) async fn run(context: &Context, import: &Import, claim: &Claim) -> Re
 /// What a file of this site may be like.
 async fn limits(context: &Context, import: &Import) -> Result<Limits, StageError> {
     let mut conn = context.control.acquire().await?;
-    Ok(sites::of_id(&mut conn, import.site_id).await?.settings.limits)
+    Ok(sites::of_id(&mut conn, import.site_id)
+        .await?
+        .settings
+        .limits)
 }
 
 /// Up to where an earlier lane has staged it.
@@ -93,24 +111,40 @@ async fn last_line(context: &Context, import: &Import) -> Result<i32, StageError
 }
 
 /// How the lines are to be divided into slots. `None`: it was stopped.
-async fn divide(context: &Context, import: &Import, claim: &Claim, limits: &Limits) -> Result<Option<Division>, StageError> {
+async fn divide(
+    context: &Context,
+    import: &Import,
+    claim: &Claim,
+    limits: &Limits,
+) -> Result<Option<Division>, StageError> {
     if import.carries.is_some() {
         let mut conn = context.control.acquire().await?;
-        return Ok(Some(Division::As(carry::parent(&mut conn, import).await?.no)));
+        return Ok(Some(Division::As(
+            carry::parent(&mut conn, import).await?.no,
+        )));
     }
-    Ok(sample::bounds(context, import, claim, limits).await?.map(Division::Sampled))
+    Ok(sample::bounds(context, import, claim, limits)
+        .await?
+        .map(Division::Sampled))
 }
 
-/// What intake found of the file stays; what an earlier reading of its header gave rise to does not.
+/// What intake found of the file stays; what an earlier reading of its header gave rise to does
+/// not.
 fn file_issues<'a>(import: &'a Import, warnings: &'a [FileIssue]) -> Vec<&'a FileIssue> {
-    let of_intake = import.file.issues.iter().filter(|found| found.issue.code == Code::SameFile);
+    let of_intake = import
+        .file
+        .issues
+        .iter()
+        .filter(|found| found.issue.code == Code::SameFile);
     of_intake.chain(warnings).collect()
 }
 
 /// Nothing stays staged of a file that cannot be taken.
 async fn reject(import: &Import, claim: &Claim, issues: &[FileIssue]) -> Result<(), StageError> {
     let mut work = claim.begin().await?;
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(&mut *work)
+        .await?;
     leftovers::of_validate(&mut work, import.no).await?;
     sqlx::query!(
         "UPDATE muster.imports SET rejected = $2, lines = NULL, file_issues = $3 WHERE no = $1",
@@ -125,7 +159,11 @@ async fn reject(import: &Import, claim: &Claim, issues: &[FileIssue]) -> Result<
 }
 
 /// Must a pass end here, between two chunks? `since`: when it staged its first new line.
-async fn must_leave(context: &Context, import: &Import, since: Option<Instant>) -> Result<bool, StageError> {
+async fn must_leave(
+    context: &Context,
+    import: &Import,
+    since: Option<Instant>,
+) -> Result<bool, StageError> {
     if context.stop.is_cancelled() || !is_wanted(context, import.no).await? {
         return Ok(true);
     }
@@ -135,12 +173,20 @@ async fn must_leave(context: &Context, import: &Import, since: Option<Instant>) 
 
 /// Has nobody asked to cancel?
 async fn is_wanted(context: &Context, import: ImportNo) -> Result<bool, StageError> {
-    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0).fetch_one(&context.control).await?;
+    let status = sqlx::query_scalar!("SELECT status FROM muster.imports WHERE no = $1", import.0)
+        .fetch_one(&context.control)
+        .await?;
     Ok(status == Status::Validating.name())
 }
 
 /// What only the whole file shows, and the end of the stage.
-async fn complete(context: &Context, import: &Import, claim: &Claim, found: &Found, most_lines: u64) -> Result<(), StageError> {
+async fn complete(
+    context: &Context,
+    import: &Import,
+    claim: &Claim,
+    found: &Found,
+    most_lines: u64,
+) -> Result<(), StageError> {
     let mut conn = context.control.acquire().await?;
     statistics::of_rows(&mut conn, import.no, found.lines.into()).await?;
     drop(conn);

@@ -1,5 +1,6 @@
-//! One pass over the file: header, then chunks of records. A lane that takes over reads from the beginning too, which costs a
-//! fraction of a second a million lines, and stages only what is not staged yet.
+//! One pass over the file: header, then chunks of records. A lane that takes over reads from the
+//! beginning too, which costs a fraction of a second a million lines, and stages only what is not
+//! staged yet.
 
 use super::{
     Ended, Found, must_leave,
@@ -45,8 +46,14 @@ enum Filled {
 
 /// What was read, on its way to whoever stages it.
 pub(super) enum Read {
-    /// A chunk, how many bytes and lines were read so far, and at the end what was found in the whole file.
-    Chunk { chunk: Chunk, bytes: i64, lines: i32, whole: Option<Found> },
+    /// A chunk, how many bytes and lines were read so far, and at the end what was found in the
+    /// whole file.
+    Chunk {
+        chunk: Chunk,
+        bytes: i64,
+        lines: i32,
+        whole: Option<Found>,
+    },
     /// The file as a whole cannot be taken.
     Rejected(Vec<FileIssue>),
 }
@@ -76,14 +83,33 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Opens the file at its beginning. What is on the lines after `resume_after` will be staged.
-    pub(super) async fn open(context: &Context, import: &Import, limits: &Limits, resume_after: i32) -> Result<Self, StageError> {
+    pub(super) async fn open(
+        context: &Context,
+        import: &Import,
+        limits: &Limits,
+        resume_after: i32,
+    ) -> Result<Self, StageError> {
         let source = Source::open(context, import, limits).await?;
         let mut conn = context.control.acquire().await?;
         let slots = slots::of_import(&mut conn, import.no).await?;
-        Ok(Self::over(source, slots, import, limits, context.control.clone(), resume_after))
+        Ok(Self::over(
+            source,
+            slots,
+            import,
+            limits,
+            context.control.clone(),
+            resume_after,
+        ))
     }
 
-    pub(super) fn over(source: Source, slots: Slots, import: &Import, limits: &Limits, control: PgPool, resume_after: i32) -> Self {
+    pub(super) fn over(
+        source: Source,
+        slots: Slots,
+        import: &Import,
+        limits: &Limits,
+        control: PgPool,
+        resume_after: i32,
+    ) -> Self {
         Self {
             import: import.clone(),
             control,
@@ -99,24 +125,31 @@ impl Pass {
         }
     }
 
-    /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one chunk, the next is read: reading takes
-    /// half as long.
+    /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one
+    /// chunk, the next is read: reading takes half as long.
     pub(super) async fn read(self, context: &Context, claim: &Claim) -> Result<Ended, StageError> {
         let import = self.import.clone();
         let before = claim.batch().progress;
         let (sender, mut reads) = mpsc::channel(1);
         let _reader = AbortOnDropHandle::new(tokio::spawn(self.read_ahead(sender)));
-        // When it came to what nobody had read: what others read before is read through first, and does not count.
+        // When it came to what nobody had read: what others read before is read through first, and
+        // does not count.
         let mut since = None;
         while let Some(read) = reads.recv().await {
             let (chunk, bytes, lines, whole) = match read? {
-                Read::Chunk { chunk, bytes, lines, whole } => (chunk, bytes, lines, whole),
+                Read::Chunk {
+                    chunk,
+                    bytes,
+                    lines,
+                    whole,
+                } => (chunk, bytes, lines, whole),
                 Read::Rejected(issues) => return Ok(Ended::Rejected(issues)),
             };
             if bytes > before {
                 since.get_or_insert_with(Instant::now);
             }
-            // A chunk of nothing but blank lines, or lines that are staged already, renews the claim.
+            // A chunk of nothing but blank lines, or lines that are staged already, renews the
+            // claim.
             chunk.stage(claim, bytes, lines).await?;
             if let Some(found) = whole {
                 return Ok(Ended::Whole(found));
@@ -148,12 +181,26 @@ impl Pass {
             Filled::Full => None,
             Filled::ToTheEnd => Some(self.found()),
         };
-        Ok(Read::Chunk { chunk, bytes: self.source.bytes_read(), lines: self.lines, whole })
+        Ok(Read::Chunk {
+            chunk,
+            bytes: self.source.bytes_read(),
+            lines: self.lines,
+            whole,
+        })
     }
 
     fn found(&mut self) -> Found {
-        let headings = self.lines_read_by.take().map(|by| by.header.headings).unwrap_or_default();
-        Found { headings, warnings: take(&mut self.warnings), sample: take(&mut self.sample), lines: self.lines }
+        let headings = self
+            .lines_read_by
+            .take()
+            .map(|by| by.header.headings)
+            .unwrap_or_default();
+        Found {
+            headings,
+            warnings: take(&mut self.warnings),
+            sample: take(&mut self.sample),
+            lines: self.lines,
+        }
     }
 
     /// Fills a chunk, as far as that goes without reading on for too long.
@@ -164,13 +211,21 @@ impl Pass {
             let taken = match self.source.next().await? {
                 Item::Record { line } => self.take(line, chunk, None),
                 Item::OpenQuote { line } => {
-                    let issue = Issue::error(Code::OpenQuote, "A quote is opened on this line and never closed. Close it, or take it out.");
+                    let issue = Issue::error(
+                        Code::OpenQuote,
+                        "A quote is opened on this line and never closed. Close it, or take it out.",
+                    );
                     self.take(line, chunk, Some(issue))
                 }
                 Item::TooLong { line } => Err(vec![self.too_long(line)]),
-                Item::TooManyLines => Err(vec![limit(i32::MAX, format!("The file has more than {} lines. Split it.", i32::MAX))]),
+                Item::TooManyLines => Err(vec![limit(
+                    i32::MAX,
+                    format!("The file has more than {} lines. Split it.", i32::MAX),
+                )]),
                 Item::More => Ok(()),
-                Item::End => return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected)),
+                Item::End => {
+                    return Ok(self.check_end().map_or(Filled::ToTheEnd, Filled::Rejected));
+                }
             };
             if let Err(issues) = taken {
                 return Ok(Filled::Rejected(issues));
@@ -181,7 +236,12 @@ impl Pass {
     }
 
     /// Takes a record: the header, if it is the first, or a line of the chunk.
-    fn take(&mut self, line: i32, chunk: &mut Chunk, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
+    fn take(
+        &mut self,
+        line: i32,
+        chunk: &mut Chunk,
+        shape: Option<Issue>,
+    ) -> Result<(), Vec<FileIssue>> {
         let Some(LineReader { header, importer }) = &self.lines_read_by else {
             let cells = self.source.cells(self.limits.columns as usize);
             return self.take_header(line, &cells, shape);
@@ -192,24 +252,47 @@ impl Pass {
         }
         self.lines += 1;
         if self.lines as u64 > self.limits.lines {
-            return Err(vec![limit(line, format!("The file has more than {} lines. Split it.", self.limits.lines))]);
+            return Err(vec![limit(
+                line,
+                format!(
+                    "The file has more than {} lines. Split it.",
+                    self.limits.lines
+                ),
+            )]);
         }
         take_sample(&mut self.sample, &cells.texts);
         if line <= self.resume_after {
             return Ok(());
         }
         let issues = wrong_shape(header, &cells, shape);
-        let identity = importer.identify(&kinds::cells::Cells::new(header, &cells.texts)).bounded();
+        let identity = importer
+            .identify(&kinds::cells::Cells::new(header, &cells.texts))
+            .bounded();
         // A record of a wrong shape may have anything in that place.
-        let parent_line = self.parent_lines.filter(|_| issues.is_empty()).and_then(|i| line_of_parent(&cells.texts[i]));
-        let slot = identity.key.as_deref().map_or_else(|| self.slots.of_line(line), |key| self.slots.of_key(key));
+        let parent_line = self
+            .parent_lines
+            .filter(|_| issues.is_empty())
+            .and_then(|i| line_of_parent(&cells.texts[i]));
+        let slot = identity
+            .key
+            .as_deref()
+            .map_or_else(|| self.slots.of_line(line), |key| self.slots.of_key(key));
         chunk.push(line, slot, parent_line, &identity, &cells.texts, &issues);
         Ok(())
     }
 
-    fn take_header(&mut self, line: i32, cells: &Cells, shape: Option<Issue>) -> Result<(), Vec<FileIssue>> {
+    fn take_header(
+        &mut self,
+        line: i32,
+        cells: &Cells,
+        shape: Option<Issue>,
+    ) -> Result<(), Vec<FileIssue>> {
         if let Some(issue) = shape {
-            return Err(vec![FileIssue { issue, line: Some(line), count: 1 }]);
+            return Err(vec![FileIssue {
+                issue,
+                line: Some(line),
+                count: 1,
+            }]);
         }
         if is_of_excel(line, &cells.texts) {
             return Ok(());
@@ -225,7 +308,12 @@ impl Pass {
 
     fn too_long(&self, line: i32) -> FileIssue {
         let most = self.limits.record_bytes;
-        limit(line, format!("The record that begins on line {line} is longer than {most} bytes. Is a closing quote missing?"))
+        limit(
+            line,
+            format!(
+                "The record that begins on line {line} is longer than {most} bytes. Is a closing quote missing?"
+            ),
+        )
     }
 
     /// A file that ends without a header, or with nothing behind it, cannot be taken.
@@ -237,7 +325,11 @@ impl Pass {
         } else {
             return None;
         };
-        Some(vec![FileIssue { issue, line: None, count: 1 }])
+        Some(vec![FileIssue {
+            issue,
+            line: None,
+            count: 1,
+        }])
     }
 }
 
@@ -247,12 +339,20 @@ fn line_of_parent(cell: &str) -> Option<i32> {
 }
 
 fn limit(line: i32, message: String) -> FileIssue {
-    FileIssue { issue: Issue::error(Code::Limit, message), line: Some(line), count: 1 }
+    FileIssue {
+        issue: Issue::error(Code::Limit, message),
+        line: Some(line),
+        count: 1,
+    }
 }
 
 /// All that is wrong with the shape of a record. One with an open quote has no cells to speak of.
 fn wrong_shape(header: &Header, cells: &Cells, open_quote: Option<Issue>) -> Vec<Issue> {
-    let mut issues: Vec<Issue> = cells.bad.iter().map(|&i| bad_bytes(header, i, &cells.texts[i])).collect();
+    let mut issues: Vec<Issue> = cells
+        .bad
+        .iter()
+        .map(|&i| bad_bytes(header, i, &cells.texts[i]))
+        .collect();
     match open_quote {
         Some(issue) => issues.insert(0, issue),
         None => issues.extend(misfit(cells.width, header.headings.len())),
@@ -261,18 +361,23 @@ fn wrong_shape(header: &Header, cells: &Cells, open_quote: Option<Issue>) -> Vec
 }
 
 fn bad_bytes(header: &Header, position: usize, cell: &str) -> Issue {
-    let message =
-        "This cell has bytes that are no text in the file's encoding (shown as \u{fffd}). Save the file as UTF-8, or say its encoding.";
+    let message = "This cell has bytes that are no text in the file's encoding (shown as \u{fffd}). Save the file as UTF-8, or say its encoding.";
     // What is beyond the last heading has none.
     let heading = header.headings.get(position).map_or("", String::as_str);
     let issue = Issue::error(Code::BadBytes, message).at(heading, cell);
-    Issue { column: issue.column.filter(|heading| !heading.is_empty()), ..issue }
+    Issue {
+        column: issue.column.filter(|heading| !heading.is_empty()),
+        ..issue
+    }
 }
 
 /// A record has as many cells as the header; empty ones beyond them do not count.
 fn misfit(width: usize, of_header: usize) -> Option<Issue> {
-    let message =
-        || format!("The line has {width} cells, the header has {of_header}. Is a delimiter missing, or one too many, or a quote?");
+    let message = || {
+        format!(
+            "The line has {width} cells, the header has {of_header}. Is a delimiter missing, or one too many, or a quote?"
+        )
+    };
     (width != of_header).then(|| Issue::error(Code::Width, message()))
 }
 
@@ -280,7 +385,10 @@ fn misfit(width: usize, of_header: usize) -> Option<Issue> {
 fn take_sample(sample: &mut Vec<Vec<String>>, cells: &[String]) {
     let bytes = |cells: &[String]| cells.iter().map(String::len).sum::<usize>();
     if sample.len() < SAMPLE_RECORDS {
-        let record: Vec<String> = cells.iter().map(|cell| cut(cell, Issue::VALUE_CHARS).to_owned()).collect();
+        let record: Vec<String> = cells
+            .iter()
+            .map(|cell| cut(cell, Issue::VALUE_CHARS).to_owned())
+            .collect();
         if sample.iter().map(|cells| bytes(cells)).sum::<usize>() + bytes(&record) <= SAMPLE_BYTES {
             sample.push(record);
         }
@@ -293,32 +401,59 @@ mod tests {
 
     #[test]
     fn a_line_of_the_parent_is_a_whole_number_behind_the_header() {
-        for (cell, line) in
-            [("7", Some(7)), (" 12 ", Some(12)), ("1", None), ("0", None), ("-3", None), ("7.0", None), ("", None), ("x", None)]
-        {
+        for (cell, line) in [
+            ("7", Some(7)),
+            (" 12 ", Some(12)),
+            ("1", None),
+            ("0", None),
+            ("-3", None),
+            ("7.0", None),
+            ("", None),
+            ("x", None),
+        ] {
             assert_eq!(line_of_parent(cell), line, "{cell}");
         }
         assert_eq!(line_of_parent("99999999999"), None);
     }
 
     fn cells(texts: &[&str], width: usize, bad: &[usize]) -> Cells {
-        Cells { texts: texts.iter().map(|&text| text.to_owned()).collect(), width, bad: bad.to_vec() }
+        Cells {
+            texts: texts.iter().map(|&text| text.to_owned()).collect(),
+            width,
+            bad: bad.to_vec(),
+        }
     }
 
     fn told(cells: &Cells, open_quote: Option<Issue>) -> Vec<String> {
-        let header = Header { headings: vec!["a".to_owned(), "b".to_owned()], meanings: vec![None, None], is_report: false };
+        let header = Header {
+            headings: vec!["a".to_owned(), "b".to_owned()],
+            meanings: vec![None, None],
+            is_report: false,
+        };
         let issues = wrong_shape(&header, cells, open_quote);
-        issues.iter().map(|issue| format!("{} {}", issue.code, issue.column.as_deref().unwrap_or("-"))).collect()
+        issues
+            .iter()
+            .map(|issue| format!("{} {}", issue.code, issue.column.as_deref().unwrap_or("-")))
+            .collect()
     }
 
     #[test]
     fn all_that_is_wrong_with_a_shape_is_told_at_once() {
         assert_eq!(told(&cells(&["x", "y"], 2, &[]), None), [""; 0]);
         assert_eq!(told(&cells(&["x"], 1, &[]), None), ["width -"]);
-        assert_eq!(told(&cells(&["x", "\u{fffd}"], 2, &[1]), None), ["bad-bytes b"]);
-        assert_eq!(told(&cells(&["\u{fffd}", "y", "\u{fffd}"], 3, &[0, 2]), None), ["bad-bytes a", "bad-bytes -", "width -"]);
+        assert_eq!(
+            told(&cells(&["x", "\u{fffd}"], 2, &[1]), None),
+            ["bad-bytes b"]
+        );
+        assert_eq!(
+            told(&cells(&["\u{fffd}", "y", "\u{fffd}"], 3, &[0, 2]), None),
+            ["bad-bytes a", "bad-bytes -", "width -"]
+        );
         let open = Issue::error(Code::OpenQuote, "Open.");
-        assert_eq!(told(&cells(&["x,\"\u{fffd}"], 1, &[0]), Some(open)), ["open-quote -", "bad-bytes a"]);
+        assert_eq!(
+            told(&cells(&["x,\"\u{fffd}"], 1, &[0]), Some(open)),
+            ["open-quote -", "bad-bytes a"]
+        );
         let many = cells(&["\u{fffd}"; 300], 300, &(0..300).collect::<Vec<_>>());
         assert_eq!(told(&many, None).len(), Issue::MOST_OF_A_LINE);
     }
@@ -336,7 +471,19 @@ mod tests {
         ] {
             take_sample(&mut sample, &record);
         }
-        let widths: Vec<_> = sample.iter().map(|cells| (cells.len(), cells.first().map_or(0, |cell| cell.chars().count()))).collect();
-        assert_eq!(widths, [(2, 200), (1, 1), (2, 0), (1, 1), (0, 0)], "cut, and without the one that is too wide");
+        let widths: Vec<_> = sample
+            .iter()
+            .map(|cells| {
+                (
+                    cells.len(),
+                    cells.first().map_or(0, |cell| cell.chars().count()),
+                )
+            })
+            .collect();
+        assert_eq!(
+            widths,
+            [(2, 200), (1, 1), (2, 0), (1, 1), (0, 0)],
+            "cut, and without the one that is too wide"
+        );
     }
 }

@@ -1,9 +1,11 @@
-//! Records of a CSV text with the physical line on which each begins. Lines end in CR, LF or CRLF; blank ones are passed over;
-//! a quote that never closes costs its own line only. It must never hold more than one record and one piece of the file.
+//! Records of a CSV text with the physical line on which each begins. Lines end in CR, LF or CRLF;
+//! blank ones are passed over; a quote that never closes costs its own line only. It must never
+//! hold more than one record and one piece of the file.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// Begins a text of UTF-8, if its writer likes. Files that were put together from several have some inside, before a record.
+/// Begins a text of UTF-8, if its writer likes. Files that were put together from several have some
+/// inside, before a record.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What comes next.
@@ -14,7 +16,8 @@ pub(crate) enum Item {
         /// Physical, the first is 1.
         line: i32,
     },
-    /// A quote is opened on this line and never closed. The line's text is in [`Records::cells`], as one cell.
+    /// A quote is opened on this line and never closed. The line's text is in [`Records::cells`],
+    /// as one cell.
     OpenQuote {
         /// Physical, the first is 1.
         line: i32,
@@ -33,7 +36,10 @@ pub(crate) enum Item {
 }
 
 /// Records of a CSV text.
-#[allow(clippy::struct_excessive_bools, reason = "what was met so far, each for itself")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "what was met so far, each for itself"
+)]
 pub(crate) struct Records {
     reader: Reader,
     buffer: Vec<u8>,
@@ -41,7 +47,8 @@ pub(crate) struct Records {
     is_ended: bool,
     /// The physical line of `buffer[start]`.
     line: i32,
-    /// An open quote was met: from there on records do not span lines, or each further line would be read to the end of the file.
+    /// An open quote was met: from there on records do not span lines, or each further line would
+    /// be read to the end of the file.
     is_by_line: bool,
     /// The last read was broken off, so the reader is in the middle of a record.
     is_broken_off: bool,
@@ -54,7 +61,8 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Of a text whose cells are divided by `delimiter` and whose records have at most `limit` bytes.
+    /// Of a text whose cells are divided by `delimiter` and whose records have at most `limit`
+    /// bytes.
     pub(crate) fn new(delimiter: u8, limit: usize) -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
@@ -82,7 +90,8 @@ impl Records {
     /// There is no more of the file.
     pub(crate) fn end(&mut self) {
         self.is_ended = true;
-        // Whatever the last line lacks: with it, a record that is still not whole has an open quote.
+        // Whatever the last line lacks: with it, a record that is still not whole has an open
+        // quote.
         self.buffer.push(b'\n');
     }
 
@@ -93,7 +102,8 @@ impl Records {
 
     /// The cells of the last item, raw.
     pub(crate) fn cells(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        (0..self.width).map(|i| &self.cells[if i == 0 { 0 } else { self.ends[i - 1] }..self.ends[i]])
+        (0..self.width)
+            .map(|i| &self.cells[if i == 0 { 0 } else { self.ends[i - 1] }..self.ends[i]])
     }
 
     /// Takes the next item.
@@ -125,7 +135,8 @@ impl Records {
         }
     }
 
-    /// Passes line ends, and marks before a record; `false`: whether there is another needs more of the file.
+    /// Passes line ends, and marks before a record; `false`: whether there is another needs more of
+    /// the file.
     fn skip_to_record(&mut self) -> bool {
         loop {
             self.skip_line_ends();
@@ -137,7 +148,8 @@ impl Records {
         }
     }
 
-    /// Reads the record at `start`; `None`: it is not whole yet. Returns its bytes, its line end included.
+    /// Reads the record at `start`; `None`: it is not whole yet. Returns its bytes, its line end
+    /// included.
     fn read(&mut self) -> Option<usize> {
         let mut input = &self.buffer[self.start..];
         if self.is_by_line {
@@ -152,14 +164,18 @@ impl Records {
             if self.is_broken_off {
                 self.reader.reset();
             }
-            let (result, read, _, width) = self.reader.read_record(input, &mut self.cells, &mut self.ends);
+            let (result, read, _, width) =
+                self.reader
+                    .read_record(input, &mut self.cells, &mut self.ends);
             self.is_broken_off = !matches!(result, ReadRecordResult::Record);
             match result {
                 ReadRecordResult::Record => {
                     self.width = width;
                     return Some(read);
                 }
-                ReadRecordResult::OutputEndsFull | ReadRecordResult::OutputFull => self.ends.resize(self.ends.len() * 4, 0),
+                ReadRecordResult::OutputEndsFull | ReadRecordResult::OutputFull => {
+                    self.ends.resize(self.ends.len() * 4, 0);
+                }
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => return None,
             }
         }
@@ -176,7 +192,10 @@ impl Records {
     }
 
     fn skip_line_ends(&mut self) {
-        let ends = self.buffer[self.start..].iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
+        let ends = self.buffer[self.start..]
+            .iter()
+            .take_while(|&&byte| byte == b'\r' || byte == b'\n')
+            .count();
         self.pass(ends);
     }
 
@@ -184,7 +203,12 @@ impl Records {
     fn pass(&mut self, length: usize) {
         let passed = &self.buffer[self.start..self.start + length];
         for at in memchr::memchr2_iter(b'\r', b'\n', passed) {
-            let is_second_half = passed[at] == b'\n' && if at == 0 { self.after_cr } else { passed[at - 1] == b'\r' };
+            let is_second_half = passed[at] == b'\n'
+                && if at == 0 {
+                    self.after_cr
+                } else {
+                    passed[at - 1] == b'\r'
+                };
             self.line = self.line.saturating_add(i32::from(!is_second_half));
         }
         if let Some(last) = passed.last() {
@@ -205,7 +229,13 @@ mod tests {
         let mut all = Vec::new();
         loop {
             let item = records.next();
-            let joined = || records.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect::<Vec<_>>().join("|");
+            let joined = || {
+                records
+                    .cells()
+                    .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                    .collect::<Vec<_>>()
+                    .join("|")
+            };
             match item {
                 Item::Record { line } => all.push((line, joined())),
                 Item::OpenQuote { line } => all.push((line, format!("!{}", joined()))),
@@ -235,24 +265,46 @@ mod tests {
             ("a\r\n\r\nb\r\rc", &[(1, "a"), (3, "b"), (5, "c")]),
             ("a,\"x\ny\r\nz\"\nb,c", &[(1, "a|x\ny\r\nz"), (4, "b|c")]),
             ("\"a \"\"b\"\"\",c\n", &[(1, "a \"b\"|c")]),
-            ("a,b\nc,\"open\nd,e\nf,g", &[(1, "a|b"), (2, "!c,\"open"), (3, "d|e"), (4, "f|g")]),
+            (
+                "a,b\nc,\"open\nd,e\nf,g",
+                &[(1, "a|b"), (2, "!c,\"open"), (3, "d|e"), (4, "f|g")],
+            ),
             ("a\n\"b", &[(1, "a"), (2, "!\"b")]),
-            ("a\"b,\nc,\"d\ne,\"f\"\n\"g\nh", &[(1, "a\"b|"), (2, "c|d\ne,f\""), (4, "!\"g"), (5, "h")]),
-            ("\"a,\"\"\nb,\"c\"\n\"d\nf,g\n", &[(1, "a,\"\nb,c\""), (3, "!\"d"), (4, "f|g")]),
+            (
+                "a\"b,\nc,\"d\ne,\"f\"\n\"g\nh",
+                &[(1, "a\"b|"), (2, "c|d\ne,f\""), (4, "!\"g"), (5, "h")],
+            ),
+            (
+                "\"a,\"\"\nb,\"c\"\n\"d\nf,g\n",
+                &[(1, "a,\"\nb,c\""), (3, "!\"d"), (4, "f|g")],
+            ),
             ("a,b\"c\n", &[(1, "a|b\"c")]),
             ("\u{feff}\"a\",b\n", &[(1, "a|b")]),
             ("\u{feff}", &[]),
             ("\u{feff}\n", &[]),
-            ("a,b\n\u{feff}c,d\n\u{feff}\"e,f\",g\n", &[(1, "a|b"), (2, "c|d"), (3, "e,f|g")]),
+            (
+                "a,b\n\u{feff}c,d\n\u{feff}\"e,f\",g\n",
+                &[(1, "a|b"), (2, "c|d"), (3, "e,f|g")],
+            ),
             ("a\r\n\u{feff}\u{feff}\r\n\u{feff}", &[(1, "a")]),
             ("a\n\u{feff}\nb", &[(1, "a"), (3, "b")]),
-            ("a,\u{feff}b\n\u{fefe}c", &[(1, "a|\u{feff}b"), (2, "\u{fefe}c")]),
+            (
+                "a,\u{feff}b\n\u{fefe}c",
+                &[(1, "a|\u{feff}b"), (2, "\u{fefe}c")],
+            ),
             (",\n", &[(1, "|")]),
         ];
         for (text, expected) in cases {
-            let expected: Vec<_> = expected.iter().map(|(line, cells)| (*line, (*cells).to_owned())).collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(line, cells)| (*line, (*cells).to_owned()))
+                .collect();
             for piece in [1, 2, 3, 7, 1000] {
-                assert_eq!(read(text, piece, 1000), expected, "{text:?} in pieces of {piece}");
+                assert_eq!(
+                    read(text, piece, 1000),
+                    expected,
+                    "{text:?} in pieces of {piece}"
+                );
             }
         }
     }
@@ -263,18 +315,30 @@ mod tests {
         let quoted = format!("a\n\"{}", "x\n".repeat(50));
         for text in [long, quoted] {
             for piece in [1, 7, 1000] {
-                assert_eq!(read(&text, piece, 20), [(1, "a".to_owned()), (2, "too long".to_owned())], "{text:?}");
+                assert_eq!(
+                    read(&text, piece, 20),
+                    [(1, "a".to_owned()), (2, "too long".to_owned())],
+                    "{text:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_record_may_have_just_as_much_as_the_limit() {
-        for (text, is_too_long) in [("x".repeat(20), false), ("x".repeat(21), true), (format!("\"{}\"", "x".repeat(18)), false)] {
+        for (text, is_too_long) in [
+            ("x".repeat(20), false),
+            ("x".repeat(21), true),
+            (format!("\"{}\"", "x".repeat(18)), false),
+        ] {
             for end in ["", "\n", "\r\n"] {
                 for piece in [1, 7, 1000] {
                     let told = read(&format!("{text}{end}"), piece, 20);
-                    assert_eq!(told == [(1, "too long".to_owned())], is_too_long, "{text}{end:?} in pieces of {piece}");
+                    assert_eq!(
+                        told == [(1, "too long".to_owned())],
+                        is_too_long,
+                        "{text}{end:?} in pieces of {piece}"
+                    );
                 }
             }
         }
@@ -285,7 +349,10 @@ mod tests {
         let mut records = Records::new(b',', 20);
         records.line = i32::MAX - 2;
         records.feed(b"a\n\nb\n\n\nc\n");
-        assert_eq!((records.next(), records.next()), (Item::Record { line: i32::MAX - 2 }, Item::TooManyLines));
+        assert_eq!(
+            (records.next(), records.next()),
+            (Item::Record { line: i32::MAX - 2 }, Item::TooManyLines)
+        );
         assert_eq!(records.next(), Item::TooManyLines, "and it stays so");
     }
 

@@ -1,5 +1,5 @@
-//! What the keys of a file are like: a sample of them, read before the first line is staged. Reading is a fraction of what staging
-//! takes.
+//! What the keys of a file are like: a sample of them, read before the first line is staged.
+//! Reading is a fraction of what staging takes.
 
 use super::{
     must_leave,
@@ -23,16 +23,29 @@ use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Keys that are worth drawing: four for a slot. With fewer, some slots would be many times as full as others.
+/// Keys that are worth drawing: four for a slot. With fewer, some slots would be many times as full
+/// as others.
 const SAMPLE: usize = 4 * SLOTS;
 
 /// After so long the claim is renewed.
 const RENEWS: Duration = Duration::from_secs(1);
 
-/// Reads the file through once and finds bounds between slots that weigh about the same. `None`: it must be left.
-pub(super) async fn bounds(context: &Context, import: &Import, claim: &Claim, limits: &Limits) -> Result<Option<Bounds>, StageError> {
+/// Reads the file through once and finds bounds between slots that weigh about the same. `None`: it
+/// must be left.
+pub(super) async fn bounds(
+    context: &Context,
+    import: &Import,
+    claim: &Claim,
+    limits: &Limits,
+) -> Result<Option<Bounds>, StageError> {
     let mut source = Source::open(context, import, limits).await?;
-    let mut drawing = Drawing { control: &context.control, import, limits, reader: None, sample: Sample::new() };
+    let mut drawing = Drawing {
+        control: &context.control,
+        import,
+        limits,
+        reader: None,
+        sample: Sample::new(),
+    };
     let mut renewed = Instant::now();
     loop {
         match source.next().await? {
@@ -68,8 +81,13 @@ impl Drawing<'_> {
         match &self.reader {
             Some((importer, header)) => {
                 let width = header.headings.len();
-                let key =
-                    || importer.identify(&Cells::new(header, &source.cells(width).texts)).bounded().key.unwrap_or_else(|| stand_in(line));
+                let key = || {
+                    importer
+                        .identify(&Cells::new(header, &source.cells(width).texts))
+                        .bounded()
+                        .key
+                        .unwrap_or_else(|| stand_in(line))
+                };
                 self.sample.take(line, source.bytes_held(width), key);
                 true
             }
@@ -82,8 +100,13 @@ impl Drawing<'_> {
         if is_of_excel(line, &cells) {
             return true;
         }
-        let Ok((header, _)) = understand(&cells, line, Expect::of(self.import, self.limits)) else { return false };
-        self.reader = Some((kinds::importer(self.import, header.clone(), self.control), header));
+        let Ok((header, _)) = understand(&cells, line, Expect::of(self.import, self.limits)) else {
+            return false;
+        };
+        self.reader = Some((
+            kinds::importer(self.import, header.clone(), self.control),
+            header,
+        ));
         true
     }
 }
@@ -94,8 +117,9 @@ pub(super) struct Bounds {
     pub(super) line_weights: Vec<i32>,
 }
 
-/// The keys of lines that are drawn by weight, as if at random, but the same ones at every reading. (Efraimidis and Spirakis, *Weighted
-/// random sampling with a reservoir*, 2006: those with the smallest lots, where heavier lines have smaller ones.)
+/// The keys of lines that are drawn by weight, as if at random, but the same ones at every reading.
+/// (Efraimidis and Spirakis, *Weighted random sampling with a reservoir*, 2006: those with the
+/// smallest lots, where heavier lines have smaller ones.)
 struct Sample {
     drawn: Vec<Drawn>,
     /// Greater lots are not among the smallest.
@@ -110,7 +134,10 @@ struct Drawn {
 
 impl Sample {
     fn new() -> Self {
-        Self { drawn: Vec::new(), most: f64::INFINITY }
+        Self {
+            drawn: Vec::new(),
+            most: f64::INFINITY,
+        }
     }
 
     /// Takes a line that holds so many bytes, if its lot may be among the smallest.
@@ -121,7 +148,11 @@ impl Sample {
         if lot > self.most {
             return;
         }
-        self.drawn.push(Drawn { lot, weight, key: key() });
+        self.drawn.push(Drawn {
+            lot,
+            weight,
+            key: key(),
+        });
         if self.drawn.len() == 2 * SAMPLE {
             self.cut();
         }
@@ -129,7 +160,9 @@ impl Sample {
 
     fn cut(&mut self) {
         if self.drawn.len() > SAMPLE {
-            let (_, last, _) = self.drawn.select_nth_unstable_by(SAMPLE - 1, |a, b| a.lot.total_cmp(&b.lot));
+            let (_, last, _) = self
+                .drawn
+                .select_nth_unstable_by(SAMPLE - 1, |a, b| a.lot.total_cmp(&b.lot));
             self.most = last.lot;
             self.drawn.truncate(SAMPLE);
         }
@@ -143,8 +176,16 @@ impl Sample {
     fn bounds(mut self) -> Bounds {
         self.cut();
         self.drawn.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let fair = self.drawn.iter().map(|drawn| self.lines(drawn) * drawn.weight).sum::<f64>() / SLOTS as f64;
-        let mut bounds = Bounds { keys: Vec::new(), line_weights: Vec::new() };
+        let fair = self
+            .drawn
+            .iter()
+            .map(|drawn| self.lines(drawn) * drawn.weight)
+            .sum::<f64>()
+            / SLOTS as f64;
+        let mut bounds = Bounds {
+            keys: Vec::new(),
+            line_weights: Vec::new(),
+        };
         let (mut lines, mut weight) = (0.0, 0.0);
         let mut last = None;
         for drawn in &self.drawn {
@@ -158,7 +199,11 @@ impl Sample {
             weight += self.lines(drawn) * drawn.weight;
             last = Some(&drawn.key);
         }
-        let average = if lines > 0.0 { weight / lines } else { LINE_WEIGHT as f64 };
+        let average = if lines > 0.0 {
+            weight / lines
+        } else {
+            LINE_WEIGHT as f64
+        };
         bounds.line_weights.push(average as i32);
         bounds
     }
@@ -172,12 +217,15 @@ mod tests {
     const SHORT: i32 = 100;
     const LONG: i32 = 1 << 20;
 
-    /// The bounds of so many lines, whose keys are the numbers from 0 in another order than the lines', and how many lines each slot has.
+    /// The bounds of so many lines, whose keys are the numbers from 0 in another order than the
+    /// lines', and how many lines each slot has.
     fn divided(lines: i32, bytes: impl Fn(i32) -> i32) -> (Bounds, Vec<i32>) {
         let mut sample = Sample::new();
         let number = |line: i32| (i64::from(line) * 7_919 % i64::from(lines)) as i32;
         for line in 0..lines {
-            sample.take(line, bytes(number(line)) as u64, || format!("{:07}", number(line)));
+            sample.take(line, bytes(number(line)) as u64, || {
+                format!("{:07}", number(line))
+            });
         }
         let bounds = sample.bounds();
         let slots = Slots::between(bounds.keys.clone());
@@ -193,36 +241,81 @@ mod tests {
     #[test]
     fn slots_of_equal_lines_are_about_equally_full() {
         let (bounds, full) = divided(1_000_000, |_| SHORT);
-        assert!(bounds.keys.len() > SLOTS * 3 / 4 && bounds.keys.len() < SLOTS, "{}", bounds.keys.len());
-        assert!(full.iter().all(|&lines| (1..1_500).contains(&lines)), "{:?}", full.iter().max());
-        assert!(bounds.line_weights.iter().all(|&weight| weight.abs_diff(weighs(SHORT)) <= 1));
-        assert!(bounds.keys == divided(1_000_000, |_| SHORT).0.keys, "the same at every reading");
+        assert!(
+            bounds.keys.len() > SLOTS * 3 / 4 && bounds.keys.len() < SLOTS,
+            "{}",
+            bounds.keys.len()
+        );
+        assert!(
+            full.iter().all(|&lines| (1..1_500).contains(&lines)),
+            "{:?}",
+            full.iter().max()
+        );
+        assert!(
+            bounds
+                .line_weights
+                .iter()
+                .all(|&weight| weight.abs_diff(weighs(SHORT)) <= 1)
+        );
+        assert!(
+            bounds.keys == divided(1_000_000, |_| SHORT).0.keys,
+            "the same at every reading"
+        );
     }
 
     #[test]
     fn long_lines_that_are_neighbours_do_not_share_a_slot_with_many() {
         let is_long = |number: i32| (500_000..500_500).contains(&number);
-        let (bounds, full) = divided(1_000_000, |number| if is_long(number) { LONG } else { SHORT });
+        let (bounds, full) = divided(
+            1_000_000,
+            |number| if is_long(number) { LONG } else { SHORT },
+        );
         let slots = Slots::between(bounds.keys.clone());
         for number in (500_010..500_490).step_by(10) {
             let slot = slots.of_key(&format!("{number:07}")) as usize;
-            assert!(full[slot] <= 4, "{number} shares slot {slot} with {}", full[slot]);
-            assert!(bounds.line_weights[slot] > weighs(LONG) / 2, "{number}: {}", bounds.line_weights[slot]);
+            assert!(
+                full[slot] <= 4,
+                "{number} shares slot {slot} with {}",
+                full[slot]
+            );
+            assert!(
+                bounds.line_weights[slot] > weighs(LONG) / 2,
+                "{number}: {}",
+                bounds.line_weights[slot]
+            );
         }
     }
 
     #[test]
     fn a_small_file_has_as_many_slots_as_subjects_at_most() {
         let (bounds, full) = divided(50, |_| SHORT);
-        assert_eq!((bounds.keys.len(), bounds.line_weights.len(), full.iter().max()), (49, 50, Some(&1)));
+        assert_eq!(
+            (
+                bounds.keys.len(),
+                bounds.line_weights.len(),
+                full.iter().max()
+            ),
+            (49, 50, Some(&1))
+        );
         let (bounds, _) = divided(0, |_| SHORT);
-        assert_eq!((bounds.keys.len(), bounds.line_weights), (0, vec![weighs(0)]));
+        assert_eq!(
+            (bounds.keys.len(), bounds.line_weights),
+            (0, vec![weighs(0)])
+        );
     }
 
     #[test]
     fn lines_about_one_subject_are_not_parted() {
         let mut sample = Sample::new();
-        (0..100_000).for_each(|line| sample.take(line, 10, || if line < 99_000 { "anna".to_owned() } else { stand_in(line) }));
+        (0..100_000).for_each(|line| {
+            sample.take(line, 10, || {
+                if line < 99_000 {
+                    "anna".to_owned()
+                } else {
+                    stand_in(line)
+                }
+            });
+        });
         let bounds = sample.bounds();
         assert_eq!(bounds.keys.iter().filter(|key| *key == "anna").count(), 1);
     }

@@ -13,7 +13,8 @@ use muster_shared::{
     store::imports::Import,
 };
 
-/// Bytes after which whoever reads looks up, whatever was read: cell by cell, blank lines, or members of gzip with nothing in them.
+/// Bytes after which whoever reads looks up, whatever was read: cell by cell, blank lines, or
+/// members of gzip with nothing in them.
 pub(super) const READS_ON_BYTES: u64 = 16 << 20;
 
 /// The records of an upload.
@@ -45,15 +46,33 @@ impl Cells {
 
 impl Source {
     /// Opens the file of the import at its beginning.
-    pub(super) async fn open(context: &Context, import: &Import, limits: &Limits) -> Result<Self, StageError> {
+    pub(super) async fn open(
+        context: &Context,
+        import: &Import,
+        limits: &Limits,
+    ) -> Result<Self, StageError> {
         let reading = import.file.reading(&import.settings);
-        let key = import.file.key.as_deref().ok_or_else(|| StageError::defect("an import without a file cannot be read"))?;
+        let key = import
+            .file
+            .key
+            .as_deref()
+            .ok_or_else(|| StageError::defect("an import without a file cannot be read"))?;
         let bytes = context.files.read(key).await?;
-        Ok(Self::over(bytes, import.file.compression.is_some(), &reading, limits))
+        Ok(Self::over(
+            bytes,
+            import.file.compression.is_some(),
+            &reading,
+            limits,
+        ))
     }
 
     /// The records of these bytes, which are to be read like that.
-    pub(super) fn over(bytes: BoxStream<'static, Result<Bytes, FilesError>>, is_gzip: bool, reading: &Reading, limits: &Limits) -> Self {
+    pub(super) fn over(
+        bytes: BoxStream<'static, Result<Bytes, FilesError>>,
+        is_gzip: bool,
+        reading: &Reading,
+        limits: &Limits,
+    ) -> Self {
         let delimiter = reading.delimiter.value.byte();
         Self {
             text: Text::new(bytes, is_gzip, &reading.encoding.value),
@@ -89,7 +108,8 @@ impl Source {
         Ok(())
     }
 
-    /// Bytes that were read so far, as they were uploaded and as they are expanded: what reading has cost.
+    /// Bytes that were read so far, as they were uploaded and as they are expanded: what reading
+    /// has cost.
     pub(super) fn read(&self) -> u64 {
         self.read
     }
@@ -101,17 +121,30 @@ impl Source {
 
     /// Bytes that the cells of the last item hold once they are text, if so many are wanted.
     pub(super) fn bytes_held(&self, most: usize) -> u64 {
-        Load::bytes_of(self.records.width().min(most + 1), self.records.cells().map(<[u8]>::len).sum())
+        Load::bytes_of(
+            self.records.width().min(most + 1),
+            self.records.cells().map(<[u8]>::len).sum(),
+        )
     }
 
-    /// The cells of the last item. At most so many are taken apart: a record of a million delimiters would take fifty times its size.
+    /// The cells of the last item. At most so many are taken apart: a record of a million
+    /// delimiters would take fifty times its size.
     pub(super) fn cells(&self, most: usize) -> Cells {
-        let mut cells = Cells { texts: Vec::new(), width: self.records.width(), bad: Vec::new() };
+        let mut cells = Cells {
+            texts: Vec::new(),
+            width: self.records.width(),
+            bad: Vec::new(),
+        };
         for raw in self.records.cells().take(most) {
             self.add(&mut cells, raw);
         }
         if cells.width > most {
-            let blank = self.records.cells().rev().take_while(|raw| is_blank(raw)).count();
+            let blank = self
+                .records
+                .cells()
+                .rev()
+                .take_while(|raw| is_blank(raw))
+                .count();
             cells.width = (cells.width - blank).max(most);
         }
         if cells.width > most {
@@ -123,11 +156,16 @@ impl Source {
 
     fn add(&self, cells: &mut Cells, raw: &[u8]) {
         match std::str::from_utf8(raw) {
-            // A NUL is valid UTF-8, and no text to Postgres. In other encodings U+FFFD stands for what could not be read.
-            Ok(text) if !text.contains('\0') && (self.is_utf8 || !text.contains('\u{fffd}')) => cells.texts.push(text.to_owned()),
+            // A NUL is valid UTF-8, and no text to Postgres. In other encodings U+FFFD stands for
+            // what could not be read.
+            Ok(text) if !text.contains('\0') && (self.is_utf8 || !text.contains('\u{fffd}')) => {
+                cells.texts.push(text.to_owned());
+            }
             _ => {
                 cells.bad.push(cells.texts.len());
-                cells.texts.push(String::from_utf8_lossy(raw).replace('\0', "\u{fffd}"));
+                cells
+                    .texts
+                    .push(String::from_utf8_lossy(raw).replace('\0', "\u{fffd}"));
             }
         }
     }
@@ -151,7 +189,11 @@ fn is_blank(raw: &[u8]) -> bool {
 
 /// Adds a cell to a line, in quotes if it needs them there.
 fn put_quoted(line: &mut Vec<u8>, raw: &[u8], delimiter: u8, has_neighbours: bool) {
-    if !has_neighbours || !raw.iter().any(|byte| [delimiter, b'"', b'\r', b'\n'].contains(byte)) {
+    if !has_neighbours
+        || !raw
+            .iter()
+            .any(|byte| [delimiter, b'"', b'\r', b'\n'].contains(byte))
+    {
         return line.extend_from_slice(raw);
     }
     line.push(b'"');
@@ -163,5 +205,9 @@ fn put_quoted(line: &mut Vec<u8>, raw: &[u8], delimiter: u8, has_neighbours: boo
 
 /// Is it the line `sep=;`, which Excel writes for itself? Intake has taken the delimiter from it.
 pub(super) fn is_of_excel(line: i32, cells: &[String]) -> bool {
-    line == 1 && cells.first().is_some_and(|cell| cell.to_lowercase().starts_with("sep=")) && cells.iter().skip(1).all(String::is_empty)
+    line == 1
+        && cells
+            .first()
+            .is_some_and(|cell| cell.to_lowercase().starts_with("sep="))
+        && cells.iter().skip(1).all(String::is_empty)
 }

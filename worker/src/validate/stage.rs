@@ -1,7 +1,10 @@
 //! Staging: what validate asks the database.
 
 use super::sample::Bounds;
-use crate::{batch::claim::Claim, error::StageError, kinds::importer::Identity, process::crash, staging::leftovers};
+use crate::{
+    batch::claim::Claim, error::StageError, kinds::importer::Identity, process::crash,
+    staging::leftovers,
+};
 use muster_shared::{
     model::{
         budget::{Budget, Load},
@@ -26,16 +29,31 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn new(import_no: ImportNo) -> Self {
-        Self { import_no, rows: CopyRows::new(), load: Load::default() }
+        Self {
+            import_no,
+            rows: CopyRows::new(),
+            load: Load::default(),
+        }
     }
 
     /// Is it time to stage it?
     pub(super) fn is_full(&self) -> bool {
-        Budget::CHUNK.is_used_up(&Load { bytes: self.rows.bytes() as u64, ..self.load })
+        Budget::CHUNK.is_used_up(&Load {
+            bytes: self.rows.bytes() as u64,
+            ..self.load
+        })
     }
 
     /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
-    pub(super) fn push(&mut self, line: i32, slot: i16, parent_line: Option<i32>, identity: &Identity, cells: &[String], issues: &[Issue]) {
+    pub(super) fn push(
+        &mut self,
+        line: i32,
+        slot: i16,
+        parent_line: Option<i32>,
+        identity: &Identity,
+        cells: &[String],
+        issues: &[Issue],
+    ) {
         let rows = &mut self.rows;
         rows.row(9);
         rows.bigint(self.import_no.0);
@@ -55,14 +73,20 @@ impl Chunk {
             rows.jsonb(&to_json(&issues));
         }
         // What is read back of issues is about twice as large as their JSON.
-        let bytes_held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum()) + 2 * (rows.bytes() - before) as u64;
+        let bytes_held = Load::bytes_of(cells.len(), cells.iter().map(String::len).sum())
+            + 2 * (rows.bytes() - before) as u64;
         rows.optional_integer(parent_line);
         rows.integer(bytes_held as i32);
         self.load += Load::of_line(bytes_held, 0);
     }
 
     /// Stages the rows in a transaction of their own.
-    pub(super) async fn stage(self, claim: &Claim, bytes_read: i64, lines: i32) -> Result<(), StageError> {
+    pub(super) async fn stage(
+        self,
+        claim: &Claim,
+        bytes_read: i64,
+        lines: i32,
+    ) -> Result<(), StageError> {
         let mut work = claim.begin().await?;
         if self.load.lines > 0 {
             self.copy(&mut work).await?;
@@ -103,30 +127,40 @@ pub(super) enum Division {
 pub(super) async fn begin(claim: &Claim, division: &Division) -> Result<(), StageError> {
     let import = claim.batch().import_no;
     let mut work = claim.begin().await?;
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(&mut *work).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(&mut *work)
+        .await?;
     leftovers::of_validate(&mut work, import).await?;
     store_slots(&mut work, import, division).await?;
     work.commit().await
 }
 
 /// The last line that is staged already; 0: none is.
-pub(super) async fn last_line(conn: &mut PgConnection, import: ImportNo) -> Result<i32, StageError> {
-    let last = sqlx::query_scalar!(r#"SELECT max(line) FROM muster.import_rows WHERE import_no = $1"#, import.0);
+pub(super) async fn last_line(
+    conn: &mut PgConnection,
+    import: ImportNo,
+) -> Result<i32, StageError> {
+    let last = sqlx::query_scalar!(
+        r#"SELECT max(line) FROM muster.import_rows WHERE import_no = $1"#,
+        import.0
+    );
     Ok(last.fetch_one(conn).await?.unwrap_or(0))
 }
 
-async fn store_slots(conn: &mut PgConnection, import: ImportNo, division: &Division) -> Result<(), StageError> {
+async fn store_slots(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    division: &Division,
+) -> Result<(), StageError> {
     match division {
-        Division::Sampled(bounds) => {
-            sqlx::query!(
-                "INSERT INTO muster.import_slots (import_no, bounds, line_weights) VALUES ($1, $2, $3)",
-                import.0,
-                &bounds.keys,
-                &bounds.line_weights,
-            )
-            .execute(conn)
-            .await?
-        }
+        Division::Sampled(bounds) => sqlx::query!(
+            "INSERT INTO muster.import_slots (import_no, bounds, line_weights) VALUES ($1, $2, $3)",
+            import.0,
+            &bounds.keys,
+            &bounds.line_weights,
+        )
+        .execute(conn)
+        .await?,
         Division::As(parent) => {
             sqlx::query!(
                 "INSERT INTO muster.import_slots (import_no, bounds, line_weights)
@@ -141,8 +175,13 @@ async fn store_slots(conn: &mut PgConnection, import: ImportNo, division: &Divis
     Ok(())
 }
 
-/// Finds the values that two different subjects lay claim to. The first line that names one keeps it.
-pub(super) async fn find_clashes(conn: &mut PgConnection, import: ImportNo, claims: usize) -> Result<(), StageError> {
+/// Finds the values that two different subjects lay claim to. The first line that names one keeps
+/// it.
+pub(super) async fn find_clashes(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    claims: usize,
+) -> Result<(), StageError> {
     for claim in 1..=claims as i32 {
         if !is_claimed_twice(conn, import, claim).await? {
             continue;
@@ -168,8 +207,13 @@ pub(super) async fn find_clashes(conn: &mut PgConnection, import: ImportNo, clai
     Ok(())
 }
 
-/// May two lines lay claim to the same value? Counting hashes takes half as long as comparing values, and nearly always it is enough.
-async fn is_claimed_twice(conn: &mut PgConnection, import: ImportNo, claim: i32) -> Result<bool, StageError> {
+/// May two lines lay claim to the same value? Counting hashes takes half as long as comparing
+/// values, and nearly always it is enough.
+async fn is_claimed_twice(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    claim: i32,
+) -> Result<bool, StageError> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (
             SELECT FROM muster.import_rows WHERE import_no = $1 AND claims[$2::integer] IS NOT NULL
@@ -181,20 +225,31 @@ async fn is_claimed_twice(conn: &mut PgConnection, import: ImportNo, claim: i32)
     .await?)
 }
 
-/// For statements over all lines of an import, the opposite of what lanes do elsewhere: they hash, and never look up. Statistics do
-/// not know the import yet, so the planner expects a line or two and would look through all for each of all. Ten million lines
-/// take some ten seconds.
+/// For statements over all lines of an import, the opposite of what lanes do elsewhere: they hash,
+/// and never look up. Statistics do not know the import yet, so the planner expects a line or two
+/// and would look through all for each of all. Ten million lines take some ten seconds.
 pub(super) async fn look_at_all_lines(conn: &mut PgConnection) -> Result<(), StageError> {
-    for setting in ["SET LOCAL enable_nestloop = off", "SET LOCAL enable_hashjoin = on", "SET LOCAL enable_seqscan = on"] {
+    for setting in [
+        "SET LOCAL enable_nestloop = off",
+        "SET LOCAL enable_hashjoin = on",
+        "SET LOCAL enable_seqscan = on",
+    ] {
         sqlx::query(setting).execute(&mut *conn).await?;
     }
-    sqlx::query!("SET LOCAL statement_timeout = '10min'").execute(conn).await?;
+    sqlx::query!("SET LOCAL statement_timeout = '10min'")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// The issue of a file with too many lines about one subject: they would all be one transaction.
-pub(super) async fn too_many_lines(conn: &mut PgConnection, import: ImportNo, most: u64) -> Result<Option<FileIssue>, StageError> {
-    // Counting small numbers first is five times as fast as counting keys, and nearly always enough.
+pub(super) async fn too_many_lines(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    most: u64,
+) -> Result<Option<FileIssue>, StageError> {
+    // Counting small numbers first is five times as fast as counting keys, and nearly always
+    // enough.
     let found = sqlx::query!(
         r#"WITH full_slots AS (
                 SELECT slot FROM muster.import_rows WHERE import_no = $1 GROUP BY slot HAVING count(*) > $2)
@@ -207,9 +262,16 @@ pub(super) async fn too_many_lines(conn: &mut PgConnection, import: ImportNo, mo
     .fetch_optional(conn)
     .await?;
     Ok(found.map(|found| {
-        let message = format!("{} lines of the file are about the same one; at most {most} are allowed.", found.lines);
+        let message = format!(
+            "{} lines of the file are about the same one; at most {most} are allowed.",
+            found.lines
+        );
         let mut issue = Issue::error(Code::Limit, message);
         issue.value = Some(cut(&found.key, Issue::VALUE_CHARS).to_owned());
-        FileIssue { issue, line: Some(found.first_line), count: 1 }
+        FileIssue {
+            issue,
+            line: Some(found.first_line),
+            count: 1,
+        }
     }))
 }

@@ -2,7 +2,10 @@
 
 use super::{handlers::Handlers, poll::SteadyPoll};
 use crate::process::pulse::Pulse;
-use apalis::prelude::{BackendExt, Codec, Event, EventListenerExt, WorkerBuilder, WorkerBuilderExt, WorkerContext, WorkerError};
+use apalis::prelude::{
+    BackendExt, Codec, Event, EventListenerExt, WorkerBuilder, WorkerBuilderExt, WorkerContext,
+    WorkerError,
+};
 use apalis_redis::RedisStorage;
 use muster_shared::queue::{Connection, Lane, Wake};
 use std::{convert::Infallible, time::Duration};
@@ -14,7 +17,8 @@ const LAST: Duration = Duration::from_millis(100);
 /// A payload as it lies in Redis.
 type Payload = Vec<u8>;
 
-/// Reads every payload: one that apalis cannot decode would end the worker, and the next, and the next.
+/// Reads every payload: one that apalis cannot decode would end the worker, and the next, and the
+/// next.
 #[derive(Debug, Clone)]
 struct AsIs;
 
@@ -33,8 +37,8 @@ impl Codec<Payload> for AsIs {
 
 /// Takes wakes until `stop`, or until Redis fails for longer than its connection is patient.
 ///
-/// `name` must never have been used before. Every wake is acknowledged when its handler is through, however that went: what is to be
-/// done again, Postgres knows.
+/// `name` must never have been used before. Every wake is acknowledged when its handler is through,
+/// however that went: what is to be done again, Postgres knows.
 pub(super) async fn consume<H, F>(
     name: String,
     connection: Connection,
@@ -47,8 +51,10 @@ where
     H: Fn(Wake) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let storage =
-        RedisStorage::<Payload, _>::new(connection).with_config(lane.config()).with_codec(AsIs).poll_with_strategy(SteadyPoll::new());
+    let storage = RedisStorage::<Payload, _>::new(connection)
+        .with_config(lane.config())
+        .with_codec(AsIs)
+        .poll_with_strategy(SteadyPoll::new());
     let draining = handlers.clone();
     WorkerBuilder::new(name.as_str())
         .backend(storage)
@@ -68,10 +74,14 @@ where
 
 /// Waits for `stop`, then lets the worker take no more, and ends it when all it took is done.
 ///
-/// A worker that is stopped at once sends neither heartbeats nor acknowledgements while its handlers finish, and hangs for good if
-/// 5 or more of them were running: their acknowledgements wait for room that is made only after the last of them. One that pauses first
-/// goes on with both.
-async fn drain<H, F>(worker: WorkerContext, stop: CancellationToken, handlers: Handlers<H>) -> Result<(), WorkerError>
+/// A worker that is stopped at once sends neither heartbeats nor acknowledgements while its
+/// handlers finish, and hangs for good if 5 or more of them were running: their acknowledgements
+/// wait for room that is made only after the last of them. One that pauses first goes on with both.
+async fn drain<H, F>(
+    worker: WorkerContext,
+    stop: CancellationToken,
+    handlers: Handlers<H>,
+) -> Result<(), WorkerError>
 where
     H: Fn(Wake) -> F,
     F: Future<Output = ()> + Send + 'static,

@@ -1,4 +1,5 @@
-//! The handlers that run at the moment; they outlive the apalis worker that started them, which ends with every failure of Redis.
+//! The handlers that run at the moment; they outlive the apalis worker that started them, which
+//! ends with every failure of Redis.
 
 use muster_shared::queue::Wake;
 use std::sync::Arc;
@@ -23,10 +24,16 @@ where
     pub(super) fn new(handler: H, concurrency: usize) -> Self {
         let running = TaskTracker::new();
         running.close(); // Needed to wait for its tasks; does not keep new ones out.
-        Self { concurrency, handler, places: Arc::new(Semaphore::new(concurrency)), running }
+        Self {
+            concurrency,
+            handler,
+            places: Arc::new(Semaphore::new(concurrency)),
+            running,
+        }
     }
 
-    /// Runs the handler for a payload and returns when it is through; goes on even if the caller does not.
+    /// Runs the handler for a payload and returns when it is through; goes on even if the caller
+    /// does not.
     pub(super) async fn handle(&self, payload: &[u8]) {
         let wake = match serde_json::from_slice::<Wake>(payload) {
             Ok(wake) => wake,
@@ -37,7 +44,8 @@ where
         let import = wake.import;
         let (places, handled) = (self.places.clone(), (self.handler)(wake));
         let run = self.running.spawn(async move {
-            // Refused only when the process stops while handlers of an earlier incarnation are busy; the rescuer rings again.
+            // Refused only when the process stops while handlers of an earlier incarnation are
+            // busy; the rescuer rings again.
             if let Ok(_place) = places.acquire_owned().await {
                 handled.await;
             }
@@ -68,7 +76,14 @@ mod tests {
     #[tokio::test]
     async fn garbage_and_panics_end_with_their_wake() {
         let handlers = Handlers::new(|_| async { panic!("on purpose") }, 1);
-        for payload in [b"\xff\xfe".as_slice(), b"", b"null", b"{\"import\":7}", WAKE, WAKE] {
+        for payload in [
+            b"\xff\xfe".as_slice(),
+            b"",
+            b"null",
+            b"{\"import\":7}",
+            WAKE,
+            WAKE,
+        ] {
             handlers.handle(payload).await;
         }
     }
@@ -85,9 +100,21 @@ mod tests {
             }
         };
         let handlers = Handlers::new(work, 1);
-        assert!(timeout(Duration::from_millis(5), handlers.handle(WAKE)).await.is_err());
-        assert!(timeout(Duration::from_millis(5), handlers.handle(WAKE)).await.is_err());
+        assert!(
+            timeout(Duration::from_millis(5), handlers.handle(WAKE))
+                .await
+                .is_err()
+        );
+        assert!(
+            timeout(Duration::from_millis(5), handlers.handle(WAKE))
+                .await
+                .is_err()
+        );
         handlers.finish().await;
-        assert_eq!(done.load(Ordering::SeqCst), 1, "the first is finished, the second never began");
+        assert_eq!(
+            done.load(Ordering::SeqCst),
+            1,
+            "the first is finished, the second never began"
+        );
     }
 }

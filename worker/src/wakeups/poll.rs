@@ -7,13 +7,14 @@ use std::{
 };
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// The median wait of a wake is half of this; it costs Redis 40 short scripts a second per queue and process.
+/// The median wait of a wake is half of this; it costs Redis 40 short scripts a second per queue
+/// and process.
 const IDLE: Duration = Duration::from_millis(25);
 
 /// Looks at a steady pace, and always leaves its waker with the timer.
 ///
-/// The interval strategy of apalis arms a new timer without showing it the waker, so the next tick wakes nobody: of 80 wakes that came
-/// 20 ms apart it took 5 and then waited for the heartbeat.
+/// The interval strategy of apalis arms a new timer without showing it the waker, so the next tick
+/// wakes nobody: of 80 wakes that came 20 ms apart it took 5 and then waited for the heartbeat.
 #[derive(Debug)]
 pub(super) struct SteadyPoll(Interval);
 
@@ -46,9 +47,15 @@ mod tests {
         let looking = poll_fn(|cx| {
             looks += 1;
             let _ = poll.poll_drive(cx, &PollSnapshot::new());
-            if looks > 10 { Poll::Ready(()) } else { Poll::Pending }
+            if looks > 10 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         });
-        timeout(Duration::from_secs(5), looking).await.expect("a look left no waker");
+        timeout(Duration::from_secs(5), looking)
+            .await
+            .expect("a look left no waker");
         assert!(start.elapsed() >= 9 * IDLE);
     }
 }

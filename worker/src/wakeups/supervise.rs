@@ -1,4 +1,5 @@
-//! Keeps one queue's worker alive: whatever ends it, another one is started, until the process stops.
+//! Keeps one queue's worker alive: whatever ends it, another one is started, until the process
+//! stops.
 
 use super::{consume::consume, handlers::Handlers, prune::keep_pruning};
 use crate::process::pulse::Pulse;
@@ -24,16 +25,27 @@ pub(crate) struct Consume {
     pub(crate) concurrency: usize,
 }
 
-/// Hands every wake of a queue to `handler` until `stop`; then takes no more, lets the running handlers finish and returns.
+/// Hands every wake of a queue to `handler` until `stop`; then takes no more, lets the running
+/// handlers finish and returns.
 ///
-/// A handler that waits for long must not block its thread. Redis may come and go meanwhile: handlers never notice, except that the same
-/// wake may come again. Fails only on a URL that is none.
-pub(crate) async fn supervise<H, F>(settings: Consume, handler: H, stop: CancellationToken, pulse: Pulse) -> Result<(), QueueError>
+/// A handler that waits for long must not block its thread. Redis may come and go meanwhile:
+/// handlers never notice, except that the same wake may come again. Fails only on a URL that is
+/// none.
+pub(crate) async fn supervise<H, F>(
+    settings: Consume,
+    handler: H,
+    stop: CancellationToken,
+    pulse: Pulse,
+) -> Result<(), QueueError>
 where
     H: Fn(Wake) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let Consume { redis_url, lane, concurrency } = settings;
+    let Consume {
+        redis_url,
+        lane,
+        concurrency,
+    } = settings;
     let connection = Connection::open(&redis_url)?;
     let handlers = Handlers::new(handler, concurrency);
     let _pruner = AbortOnDropHandle::new(tokio::spawn(keep_pruning(connection.clone(), lane)));
@@ -42,7 +54,14 @@ where
         pulse.beat();
         let (name, born) = (unique_name(), Instant::now());
         tracing::info!(queue = lane.queue(), worker = name, "taking wakes");
-        let worker = consume(name, connection.clone(), lane, handlers.clone(), pulse.clone(), stop.clone());
+        let worker = consume(
+            name,
+            connection.clone(),
+            lane,
+            handlers.clone(),
+            pulse.clone(),
+            stop.clone(),
+        );
         // A task of its own, so that a panic inside apalis is one more way to end.
         let worker = AbortOnDropHandle::new(tokio::spawn(worker));
         let end = tokio::select! {
@@ -56,7 +75,12 @@ where
             backoff.reset();
         }
         let delay = backoff.delay();
-        tracing::warn!(queue = lane.queue(), ?end, ?delay, "the worker ended; another one follows");
+        tracing::warn!(
+            queue = lane.queue(),
+            ?end,
+            ?delay,
+            "the worker ended; another one follows"
+        );
         tokio::select! {
             () = sleep(delay) => {}
             () = stop.cancelled() => {}
@@ -66,8 +90,8 @@ where
     Ok(())
 }
 
-/// The moment after which a stopping worker is not waited for: it only has acknowledgements to bring away, and a wake without one
-/// merely comes again.
+/// The moment after which a stopping worker is not waited for: it only has acknowledgements to
+/// bring away, and a wake without one merely comes again.
 async fn out_of_patience<H, F>(stop: &CancellationToken, handlers: &Handlers<H>)
 where
     H: Fn(Wake) -> F,
@@ -78,9 +102,11 @@ where
     sleep(GRACE).await;
 }
 
-/// A name that no worker ever had: Redis refuses one that it still knows, and gives out again what a worker of that name had.
+/// A name that no worker ever had: Redis refuses one that it still knows, and gives out again what
+/// a worker of that name had.
 fn unique_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
+    let host =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
     format!("{}-{}-{}", host.trim(), std::process::id(), Uuid::now_v7())
 }
 

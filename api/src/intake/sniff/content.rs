@@ -39,17 +39,29 @@ impl Refusal {
     /// What to do instead.
     pub(crate) fn hint(self) -> &'static str {
         match self {
-            Self::Workbook => "Open it in the spreadsheet and save it as CSV (UTF-8), then upload that file.",
-            Self::Archive => "Unpack it and upload the CSV file that is inside. A single file may be compressed with gzip.",
-            Self::Compressed => "Unpack it and upload the CSV file itself, plain or compressed once with gzip.",
-            Self::Pdf => "Export the table as CSV (UTF-8) from the program that made it, then upload that file.",
+            Self::Workbook => {
+                "Open it in the spreadsheet and save it as CSV (UTF-8), then upload that file."
+            }
+            Self::Archive => {
+                "Unpack it and upload the CSV file that is inside. A single file may be compressed with gzip."
+            }
+            Self::Compressed => {
+                "Unpack it and upload the CSV file itself, plain or compressed once with gzip."
+            }
+            Self::Pdf => {
+                "Export the table as CSV (UTF-8) from the program that made it, then upload that file."
+            }
             Self::Html => {
                 "If it opens as a table in a spreadsheet, save it from there as CSV (UTF-8), then upload that file. \
                  If it was downloaded, see whether a sign-in page came in its place."
             }
-            Self::UnmarkedUtf16 => "Give the setting `encoding` (UTF-16LE or UTF-16BE), or save it as UTF-8, then upload it again.",
+            Self::UnmarkedUtf16 => {
+                "Give the setting `encoding` (UTF-16LE or UTF-16BE), or save it as UTF-8, then upload it again."
+            }
             Self::Utf32 => "Save it as UTF-8, then upload it again.",
-            Self::Image | Self::Binary => "Upload a CSV file: plain text, best saved as CSV (UTF-8).",
+            Self::Image | Self::Binary => {
+                "Upload a CSV file: plain text, best saved as CSV (UTF-8)."
+            }
         }
     }
 }
@@ -80,15 +92,37 @@ const SIGNATURES: &[(usize, &[u8], Refusal)] = &[
 ];
 
 /// What begins a web page or XML, in small letters.
-const MARKUP: &[&[u8]] =
-    &[b"<!doctype", b"<html", b"<?xml", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<script", b"<div", b"<!--"];
+const MARKUP: &[&[u8]] = &[
+    b"<!doctype",
+    b"<html",
+    b"<?xml",
+    b"<table",
+    b"<head",
+    b"<body",
+    b"<meta",
+    b"<style",
+    b"<script",
+    b"<div",
+    b"<!--",
+];
 
-/// Names of first entries that only workbooks have; the text documents of the same families are told apart from them no further.
-const WORKBOOK_ENTRIES: &[&[u8]] = &[b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"Index/", b"mimetypeapplication/vnd."];
+/// Names of first entries that only workbooks have; the text documents of the same families are
+/// told apart from them no further.
+const WORKBOOK_ENTRIES: &[&[u8]] = &[
+    b"[Content_Types].xml",
+    b"_rels/",
+    b"docProps/",
+    b"xl/",
+    b"Index/",
+    b"mimetypeapplication/vnd.",
+];
 
-/// Refuses what gives itself away by its first bytes. `utf16` is the encoding when it is one of two bytes.
+/// Refuses what gives itself away by its first bytes. `utf16` is the encoding when it is one of two
+/// bytes.
 pub(super) fn check_start(start: &[u8], utf16: Option<&'static Encoding>) -> Result<(), Refusal> {
-    let begins = |&&(at, bytes, _): &&(usize, &[u8], Refusal)| start.get(at..).is_some_and(|rest| rest.starts_with(bytes));
+    let begins = |&&(at, bytes, _): &&(usize, &[u8], Refusal)| {
+        start.get(at..).is_some_and(|rest| rest.starts_with(bytes))
+    };
     if let Some(&(_, _, refusal)) = SIGNATURES.iter().find(begins) {
         return Err(refusal);
     }
@@ -96,24 +130,43 @@ pub(super) fn check_start(start: &[u8], utf16: Option<&'static Encoding>) -> Res
         // A local header of 30 bytes, then the name of the first entry.
         let entry = start.get(30..).unwrap_or_default();
         let is_workbook = WORKBOOK_ENTRIES.iter().any(|name| entry.starts_with(name));
-        return Err(if is_workbook { Refusal::Workbook } else { Refusal::Archive });
+        return Err(if is_workbook {
+            Refusal::Workbook
+        } else {
+            Refusal::Archive
+        });
     }
-    if is_markup(start, utf16) { Err(Refusal::Html) } else { Ok(()) }
+    if is_markup(start, utf16) {
+        Err(Refusal::Html)
+    } else {
+        Ok(())
+    }
 }
 
-/// Refuses a head in which too many characters are none of a text. A few NUL bytes are a matter of their lines.
+/// Refuses a head in which too many characters are none of a text. A few NUL bytes are a matter of
+/// their lines.
 pub(super) fn check_head(head: &[u8]) -> Result<(), Refusal> {
     if unmarked_utf16(head).is_some() {
         return Err(Refusal::UnmarkedUtf16);
     }
     let odd = head.iter().filter(|&&byte| is_odd(byte)).count();
     // In a file of three lines a few are more than 2 %, and still a few.
-    if odd > 8 && odd * 50 > head.len() { Err(Refusal::Binary) } else { Ok(()) }
+    if odd > 8 && odd * 50 > head.len() {
+        Err(Refusal::Binary)
+    } else {
+        Ok(())
+    }
 }
 
 /// The encoding of two bytes that a text with NULs in regular places has.
 pub(super) fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
-    let nuls = |first: usize| head.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
+    let nuls = |first: usize| {
+        head.iter()
+            .skip(first)
+            .step_by(2)
+            .filter(|&&byte| byte == 0)
+            .count()
+    };
     let (even, odd) = (nuls(0), nuls(1));
     // Texts of other alphabets have NULs only in their digits, delimiters and line ends.
     let (many, few) = (even.max(odd), even.min(odd));
@@ -128,11 +181,20 @@ fn is_odd(byte: u8) -> bool {
 
 fn is_markup(start: &[u8], utf16: Option<&'static Encoding>) -> bool {
     let text = match utf16 {
-        Some(encoding) => Cow::Owned(encoding.decode_with_bom_removal(start).0.into_owned().into_bytes()),
+        Some(encoding) => Cow::Owned(
+            encoding
+                .decode_with_bom_removal(start)
+                .0
+                .into_owned()
+                .into_bytes(),
+        ),
         None => Cow::Borrowed(start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start)),
     };
     let text = text.trim_ascii_start();
-    MARKUP.iter().any(|tag| text.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
+    MARKUP.iter().any(|tag| {
+        text.get(..tag.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(tag))
+    })
 }
 
 #[cfg(test)]
@@ -154,7 +216,10 @@ mod tests {
         let table: &[(&[u8], Refusal)] = &[
             (&zip("[Content_Types].xml"), Refusal::Workbook),
             (&zip("xl/workbook.xml"), Refusal::Workbook),
-            (&zip("mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK"), Refusal::Workbook),
+            (
+                &zip("mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK"),
+                Refusal::Workbook,
+            ),
             (&zip("users.csv"), Refusal::Archive),
             (b"PK\x03\x04", Refusal::Archive),
             (b"PK\x05\x06\0\0", Refusal::Archive),
@@ -170,7 +235,12 @@ mod tests {
             (b"<TABLE border=1>", Refusal::Html),
         ];
         for (bytes, refusal) in table {
-            assert_eq!(check_start(bytes, None), Err(*refusal), "{}", bytes.escape_ascii());
+            assert_eq!(
+                check_start(bytes, None),
+                Err(*refusal),
+                "{}",
+                bytes.escape_ascii()
+            );
             assert!(!refusal.hint().is_empty());
         }
         let page: Vec<u8> = "<html>".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -179,8 +249,22 @@ mod tests {
 
     #[test]
     fn texts_that_begin_a_little_like_that_are_texts() {
-        for text in ["PK,name\n1,x\n", "BMI;x\n", "MZ,x\n", "<email>,username\n", "7z,x\n", "ustar,x\n", "%PDF,x\n", "", "\0"] {
-            assert_eq!(check_start(text.as_bytes(), None).and_then(|()| check_head(text.as_bytes())), Ok(()), "{text:?}");
+        for text in [
+            "PK,name\n1,x\n",
+            "BMI;x\n",
+            "MZ,x\n",
+            "<email>,username\n",
+            "7z,x\n",
+            "ustar,x\n",
+            "%PDF,x\n",
+            "",
+            "\0",
+        ] {
+            assert_eq!(
+                check_start(text.as_bytes(), None).and_then(|()| check_head(text.as_bytes())),
+                Ok(()),
+                "{text:?}"
+            );
         }
     }
 
@@ -191,7 +275,11 @@ mod tests {
         few[40] = 0;
         few[300] = 7;
         assert_eq!(check_head(&few), Ok(()));
-        assert_eq!(check_head(b"username\nan\0na\n"), Ok(()), "one in a tiny file");
+        assert_eq!(
+            check_head(b"username\nan\0na\n"),
+            Ok(()),
+            "one in a tiny file"
+        );
         let mut many = line.repeat(20);
         many.iter_mut().step_by(13).for_each(|byte| *byte = 1);
         assert_eq!(check_head(&many), Err(Refusal::Binary));
@@ -202,8 +290,14 @@ mod tests {
         let text = "username;имя\r\nanna;Анна\r\n";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        assert_eq!((unmarked_utf16(&little), unmarked_utf16(&big)), (Some(UTF_16LE), Some(UTF_16BE)));
+        assert_eq!(
+            (unmarked_utf16(&little), unmarked_utf16(&big)),
+            (Some(UTF_16LE), Some(UTF_16BE))
+        );
         assert_eq!(check_head(&little), Err(Refusal::UnmarkedUtf16));
-        assert_eq!((unmarked_utf16(text.as_bytes()), unmarked_utf16(&[0; 100])), (None, None));
+        assert_eq!(
+            (unmarked_utf16(text.as_bytes()), unmarked_utf16(&[0; 100])),
+            (None, None)
+        );
     }
 }

@@ -3,15 +3,24 @@
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
 
-/// The detector weighs some 27 encodings byte by byte, so that it is shown this much of a file, and not more.
+/// The detector weighs some 27 encodings byte by byte, so that it is shown this much of a file, and
+/// not more.
 const MOST_BYTES: usize = 512 << 10;
 
 /// Blocks without a byte above ASCII tell nothing and are not shown.
 const BLOCK_BYTES: usize = 4 << 10;
 
 /// The encodings of Latin letters, of those that the detector knows.
-const LATIN: [&str; 8] =
-    ["windows-1250", "windows-1252", "windows-1254", "windows-1257", "windows-1258", "ISO-8859-2", "ISO-8859-4", "ISO-8859-13"];
+const LATIN: [&str; 8] = [
+    "windows-1250",
+    "windows-1252",
+    "windows-1254",
+    "windows-1257",
+    "windows-1258",
+    "ISO-8859-2",
+    "ISO-8859-4",
+    "ISO-8859-13",
+];
 
 /// Is it an encoding of Latin letters?
 pub(super) fn is_latin(encoding: &'static Encoding) -> bool {
@@ -21,7 +30,8 @@ pub(super) fn is_latin(encoding: &'static Encoding) -> bool {
 /// Shows the detector the blocks of a stream that tell something.
 pub(super) struct Legacy {
     detector: EncodingDetector,
-    /// The block that is being filled; before the first byte above ASCII the last bytes that came, as its context.
+    /// The block that is being filled; before the first byte above ASCII the last bytes that came,
+    /// as its context.
     block: Vec<u8>,
     has_begun: bool,
     /// The block before ended within what may be a character of two bytes.
@@ -34,7 +44,14 @@ impl Legacy {
     /// Begins.
     pub(super) fn new() -> Self {
         let detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-        Self { detector, block: Vec::new(), has_begun: false, goes_on: false, shown: 0, above_ascii: 0 }
+        Self {
+            detector,
+            block: Vec::new(),
+            has_begun: false,
+            goes_on: false,
+            shown: 0,
+            above_ascii: 0,
+        }
     }
 
     /// Takes the next bytes.
@@ -52,7 +69,8 @@ impl Legacy {
         }
     }
 
-    /// The most likely encoding, and how sure that is: never much, and less the less there was to see.
+    /// The most likely encoding, and how sure that is: never much, and less the less there was to
+    /// see.
     pub(super) fn guess(mut self) -> (&'static Encoding, f64) {
         if !self.is_full() {
             self.show();
@@ -67,11 +85,13 @@ impl Legacy {
         self.shown >= MOST_BYTES
     }
 
-    /// Blocks are counted from the first byte above ASCII, so that they are the same in whatever pieces the bytes come.
+    /// Blocks are counted from the first byte above ASCII, so that they are the same in whatever
+    /// pieces the bytes come.
     fn skip_ascii<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let ascii = Encoding::ascii_valid_up_to(bytes);
         let (before, rest) = bytes.split_at(ascii);
-        self.block.extend_from_slice(&before[ascii.saturating_sub(2)..]);
+        self.block
+            .extend_from_slice(&before[ascii.saturating_sub(2)..]);
         self.block.drain(..self.block.len().saturating_sub(2));
         self.has_begun = !rest.is_empty();
         rest
@@ -95,7 +115,8 @@ mod tests {
     use encoding_rs::{ISO_8859_2, KOI8_R, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252};
 
     const POLISH: &str = "zażółć gęślą jaźń; Łódź; święto; źródło; Gdańsk; część; śnieg; książka; wąż; pięć; żółw; ćma; ";
-    const RUSSIAN: &str = "Имя; Фамилия; Город; Анна Иванова; Москва; Пётр Смирнов; Санкт-Петербург; Отдел продаж; ";
+    const RUSSIAN: &str =
+        "Имя; Фамилия; Город; Анна Иванова; Москва; Пётр Смирнов; Санкт-Петербург; Отдел продаж; ";
 
     fn guess<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (&'static str, f64) {
         let mut legacy = Legacy::new();
@@ -118,7 +139,11 @@ mod tests {
         for (text, encoding) in table {
             let (bytes, _, _) = encoding.encode(text);
             // KOI8-U is KOI8-R with four more letters.
-            let expected = if encoding == KOI8_R { "KOI8-U" } else { encoding.name() };
+            let expected = if encoding == KOI8_R {
+                "KOI8-U"
+            } else {
+                encoding.name()
+            };
             let (found, sureness) = guess([bytes.as_ref()]);
             assert_eq!(found, expected, "{text}");
             assert!((0.3..0.9).contains(&sureness), "{text}: {sureness}");
@@ -127,8 +152,15 @@ mod tests {
 
     #[test]
     fn more_to_see_is_surer() {
-        let sure = |times: usize| guess([WINDOWS_1252.encode(&"Müller;".repeat(times)).0.as_ref()]).1;
-        assert!(sure(1) < sure(10) && sure(10) < sure(1000), "{} {} {}", sure(1), sure(10), sure(1000));
+        let sure =
+            |times: usize| guess([WINDOWS_1252.encode(&"Müller;".repeat(times)).0.as_ref()]).1;
+        assert!(
+            sure(1) < sure(10) && sure(10) < sure(1000),
+            "{} {} {}",
+            sure(1),
+            sure(10),
+            sure(1000)
+        );
         assert!(sure(1) < 0.4 && sure(100_000) < 0.95);
     }
 
@@ -148,8 +180,17 @@ mod tests {
     fn characters_of_two_bytes_survive_the_borders_of_blocks() {
         // The second byte of ソ is a backslash: alone it would look like ASCII.
         for shift in 0..3 {
-            let text = format!("山{}ソ{}ソ表,{}", "a".repeat(BLOCK_BYTES - 3 - shift), "b".repeat(3 * BLOCK_BYTES), "山田太郎".repeat(9));
-            assert_eq!(guess([SHIFT_JIS.encode(&text).0.as_ref()]).0, "Shift_JIS", "shift {shift}");
+            let text = format!(
+                "山{}ソ{}ソ表,{}",
+                "a".repeat(BLOCK_BYTES - 3 - shift),
+                "b".repeat(3 * BLOCK_BYTES),
+                "山田太郎".repeat(9)
+            );
+            assert_eq!(
+                guess([SHIFT_JIS.encode(&text).0.as_ref()]).0,
+                "Shift_JIS",
+                "shift {shift}"
+            );
         }
     }
 }

@@ -42,7 +42,8 @@ impl Utf8 {
     }
 
     fn count(&mut self, bytes: &[u8]) {
-        // Most files are ASCII, and of the others most are UTF-8 to their end: what goes over them by vectors.
+        // Most files are ASCII, and of the others most are UTF-8 to their end: what goes over them
+        // by vectors.
         if bytes.is_ascii() {
             return;
         }
@@ -52,7 +53,8 @@ impl Utf8 {
         self.count_mixed(rest);
     }
 
-    /// From where bytes are no UTF-8: beginning anew with vectors after each of them would take longer than going on without.
+    /// From where bytes are no UTF-8: beginning anew with vectors after each of them would take
+    /// longer than going on without.
     fn count_mixed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_ascii() {
             let Err(error) = std::str::from_utf8(bytes) else {
@@ -66,23 +68,29 @@ impl Utf8 {
                 return;
             };
             let rest = &rest[length..];
-            let strays = rest.array_windows().take_while(|pair| is_stray(**pair)).count();
+            let strays = rest
+                .array_windows()
+                .take_while(|pair| is_stray(**pair))
+                .count();
             self.invalid += 1 + strays as u64;
             bytes = &rest[strays..];
         }
     }
 }
 
-/// Can the first of two bytes neither begin a sequence nor stand alone? Legacy texts have many such in a row, and beginning anew
-/// after each would take long.
+/// Can the first of two bytes neither begin a sequence nor stand alone? Legacy texts have many such
+/// in a row, and beginning anew after each would take long.
 fn is_stray([byte, next]: [u8; 2]) -> bool {
     byte >= 0x80 && (!matches!(byte, 0xC2..=0xF4) || !matches!(next, 0x80..=0xBF))
 }
 
-/// The sequences of several bytes in valid UTF-8: each has one such first byte. Counted in pieces small enough for a byte, which
-/// the compiler makes vectors of.
+/// The sequences of several bytes in valid UTF-8: each has one such first byte. Counted in pieces
+/// small enough for a byte, which the compiler makes vectors of.
 fn begins(valid: &[u8]) -> u64 {
-    valid.chunks(255).map(|piece| u64::from(piece.iter().map(|&byte| u8::from(byte >= 0xC0)).sum::<u8>())).sum()
+    valid
+        .chunks(255)
+        .map(|piece| u64::from(piece.iter().map(|&byte| u8::from(byte >= 0xC0)).sum::<u8>()))
+        .sum()
 }
 
 #[cfg(test)]
@@ -120,29 +128,56 @@ mod tests {
 
     /// A long, ugly, repeatable text.
     fn ugly(seed: u64) -> Vec<u8> {
-        let pieces: [&[u8]; 9] =
-            [b"a", "é".as_bytes(), "€".as_bytes(), "🙂".as_bytes(), b"\xFF", b"\xE2\x82", b"\xF0\x9F", b"\xC3", b"\x80"];
+        let pieces: [&[u8]; 9] = [
+            b"a",
+            "é".as_bytes(),
+            "€".as_bytes(),
+            "🙂".as_bytes(),
+            b"\xFF",
+            b"\xE2\x82",
+            b"\xF0\x9F",
+            b"\xC3",
+            b"\x80",
+        ];
         let mut state = seed;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize
         };
-        (0..200).flat_map(|_| pieces[next() % pieces.len()]).copied().collect()
+        (0..200)
+            .flat_map(|_| pieces[next() % pieces.len()])
+            .copied()
+            .collect()
     }
 
     #[test]
     fn pieces_make_no_difference() {
         let text = "aé€🙂z";
         for seed in 0..50 {
-            // What is sound at first is gone over in blocks: the first bad byte is to fall anywhere in one.
+            // What is sound at first is gone over in blocks: the first bad byte is to fall anywhere
+            // in one.
             let bytes = [text.repeat(seed as usize).as_bytes(), &ugly(seed)].concat();
             let whole = counts([bytes.as_slice()]);
             let chunks = || bytes.utf8_chunks();
-            let valid: usize = chunks().map(|chunk| chunk.valid().chars().filter(|char| !char.is_ascii()).count()).sum();
+            let valid: usize = chunks()
+                .map(|chunk| {
+                    chunk
+                        .valid()
+                        .chars()
+                        .filter(|char| !char.is_ascii())
+                        .count()
+                })
+                .sum();
             let invalid = chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
             assert_eq!(whole, (valid as u64, invalid as u64), "seed {seed}");
             for size in [1, 2, 3, 5, 7, 64] {
-                assert_eq!(counts(bytes.chunks(size)), whole, "seed {seed}, pieces of {size}");
+                assert_eq!(
+                    counts(bytes.chunks(size)),
+                    whole,
+                    "seed {seed}, pieces of {size}"
+                );
             }
             for at in 0..bytes.len() {
                 let (left, right) = bytes.split_at(at);

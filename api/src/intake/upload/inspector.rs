@@ -1,5 +1,5 @@
-//! Counts, expands and sniffs the bytes of one upload as they come by. Whether it is refused must not depend on the pieces in which it
-//! comes.
+//! Counts, expands and sniffs the bytes of one upload as they come by. Whether it is refused must
+//! not depend on the pieces in which it comes.
 
 use super::{Content, UploadError};
 use crate::intake::sniff::Sniffer;
@@ -37,8 +37,17 @@ pub(crate) struct Inspector<'a> {
 impl<'a> Inspector<'a> {
     /// Begins an upload that will have at most `declared` bytes, if that is known.
     pub(crate) fn new(limits: &'a Limits, settings: &Settings, declared: Option<u64>) -> Self {
-        let text = Text { limits, declared, bytes: 0, sniffer: Sniffer::new(settings.encoding.as_deref()) };
-        Self { form: Form::Unknown(Vec::new()), bytes: 0, text }
+        let text = Text {
+            limits,
+            declared,
+            bytes: 0,
+            sniffer: Sniffer::new(settings.encoding.as_deref()),
+        };
+        Self {
+            form: Form::Unknown(Vec::new()),
+            bytes: 0,
+            text,
+        }
     }
 
     /// Takes the next uploaded bytes. Lets others run in between where much comes out of them.
@@ -47,8 +56,14 @@ impl<'a> Inspector<'a> {
         within("file_bytes", self.text.limits.file_bytes, self.bytes)?;
         if let Form::Unknown(first) = &mut self.form {
             first.extend_from_slice(slice);
-            let Some(magic) = first.get(..2) else { return Ok(()) };
-            let form = if magic == GZIP_MAGIC { Form::Gzip(Box::default()) } else { Form::Plain };
+            let Some(magic) = first.get(..2) else {
+                return Ok(());
+            };
+            let form = if magic == GZIP_MAGIC {
+                Form::Gzip(Box::default())
+            } else {
+                Form::Plain
+            };
             let first = std::mem::take(first);
             self.form = form;
             return self.look_inside(&first).await;
@@ -57,7 +72,9 @@ impl<'a> Inspector<'a> {
     }
 
     async fn look_inside(&mut self, mut slice: &[u8]) -> Result<(), UploadError> {
-        let Form::Gzip(expander) = &mut self.form else { return self.text.add(slice) };
+        let Form::Gzip(expander) = &mut self.form else {
+            return self.text.add(slice);
+        };
         let mut rest = EXPANDED_AT_ONCE;
         while !slice.is_empty() {
             let text = expander.step(&mut slice)?;
@@ -104,7 +121,8 @@ impl Text<'_> {
     fn add(&mut self, slice: &[u8]) -> Result<(), UploadError> {
         self.bytes += slice.len() as u64;
         within("expanded_bytes", self.limits.expanded_bytes, self.bytes)?;
-        // The ratio is that of the whole: before its end it is certain only against all that may come.
+        // The ratio is that of the whole: before its end it is certain only against all that may
+        // come.
         if let Some(declared) = self.declared {
             self.within_ratio(declared)?;
         }
@@ -115,10 +133,21 @@ impl Text<'_> {
     fn within_ratio(&self, uploaded: u64) -> Result<(), UploadError> {
         let most = self.limits.expansion_ratio;
         let is_beyond = self.bytes > RATIO_FROM_BYTES.max(uploaded.saturating_mul(most));
-        if is_beyond { Err(UploadError::TooLarge { limit: "expansion_ratio", most }) } else { Ok(()) }
+        if is_beyond {
+            Err(UploadError::TooLarge {
+                limit: "expansion_ratio",
+                most,
+            })
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn within(limit: &'static str, most: u64, is: u64) -> Result<(), UploadError> {
-    if is > most { Err(UploadError::TooLarge { limit, most }) } else { Ok(()) }
+    if is > most {
+        Err(UploadError::TooLarge { limit, most })
+    } else {
+        Ok(())
+    }
 }

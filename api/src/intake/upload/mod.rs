@@ -1,7 +1,7 @@
 //! One body on its way into the file store: counted, hashed, expanded and sniffed as it streams.
 //!
-//! It must never hold a file in memory, and never leave anything in the store that nobody knows of: not after an error, and not when the
-//! client goes away and the whole future is dropped.
+//! It must never hold a file in memory, and never leave anything in the store that nobody knows of:
+//! not after an error, and not when the client goes away and the whole future is dropped.
 
 pub(crate) mod inspector;
 mod sink;
@@ -67,8 +67,8 @@ pub(crate) enum UploadError {
     Files(#[from] FilesError),
 }
 
-/// Stores a body of at most `declared` bytes, if that is known, under `key` as it comes. When this returns an error nothing is left of it;
-/// when it is dropped, soon.
+/// Stores a body of at most `declared` bytes, if that is known, under `key` as it comes. When this
+/// returns an error nothing is left of it; when it is dropped, soon.
 pub(crate) async fn store<S, E>(
     files: &Files,
     key: &str,
@@ -84,7 +84,10 @@ where
     let mut sink = Sink::open(files.clone(), key.to_owned());
     let taken = take(&mut sink, body, Inspector::new(limits, settings, declared)).await;
     match taken {
-        Ok(content) => Ok(Stored { sha256: sink.finish().await?, content }),
+        Ok(content) => Ok(Stored {
+            sha256: sink.finish().await?,
+            content,
+        }),
         Err(error) => {
             sink.abandon().await;
             Err(error)
@@ -92,7 +95,11 @@ where
     }
 }
 
-async fn take<S, E>(sink: &mut Sink, mut body: S, mut inspector: Inspector<'_>) -> Result<Content, UploadError>
+async fn take<S, E>(
+    sink: &mut Sink,
+    mut body: S,
+    mut inspector: Inspector<'_>,
+) -> Result<Content, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn Error + Send + Sync>>,

@@ -10,11 +10,12 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// Slices on their way to the store: enough that neither side stands still when the other is held up for a moment.
+/// Slices on their way to the store: enough that neither side stands still when the other is held
+/// up for a moment.
 const SLICES_WAITING: usize = 8;
 
-/// The way to the task that hashes and writes the file. That is a task of its own because it has to take back what was written when
-/// nobody waits for it any more: as soon as the sink is dropped.
+/// The way to the task that hashes and writes the file. That is a task of its own because it has to
+/// take back what was written when nobody waits for it any more: as soon as the sink is dropped.
 pub(super) struct Sink {
     steps: mpsc::Sender<Step>,
     task: Option<JoinHandle<Result<(), FilesError>>>,
@@ -34,12 +35,21 @@ impl Sink {
     /// Begins a file under `key`.
     pub(super) fn open(files: Files, key: String) -> Self {
         let (steps, taken) = mpsc::channel(SLICES_WAITING);
-        Self { steps, task: Some(tokio::spawn(write_file(files, key, taken).in_current_span())) }
+        Self {
+            steps,
+            task: Some(tokio::spawn(
+                write_file(files, key, taken).in_current_span(),
+            )),
+        }
     }
 
     /// Adds bytes at the end; waits while too many are on their way.
     pub(super) async fn write(&mut self, slice: Bytes) -> Result<(), UploadError> {
-        if self.steps.send(Step::Write(slice)).await.is_ok() { Ok(()) } else { Err(self.failure().await) }
+        if self.steps.send(Step::Write(slice)).await.is_ok() {
+            Ok(())
+        } else {
+            Err(self.failure().await)
+        }
     }
 
     /// Makes the file visible; when this returns it is stored for good. Tells its SHA-256.
@@ -47,9 +57,14 @@ impl Sink {
         let (done, finished) = oneshot::channel();
         let is_asked = self.steps.send(Step::Finish(done)).await.is_ok();
         let sha256 = if is_asked { finished.await.ok() } else { None };
-        let Some(sha256) = sha256 else { return Err(self.failure().await) };
-        // The channel is empty by now, and between the answer and this there is nowhere to be dropped.
-        self.steps.try_send(Step::Keep).map_err(|error| UploadError::BrokenOff(error.to_string().into()))?;
+        let Some(sha256) = sha256 else {
+            return Err(self.failure().await);
+        };
+        // The channel is empty by now, and between the answer and this there is nowhere to be
+        // dropped.
+        self.steps
+            .try_send(Step::Keep)
+            .map_err(|error| UploadError::BrokenOff(error.to_string().into()))?;
         Ok(sha256)
     }
 
@@ -57,7 +72,8 @@ impl Sink {
     pub(super) async fn abandon(mut self) {
         drop(self.steps);
         if let Some(task) = self.task.take() {
-            // There is an error to be told already, and this one would be of what nobody wants any more.
+            // There is an error to be told already, and this one would be of what nobody wants any
+            // more.
             let _ = task.await;
         }
     }
@@ -76,7 +92,11 @@ impl Sink {
 }
 
 /// Does the steps; when they stop before [`Step::Keep`] nothing is to be left.
-async fn write_file(files: Files, key: String, mut steps: mpsc::Receiver<Step>) -> Result<(), FilesError> {
+async fn write_file(
+    files: Files,
+    key: String,
+    mut steps: mpsc::Receiver<Step>,
+) -> Result<(), FilesError> {
     let mut upload = files.upload(&key).await?;
     // Here, so that it takes another processor's time than reading and looking at what comes next.
     let mut hash = Sha256::new();
@@ -84,7 +104,8 @@ async fn write_file(files: Files, key: String, mut steps: mpsc::Receiver<Step>) 
         match step {
             Step::Write(slice) => {
                 // Writing goes on with another thread while this one hashes.
-                let (written, ()) = tokio::join!(upload.write(&slice), async { hash.update(&slice) });
+                let (written, ()) =
+                    tokio::join!(upload.write(&slice), async { hash.update(&slice) });
                 if let Err(error) = written {
                     abort(upload).await;
                     return Err(error);

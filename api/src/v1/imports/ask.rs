@@ -1,5 +1,6 @@
-//! `POST …/imports/{id}/pause`, `/resume`, `/retry`, `/cancel`: what needs no more than a word. Whoever may upload may
-//! cancel what is not applied; to stop what is executed, or to go on with it, takes an admin.
+//! `POST …/imports/{id}/pause`, `/resume`, `/retry`, `/cancel`: what needs no more than a word.
+//! Whoever may upload may cancel what is not applied; to stop what is executed, or to go on with
+//! it, takes an admin.
 
 use super::asking::Asking;
 use crate::{
@@ -25,12 +26,20 @@ pub(crate) async fn retry(asking: Asking<Admin>) -> Result<Response, Problem> {
     ask(asking, Request::Retry).await
 }
 
-/// Asks that it end here. What was applied before stays; once apply was asked for it takes an admin.
+/// Asks that it end here. What was applied before stays; once apply was asked for it takes an
+/// admin.
 pub(crate) async fn cancel(asking: Asking<Uploader>) -> Result<Response, Problem> {
     ask(asking, Request::Cancel).await
 }
 
 async fn ask<R>(asking: Asking<R>, request: Request) -> Result<Response, Problem> {
-    control::ask(&asking.app, asking.target, request, &asking.if_match, &asking.body).await?;
+    control::ask(
+        &asking.app,
+        asking.target,
+        request,
+        &asking.if_match,
+        &asking.body,
+    )
+    .await?;
     asking.answer().await
 }

@@ -37,14 +37,32 @@ impl<R: Permission + Send> FromRequest<App> for Asking<R> {
         Query::<()>::from_request_parts(&mut parts, app).await?;
         let if_match = IfMatch::from_request_parts(&mut parts, app).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), app).await?;
-        let target = Target { site: access.site.id, import, by: access.account, role: access.role };
-        Ok(Self { app: app.clone(), site: access.site, target, if_match, body, permission: PhantomData })
+        let target = Target {
+            site: access.site.id,
+            import,
+            by: access.account,
+            role: access.role,
+        };
+        Ok(Self {
+            app: app.clone(),
+            site: access.site,
+            target,
+            if_match,
+            body,
+            permission: PhantomData,
+        })
     }
 }
 
 impl<R> Asking<R> {
     /// The import as it is now that it was asked.
     pub(super) async fn answer(self) -> Result<Response, Problem> {
-        answer(&self.app, StatusCode::ACCEPTED, &self.site, self.target.import).await
+        answer(
+            &self.app,
+            StatusCode::ACCEPTED,
+            &self.site,
+            self.target.import,
+        )
+        .await
     }
 }

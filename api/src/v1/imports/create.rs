@@ -13,7 +13,11 @@ use axum::{
 };
 
 /// Takes a file in. The import is there for good when this answers.
-pub(crate) async fn create(access: Access<Uploader>, State(app): State<App>, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    access: Access<Uploader>,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
     let import = intake::accept(&app, access.account, access.site.clone(), None, request).await?;
     made(&app, &access.site, import).await
 }

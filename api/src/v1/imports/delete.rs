@@ -1,5 +1,6 @@
-//! `DELETE …/imports/{id}`: its file, cells and plans are gone at once; the header and its counts stay. What was applied stays applied,
-//! and cannot be undone any more. The worker's pruner sweeps away what is not shown any more.
+//! `DELETE …/imports/{id}`: its file, cells and plans are gone at once; the header and its counts
+//! stay. What was applied stays applied, and cannot be undone any more. The worker's pruner sweeps
+//! away what is not shown any more.
 
 use crate::{
     auth::{Access, Admin},
@@ -32,9 +33,16 @@ pub(crate) async fn delete(
         return Err(Problem::wrong_status(Asked::Delete, &import));
     }
     if let Some(by) = keeping::needed_by(&mut tx, &together).await? {
-        return Err(Problem::Needed { status: import.status, can: import.can(), by });
+        return Err(Problem::Needed {
+            status: import.status,
+            can: import.can(),
+            by,
+        });
     }
-    if matches!(import.status, Status::Ready | Status::Paused | Status::Failed) {
+    if matches!(
+        import.status,
+        Status::Ready | Status::Paused | Status::Failed
+    ) {
         imports::move_to(&mut tx, &import, Status::Cancelled, Some(access.account.id)).await?;
     }
     keeping::prune(&mut tx, &together).await?;

@@ -60,7 +60,12 @@ pub(crate) async fn list(
     Ok(page.answer("issues", &groups, next.as_ref()))
 }
 
-async fn counted(conn: &mut PgConnection, import: &Import, after: i32, limit: i64) -> Result<Vec<GroupView>, Problem> {
+async fn counted(
+    conn: &mut PgConnection,
+    import: &Import,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<GroupView>, Problem> {
     let found = sqlx::query!(
         r#"SELECT number, code, severity::text AS "severity!", column_name, value, count, first_line, message, suggestion
              FROM muster.import_issue_groups
@@ -97,16 +102,18 @@ pub(crate) fn severity(letter: &str) -> Result<Severity, StoreError> {
 
 fn of_file(import: &Import, after: i32) -> Vec<GroupView> {
     let issues = import.rejected.iter().flatten().chain(&import.file.issues);
-    let groups = (1..).zip(issues).map(|(number, FileIssue { issue, count, .. })| GroupView {
-        number,
-        code: issue.code.to_string(),
-        severity: issue.severity,
-        column: issue.column.clone(),
-        value: issue.value.clone(),
-        count: *count,
-        first_line: None,
-        message: issue.message.clone(),
-        suggestion: issue.suggestion.clone(),
-    });
+    let groups = (1..)
+        .zip(issues)
+        .map(|(number, FileIssue { issue, count, .. })| GroupView {
+            number,
+            code: issue.code.to_string(),
+            severity: issue.severity,
+            column: issue.column.clone(),
+            value: issue.value.clone(),
+            count: *count,
+            first_line: None,
+            message: issue.message.clone(),
+            suggestion: issue.suggestion.clone(),
+        });
     groups.filter(|group| group.number > after).collect()
 }

@@ -43,8 +43,14 @@ use std::collections::HashMap;
 const LOOK_AGAIN: HeaderValue = HeaderValue::from_static("1");
 
 /// The import of that id in that site.
-pub(crate) async fn of_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Import, Problem> {
-    imports::in_site(conn, site, id).await?.ok_or(Problem::NotFound(ImportId::ABSENT))
+pub(crate) async fn of_site(
+    conn: &mut PgConnection,
+    site: SiteId,
+    id: ImportId,
+) -> Result<Import, Problem> {
+    imports::in_site(conn, site, id)
+        .await?
+        .ok_or(Problem::NotFound(ImportId::ABSENT))
 }
 
 /// The answer that shows a new import, and says where it is.
@@ -58,42 +64,78 @@ async fn made(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem>
 }
 
 /// The same, if its lines are still there.
-pub(crate) async fn kept_of_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Import, Problem> {
+pub(crate) async fn kept_of_site(
+    conn: &mut PgConnection,
+    site: SiteId,
+    id: ImportId,
+) -> Result<Import, Problem> {
     let import = of_site(conn, site, id).await?;
-    import.pruned_at.map_or(Ok(import), |since| Err(Problem::Expired(since)))
+    import
+        .pruned_at
+        .map_or(Ok(import), |since| Err(Problem::Expired(since)))
 }
 
-/// Since when the lines of an import are deleted; `None`: what was read of them before this was asked is whole.
-pub(crate) async fn pruned_at(conn: &mut PgConnection, import: &Import) -> Result<Option<DateTime<Utc>>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT pruned_at FROM muster.imports WHERE no = $1", import.no.0).fetch_one(conn).await?)
+/// Since when the lines of an import are deleted; `None`: what was read of them before this was
+/// asked is whole.
+pub(crate) async fn pruned_at(
+    conn: &mut PgConnection,
+    import: &Import,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT pruned_at FROM muster.imports WHERE no = $1",
+        import.no.0
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// To be called with what was read of lines: not a part of it may be gone.
 pub(crate) async fn still_kept(conn: &mut PgConnection, import: &Import) -> Result<(), Problem> {
-    pruned_at(conn, import).await?.map_or(Ok(()), |since| Err(Problem::Expired(since)))
+    pruned_at(conn, import)
+        .await?
+        .map_or(Ok(()), |since| Err(Problem::Expired(since)))
 }
 
 /// The answer that shows an import as it is now.
-async fn answer(app: &App, status: StatusCode, site: &Site, id: ImportId) -> Result<Response, Problem> {
+async fn answer(
+    app: &App,
+    status: StatusCode,
+    site: &Site,
+    id: ImportId,
+) -> Result<Response, Problem> {
     let mut connection = app.connection().await?;
     let import = of_site(&mut connection, site.id, id).await?;
     answer_with(&mut connection, status, site, import).await
 }
 
 /// The answer that shows this import.
-async fn answer_with(conn: &mut PgConnection, status: StatusCode, site: &Site, import: Import) -> Result<Response, Problem> {
+async fn answer_with(
+    conn: &mut PgConnection,
+    status: StatusCode,
+    site: &Site,
+    import: Import,
+) -> Result<Response, Problem> {
     let (version, is_at_rest) = (import.status_version, import.status.is_at_rest());
     let views = views(conn, site, vec![import]).await?;
-    let view = views.into_iter().next().ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    let view = views
+        .into_iter()
+        .next()
+        .ok_or(Problem::NotFound(ImportId::ABSENT))?;
     let mut response = (status, [(header::ETAG, etag(version))], Json(view)).into_response();
     if !is_at_rest {
-        response.headers_mut().insert(header::RETRY_AFTER, LOOK_AGAIN);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, LOOK_AGAIN);
     }
     Ok(response)
 }
 
 /// Imports of one site as they are shown.
-async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Result<Vec<ImportView>, Problem> {
+async fn views(
+    conn: &mut PgConnection,
+    site: &Site,
+    imports: Vec<Import>,
+) -> Result<Vec<ImportView>, Problem> {
     let numbers: Vec<_> = imports.iter().map(|import| import.no).collect();
     let mut sums = sums_of(&mut *conn, &numbers).await?;
     let mut surroundings = surroundings(conn, &numbers).await?;
@@ -107,7 +149,10 @@ async fn views(conn: &mut PgConnection, site: &Site, imports: Vec<Import>) -> Re
 }
 
 /// The people, other imports and lanes that these have to do with.
-async fn surroundings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
+async fn surroundings(
+    conn: &mut PgConnection,
+    imports: &[ImportNo],
+) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
     let numbers: Vec<_> = imports.iter().map(|import| import.0).collect();
     let found = sqlx::query!(
         r#"SELECT i.no AS "no!",

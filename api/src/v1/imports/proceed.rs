@@ -1,5 +1,5 @@
-//! `POST …/imports/{id}/continue`: go on with lines that an import left, in a new one. Either those of some outcomes as they are, or
-//! a corrected file.
+//! `POST …/imports/{id}/continue`: go on with lines that an import left, in a new one. Either those
+//! of some outcomes as they are, or a corrected file.
 
 use crate::{
     auth::{Access, Uploader},
@@ -46,16 +46,35 @@ pub(crate) async fn proceed(
     request: Request,
 ) -> Result<Response, Problem> {
     let import = if has_file(&request) {
-        let parent = in_time(async { of_site(&mut *app.connection().await?, access.site.id, parent).await }).await?;
+        let parent =
+            in_time(async { of_site(&mut *app.connection().await?, access.site.id, parent).await })
+                .await?;
         if !parent.allows(Asks::Continue) {
-            return Err(Problem::wrong_status(Asked::Request(Asks::Continue), &parent));
+            return Err(Problem::wrong_status(
+                Asked::Request(Asks::Continue),
+                &parent,
+            ));
         }
-        intake::accept(&app, access.account, access.site.clone(), Some(parent), request).await?
+        intake::accept(
+            &app,
+            access.account,
+            access.site.clone(),
+            Some(parent),
+            request,
+        )
+        .await?
     } else {
         let (mut parts, body) = request.into_parts();
         Query::<()>::from_request_parts(&mut parts, &()).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), &()).await?;
-        in_time(intake::carry(&app, access.account, &access.site, parent, outcomes(&body)?)).await?
+        in_time(intake::carry(
+            &app,
+            access.account,
+            &access.site,
+            parent,
+            outcomes(&body)?,
+        ))
+        .await?
     };
     made(&app, &access.site, import).await
 }
@@ -83,18 +102,33 @@ fn outcomes(body: &Map<String, Value>) -> Result<Vec<Became>, Problem> {
                 }
             }
         }
-        Some(_) => faults.push(Fault::new("body", "invalid-value", "`outcomes` is a list of at least one outcome.").at("/outcomes")),
+        Some(_) => faults.push(
+            Fault::new(
+                "body",
+                "invalid-value",
+                "`outcomes` is a list of at least one outcome.",
+            )
+            .at("/outcomes"),
+        ),
     }
-    if faults.is_empty() { Ok(wanted) } else { Err(Problem::InvalidRequest(faults)) }
+    if faults.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(Problem::InvalidRequest(faults))
+    }
 }
 
 fn outcome(value: &Value) -> Result<Became, Fault> {
     let text = value.as_str().unwrap_or_default();
-    text.parse().ok().filter(|became| LEFT.contains(became)).ok_or_else(|| {
-        let names = LEFT.map(|became| became.to_string());
-        let detail = format!("Lines of these outcomes can go on: {}.", names.join(", "));
-        Fault::new("body", "unknown-value", detail).suggest(nearest(text, names.iter().map(String::as_str)))
-    })
+    text.parse()
+        .ok()
+        .filter(|became| LEFT.contains(became))
+        .ok_or_else(|| {
+            let names = LEFT.map(|became| became.to_string());
+            let detail = format!("Lines of these outcomes can go on: {}.", names.join(", "));
+            Fault::new("body", "unknown-value", detail)
+                .suggest(nearest(text, names.iter().map(String::as_str)))
+        })
 }
 
 #[cfg(test)]
@@ -103,10 +137,19 @@ mod tests {
 
     fn told(body: &Value) -> String {
         match outcomes(body.as_object().unwrap()) {
-            Ok(outcomes) => outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Ok(outcomes) => outcomes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(Problem::InvalidRequest(faults)) => {
                 let fault = |fault: &Fault| {
-                    format!("{} {} {}", fault.pointer.as_deref().unwrap(), fault.code, fault.suggestion.as_deref().unwrap_or("-"))
+                    format!(
+                        "{} {} {}",
+                        fault.pointer.as_deref().unwrap(),
+                        fault.code,
+                        fault.suggestion.as_deref().unwrap_or("-")
+                    )
                 };
                 faults.iter().map(fault).collect::<Vec<_>>().join("; ")
             }
@@ -119,14 +162,20 @@ mod tests {
         for (body, expected) in [
             (json!({}), "held failed none"),
             (json!({"outcomes": null}), "held failed none"),
-            (json!({"outcomes": ["rejected", "held", "rejected"]}), "rejected held"),
+            (
+                json!({"outcomes": ["rejected", "held", "rejected"]}),
+                "rejected held",
+            ),
             (
                 json!({"outcomes": ["skiped", "created", 3]}),
                 "/outcomes/0 unknown-value skipped; /outcomes/1 unknown-value -; /outcomes/2 unknown-value -",
             ),
             (json!({"outcomes": []}), "/outcomes invalid-value -"),
             (json!({"outcomes": "held"}), "/outcomes invalid-value -"),
-            (json!({"outcome": ["held"]}), "/outcome unknown-member outcomes"),
+            (
+                json!({"outcome": ["held"]}),
+                "/outcome unknown-member outcomes",
+            ),
         ] {
             assert_eq!(told(&body), expected, "{body}");
         }

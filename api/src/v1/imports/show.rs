@@ -27,7 +27,9 @@ impl Parameters for Wait {
     const KNOWN: &'static [&'static str] = &["wait"];
 
     fn read(given: &mut Given) -> Self {
-        Self(Duration::from_secs(given.number("wait", 0..=MOST_SECONDS).unwrap_or(0)))
+        Self(Duration::from_secs(
+            given.number("wait", 0..=MOST_SECONDS).unwrap_or(0),
+        ))
     }
 }
 
@@ -38,7 +40,19 @@ pub(crate) async fn show(
     Query(Wait(patience)): Query<Wait>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
-    let seen = app.live.at_rest(&app.pool, access.site.id, id, patience).await?;
-    let Seen { import, mut connection } = seen.ok_or(Problem::NotFound(ImportId::ABSENT))?;
-    in_time(answer_with(&mut connection, StatusCode::OK, &access.site, import)).await
+    let seen = app
+        .live
+        .at_rest(&app.pool, access.site.id, id, patience)
+        .await?;
+    let Seen {
+        import,
+        mut connection,
+    } = seen.ok_or(Problem::NotFound(ImportId::ABSENT))?;
+    in_time(answer_with(
+        &mut connection,
+        StatusCode::OK,
+        &access.site,
+        import,
+    ))
+    .await
 }

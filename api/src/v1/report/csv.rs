@@ -1,4 +1,5 @@
-//! The report's text: UTF-8 with a mark, the file's delimiter, and no cell that a spreadsheet would take for a formula.
+//! The report's text: UTF-8 with a mark, the file's delimiter, and no cell that a spreadsheet would
+//! take for a formula.
 
 use crate::v1::rows::{IssueView, Line};
 use axum::http::HeaderValue;
@@ -29,9 +30,19 @@ impl Report {
     /// On a file with these columns. What an earlier report added to them is left out.
     pub(crate) fn new(delimiter: Delimiter, columns: &[String]) -> Self {
         let is_guarded = columns.iter().any(|column| column == ADDED[0]);
-        let is_own = |column: &str| !(is_guarded && ADDED.contains(&column.to_lowercase().as_str()));
-        let columns = columns.iter().cloned().enumerate().filter(|(_, column)| is_own(column)).collect();
-        Self { delimiter: delimiter.byte(), columns, is_guarded }
+        let is_own =
+            |column: &str| !(is_guarded && ADDED.contains(&column.to_lowercase().as_str()));
+        let columns = columns
+            .iter()
+            .cloned()
+            .enumerate()
+            .filter(|(_, column)| is_own(column))
+            .collect();
+        Self {
+            delimiter: delimiter.byte(),
+            columns,
+            is_guarded,
+        }
     }
 
     /// Mark and header.
@@ -52,24 +63,39 @@ impl Report {
         let mut writer = self.writer(Vec::new());
         for line in lines {
             for &(i, _) in &self.columns {
-                put(&mut writer, &self.guarded(line.cells.get(i).map_or("", String::as_str)));
+                put(
+                    &mut writer,
+                    &self.guarded(line.cells.get(i).map_or("", String::as_str)),
+                );
             }
             put(&mut writer, &line.number.to_string());
             put(&mut writer, line.action.map_or("", |action| action.name()));
-            put(&mut writer, line.outcome.map_or("", |outcome| outcome.name()));
+            put(
+                &mut writer,
+                line.outcome.map_or("", |outcome| outcome.name()),
+            );
             put(&mut writer, &guarded(&told(&line.issues)));
             end(&mut writer);
         }
         written(writer)
     }
 
-    /// A cell of the file, with one apostrophe more if a spreadsheet would run it, and none more than that.
+    /// A cell of the file, with one apostrophe more if a spreadsheet would run it, and none more
+    /// than that.
     fn guarded<'a>(&self, cell: &'a str) -> Cow<'a, str> {
-        if self.is_guarded && is_guarded(cell) { cell.into() } else { guarded(cell) }
+        if self.is_guarded && is_guarded(cell) {
+            cell.into()
+        } else {
+            guarded(cell)
+        }
     }
 
     fn writer(&self, begun: Vec<u8>) -> Writer<Vec<u8>> {
-        WriterBuilder::new().delimiter(self.delimiter).terminator(Terminator::CRLF).flexible(true).from_writer(begun)
+        WriterBuilder::new()
+            .delimiter(self.delimiter)
+            .terminator(Terminator::CRLF)
+            .flexible(true)
+            .from_writer(begun)
     }
 }
 
@@ -89,7 +115,10 @@ fn written(writer: Writer<Vec<u8>>) -> Vec<u8> {
 
 fn told(issues: &[IssueView]) -> String {
     let told = issues.iter().map(|issue| match &issue.suggestion {
-        Some(suggestion) => format!("{}: {} (did you mean {suggestion}?)", issue.code, issue.message),
+        Some(suggestion) => format!(
+            "{}: {} (did you mean {suggestion}?)",
+            issue.code, issue.message
+        ),
         None => format!("{}: {}", issue.code, issue.message),
     });
     told.collect::<Vec<_>>().join("; ")
@@ -97,8 +126,20 @@ fn told(issues: &[IssueView]) -> String {
 
 /// The name under which the report is saved: the file's, in letters that every system takes.
 pub(super) fn disposition(file_name: Option<&str>) -> HeaderValue {
-    let stem = file_name.map_or("import", |name| name.rsplit_once('.').map_or(name, |(stem, _)| stem));
-    let safe: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(100).collect();
+    let stem = file_name.map_or("import", |name| {
+        name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+    });
+    let safe: String = stem
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(100)
+        .collect();
     let safe = safe.trim_matches(['_', '.']);
     let name = if safe.is_empty() { "import" } else { safe };
     let value = format!("attachment; filename=\"{name}-report.csv\"");
@@ -134,10 +175,20 @@ mod tests {
             message: message.to_owned(),
             suggestion: suggestion.map(str::to_owned),
         };
-        let report = Report::new(Delimiter::Semicolon, &["username".to_owned(), "=x".to_owned()]);
+        let report = Report::new(
+            Delimiter::Semicolon,
+            &["username".to_owned(), "=x".to_owned()],
+        );
         let mut text = report.header();
-        let issues = vec![issue("None; such.", Some("sales")), issue("Nor this.", None)];
-        text.extend(report.lines(&[line(&["anna", "-1"], issues), line(&["b;\"c", "", "beyond"], vec![]), line(&[], vec![])]));
+        let issues = vec![
+            issue("None; such.", Some("sales")),
+            issue("Nor this.", None),
+        ];
+        text.extend(report.lines(&[
+            line(&["anna", "-1"], issues),
+            line(&["b;\"c", "", "beyond"], vec![]),
+            line(&[], vec![]),
+        ]));
         let expected = "\u{feff}username;'=x;_line;_action;_outcome;_issues\r\n\
                         anna;'-1;7;reject;rejected;\"segment-not-found: None; such. (did you mean sales?); segment-not-found: Nor this.\"\r\n\
                         \"b;\"\"c\";;7;reject;rejected;\r\n\
@@ -147,11 +198,18 @@ mod tests {
 
     #[test]
     fn a_report_on_a_report_adds_nothing_twice() {
-        let columns = ["username", "city", "_line", "_action", "_outcome", "_issues"].map(str::to_owned);
+        let columns = [
+            "username", "city", "_line", "_action", "_outcome", "_issues",
+        ]
+        .map(str::to_owned);
         let report = Report::new(Delimiter::Comma, &columns);
         let mut text = report.header();
         let corrected = ["anna", "'-1", "3", "reject", "rejected", "'=x"];
-        text.extend(report.lines(&[line(&corrected, vec![]), line(&["bo", "-1", "4"], vec![]), line(&["cy", "'x"], vec![])]));
+        text.extend(report.lines(&[
+            line(&corrected, vec![]),
+            line(&["bo", "-1", "4"], vec![]),
+            line(&["cy", "'x"], vec![]),
+        ]));
         let expected = "\u{feff}username,city,_line,_action,_outcome,_issues\r\n\
                         anna,'-1,7,reject,rejected,\r\n\
                         bo,'-1,7,reject,rejected,\r\n\
@@ -167,7 +225,11 @@ mod tests {
             (Some("ø.csv"), "import-report.csv"),
             (None, "import-report.csv"),
         ] {
-            assert_eq!(disposition(name).to_str().unwrap(), format!("attachment; filename=\"{expected}\""), "{name:?}");
+            assert_eq!(
+                disposition(name).to_str().unwrap(),
+                format!("attachment; filename=\"{expected}\""),
+                "{name:?}"
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
-//! `GET …/imports/{id}/report.csv?action=&outcome=`: the file again, with what would become or became of each line.
+//! `GET …/imports/{id}/report.csv?action=&outcome=`: the file again, with what would become or
+//! became of each line.
 //!
-//! It is read in pages by line, a short statement each: no transaction and no connection is held while the client takes its time. When
-//! a page fails, or the lines are deleted meanwhile, the body is broken off, never ended politely: half a report must not look like a
-//! whole one.
+//! It is read in pages by line, a short statement each: no transaction and no connection is held
+//! while the client takes its time. When a page fails, or the lines are deleted meanwhile, the body
+//! is broken off, never ended politely: half a report must not look like a whole one.
 
 pub(crate) mod csv;
 
@@ -33,7 +34,8 @@ use muster_shared::{
 };
 use std::time::Duration;
 
-/// How often a page is tried, with a pause: a moment without a connection must not cost a long download.
+/// How often a page is tried, with a pause: a moment without a connection must not cost a long
+/// download.
 const TRIES: u32 = 3;
 
 /// Why a page cannot be had.
@@ -75,22 +77,43 @@ pub(crate) async fn download(
     Query(OfReport(filters)): Query<OfReport>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
-    let import = in_time(async { kept_of_site(&mut *app.connection().await?, access.site.id, id).await }).await?;
+    let import =
+        in_time(async { kept_of_site(&mut *app.connection().await?, access.site.id, id).await })
+            .await?;
     if import.file.columns.is_empty() {
         return Err(Problem::wrong_status(Asked::Report, &import));
     }
     let disposition = csv::disposition(import.file.name.as_deref());
-    let report = Report::new(import.file.reading(&import.settings).delimiter.value, &import.file.columns);
-    let mut pages = Pages { app, import, filters, after: Some(0), at_once: Budget::REPORT.lines(0) as i64, report };
-    // The first page is read before anything is answered, so that a failure is a problem and not a torn body.
+    let report = Report::new(
+        import.file.reading(&import.settings).delimiter.value,
+        &import.file.columns,
+    );
+    let mut pages = Pages {
+        app,
+        import,
+        filters,
+        after: Some(0),
+        at_once: Budget::REPORT.lines(0) as i64,
+        report,
+    };
+    // The first page is read before anything is answered, so that a failure is a problem and not a
+    // torn body.
     let first = in_time(async { Ok(pages.first().await?) }).await?;
     let rest = stream::try_unfold(pages, |mut pages| async move {
         let id = pages.import.id;
-        let page = pages.patient_next().await.inspect_err(|error| tracing::error!(import.id = %id, %error, "a report was broken off"))?;
+        let page = pages.patient_next().await.inspect_err(
+            |error| tracing::error!(import.id = %id, %error, "a report was broken off"),
+        )?;
         Ok::<_, Broken>(page.map(|page| (page, pages)))
     });
     let body = stream::once(async move { Ok(first) }).chain(rest);
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8"),
+        ),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
     Ok((headers, Body::from_stream(body)).into_response())
 }
 
@@ -98,7 +121,9 @@ impl Pages {
     /// The header and the first lines.
     async fn first(&mut self) -> Result<Bytes, Broken> {
         let lines = self.lines().await?;
-        Ok([self.report.header(), self.report.lines(&lines)].concat().into())
+        Ok([self.report.header(), self.report.lines(&lines)]
+            .concat()
+            .into())
     }
 
     async fn patient_next(&mut self) -> Result<Option<Bytes>, Broken> {
@@ -125,21 +150,49 @@ impl Pages {
 
     /// The next lines, over a connection that is given back at once.
     async fn lines(&mut self) -> Result<Vec<Line>, Broken> {
-        let Some(after) = self.after else { return Ok(Vec::new()) };
+        let Some(after) = self.after else {
+            return Ok(Vec::new());
+        };
         let mut connection = self.app.reader(self.import.site_id).await?;
-        let Found { lines: found, searched_to } = lines(&mut connection, &self.import, &self.filters, after, self.at_once).await?;
-        let fitting = fitting(&mut connection, &self.import, &found, Beside::Nothing, Budget::REPORT).await?;
+        let Found {
+            lines: found,
+            searched_to,
+        } = lines(
+            &mut connection,
+            &self.import,
+            &self.filters,
+            after,
+            self.at_once,
+        )
+        .await?;
+        let fitting = fitting(
+            &mut connection,
+            &self.import,
+            &found,
+            Beside::Nothing,
+            Budget::REPORT,
+        )
+        .await?;
         let lines = read(&mut connection, &self.import, &fitting).await?;
-        // Asked last: nothing is deleted before the import says so, so all lines were there when these were read.
+        // Asked last: nothing is deleted before the import says so, so all lines were there when
+        // these were read.
         if let Some(since) = pruned_at(&mut connection, &self.import).await? {
             return Err(Broken::Pruned(since));
         }
         let is_whole = fitting.len() == found.len();
         let is_last = is_whole && (found.len() as i64) < self.at_once;
-        self.after = if is_last { searched_to } else { fitting.last().copied() };
+        self.after = if is_last {
+            searched_to
+        } else {
+            fitting.last().copied()
+        };
         // Of long lines no more are looked for than fit: each is weighed before it is read.
         let most = Budget::REPORT.lines(0) as i64;
-        self.at_once = if is_whole { (self.at_once * 2).min(most) } else { fitting.len() as i64 + 1 };
+        self.at_once = if is_whole {
+            (self.at_once * 2).min(most)
+        } else {
+            fitting.len() as i64 + 1
+        };
         Ok(lines)
     }
 }

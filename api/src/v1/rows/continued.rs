@@ -1,4 +1,5 @@
-//! What became of the lines of a page in the imports that go on with them, looked up once for the page.
+//! What became of the lines of a page in the imports that go on with them, looked up once for the
+//! page.
 
 use super::page::{action, outcome};
 use muster_shared::{
@@ -22,8 +23,13 @@ pub(crate) struct Continued {
     outcome: Option<Outcome>,
 }
 
-/// By line, those of these lines that go on: in the newest import that does, and there in the first line that names it.
-pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<HashMap<i32, Continued>, StoreError> {
+/// By line, those of these lines that go on: in the newest import that does, and there in the first
+/// line that names it.
+pub(super) async fn read(
+    conn: &mut PgConnection,
+    import: &Import,
+    lines: &[i32],
+) -> Result<HashMap<i32, Continued>, StoreError> {
     let children = children(&mut *conn, import).await?;
     if children.is_empty() {
         return Ok(HashMap::new());
@@ -53,8 +59,19 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         results.extend(self::results(&mut *conn, import, &lines).await?);
     }
     let continued = found.into_iter().map(|row| {
-        let (action, outcome) = results.get(&(row.import_no, row.line)).copied().unwrap_or_default();
-        (row.parent_line, Continued { import: ImportId(row.import), line: row.line, action, outcome })
+        let (action, outcome) = results
+            .get(&(row.import_no, row.line))
+            .copied()
+            .unwrap_or_default();
+        (
+            row.parent_line,
+            Continued {
+                import: ImportId(row.import),
+                line: row.line,
+                action,
+                outcome,
+            },
+        )
     });
     Ok(continued.collect())
 }
@@ -62,7 +79,11 @@ pub(super) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
 type Results = HashMap<(i64, i32), (Option<Action>, Option<Outcome>)>;
 
 /// What lines of an import would do and did, by import and line.
-async fn results(conn: &mut PgConnection, import: i64, lines: &[i32]) -> Result<Results, StoreError> {
+async fn results(
+    conn: &mut PgConnection,
+    import: i64,
+    lines: &[i32],
+) -> Result<Results, StoreError> {
     let found = sqlx::query!(
         r#"SELECT line AS "line!", action::text AS "action!", outcome FROM muster.results_of($1) WHERE line = ANY ($2)"#,
         import,
@@ -72,12 +93,22 @@ async fn results(conn: &mut PgConnection, import: i64, lines: &[i32]) -> Result<
     .await?;
     let result = |row: (i32, String, Option<String>)| {
         let (line, letter, word) = row;
-        Ok(((import, line), (Some(action(&letter)?), word.as_deref().map(outcome).transpose()?)))
+        Ok((
+            (import, line),
+            (
+                Some(action(&letter)?),
+                word.as_deref().map(outcome).transpose()?,
+            ),
+        ))
     };
-    found.into_iter().map(|row| result((row.line, row.action, row.outcome))).collect()
+    found
+        .into_iter()
+        .map(|row| result((row.line, row.action, row.outcome)))
+        .collect()
 }
 
-/// The imports that go on with lines of this one. What is cancelled before it did anything goes on with nothing.
+/// The imports that go on with lines of this one. What is cancelled before it did anything goes on
+/// with nothing.
 async fn children(conn: &mut PgConnection, import: &Import) -> Result<Vec<i64>, StoreError> {
     Ok(sqlx::query_scalar!(
         "SELECT no FROM muster.imports

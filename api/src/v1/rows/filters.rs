@@ -23,7 +23,10 @@ pub(crate) struct Filters {
 }
 
 fn actions(given: &mut Given) -> Option<Vec<Action>> {
-    let names: Vec<_> = Action::VARIANTS.iter().map(|action| action.name()).collect();
+    let names: Vec<_> = Action::VARIANTS
+        .iter()
+        .map(|action| action.name())
+        .collect();
     given.words("action", &names)
 }
 
@@ -39,7 +42,9 @@ impl Parameters for Filters {
             actions: actions(given),
             outcomes: outcomes(given),
             severity: given.word("severity", &["error", "warning", "info"]),
-            code: given.word::<Code>("code", Code::VARIANTS).map(|code| code.to_string()),
+            code: given
+                .word::<Code>("code", Code::VARIANTS)
+                .map(|code| code.to_string()),
             key: given.text("key"),
         }
     }
@@ -53,6 +58,10 @@ impl Parameters for OfReport {
     const KNOWN: &'static [&'static str] = &["action", "outcome"];
 
     fn read(given: &mut Given) -> Self {
-        Self(Filters { actions: actions(given), outcomes: outcomes(given), ..Filters::default() })
+        Self(Filters {
+            actions: actions(given),
+            outcomes: outcomes(given),
+            ..Filters::default()
+        })
     }
 }

@@ -1,6 +1,7 @@
-//! The lines that match, in pages. Each filter has an index that leads to them in the order of lines, and the most telling one is
-//! followed. Where two filters seldom come together that may lead over many lines in vain: so each statement goes over a range of lines,
-//! and a page that took long ends with what it has, perhaps nothing, and goes on where it stopped.
+//! The lines that match, in pages. Each filter has an index that leads to them in the order of
+//! lines, and the most telling one is followed. Where two filters seldom come together that may
+//! lead over many lines in vain: so each statement goes over a range of lines, and a page that took
+//! long ends with what it has, perhaps nothing, and goes on where it stopped.
 
 use super::filters::Filters;
 use muster_shared::{
@@ -32,7 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub(crate) struct Found {
     /// In order.
     pub(crate) lines: Vec<i32>,
-    /// The line behind which others may be; `None`: there are no more, or as many as were looked for were found.
+    /// The line behind which others may be; `None`: there are no more, or as many as were looked
+    /// for were found.
     pub(crate) searched_to: Option<i32>,
 }
 
@@ -45,11 +47,22 @@ struct Range {
 }
 
 /// Up to `limit` lines of the import after line `after`, in order.
-pub(crate) async fn page(conn: &mut PgConnection, import: &Import, filters: &Filters, after: i32, limit: i64) -> Result<Found, StoreError> {
+pub(crate) async fn page(
+    conn: &mut PgConnection,
+    import: &Import,
+    filters: &Filters,
+    after: i32,
+    limit: i64,
+) -> Result<Found, StoreError> {
     let wanted = match wanted(import, filters) {
         Tried::Any => None,
         Tried::These(wanted) => Some(wanted),
-        Tried::Nothing => return Ok(Found { lines: Vec::new(), searched_to: None }),
+        Tried::Nothing => {
+            return Ok(Found {
+                lines: Vec::new(),
+                searched_to: None,
+            });
+        }
     };
     let begun = Instant::now();
     let end = last_line(&mut *conn, import).await?;
@@ -57,21 +70,38 @@ pub(crate) async fn page(conn: &mut PgConnection, import: &Import, filters: &Fil
     let (mut after, mut length) = (after, RANGE);
     while after < end && (lines.len() as i64) < limit {
         if begun.elapsed() >= PATIENCE {
-            return Ok(Found { lines, searched_to: Some(after) });
+            return Ok(Found {
+                lines,
+                searched_to: Some(after),
+            });
         }
         let up_to = after.saturating_add(length);
-        let range = Range { after, up_to, limit: limit - lines.len() as i64 };
+        let range = Range {
+            after,
+            up_to,
+            limit: limit - lines.len() as i64,
+        };
         let asked = Instant::now();
         lines.extend(in_range(&mut *conn, import, filters, wanted.as_ref(), range).await?);
-        length = if asked.elapsed() < PATIENCE / 10 { length.saturating_mul(LONGER).min(LONGEST) } else { RANGE };
+        length = if asked.elapsed() < PATIENCE / 10 {
+            length.saturating_mul(LONGER).min(LONGEST)
+        } else {
+            RANGE
+        };
         after = up_to;
     }
-    Ok(Found { lines, searched_to: None })
+    Ok(Found {
+        lines,
+        searched_to: None,
+    })
 }
 
 /// The last line of the file.
 async fn last_line(conn: &mut PgConnection, import: &Import) -> Result<i32, StoreError> {
-    let last = sqlx::query_scalar!("SELECT max(line) FROM muster.import_rows WHERE import_no = $1", import.lines_of.0);
+    let last = sqlx::query_scalar!(
+        "SELECT max(line) FROM muster.import_rows WHERE import_no = $1",
+        import.lines_of.0
+    );
     Ok(last.fetch_one(conn).await?.unwrap_or(0))
 }
 
@@ -85,18 +115,37 @@ async fn in_range(
     let by_issue = filters.code.is_some() || filters.severity.is_some();
     match (&filters.key, wanted) {
         (None, _) if by_issue => with_issue(conn, import, filters, wanted, range).await,
-        (None, Some(wanted)) => with_plan(conn, import.no, wanted, range.after, range.up_to, range.limit).await,
+        (None, Some(wanted)) => {
+            with_plan(
+                conn,
+                import.no,
+                wanted,
+                range.after,
+                range.up_to,
+                range.limit,
+            )
+            .await
+        }
         (key, wanted) => in_file(conn, import, key.as_deref(), filters, wanted, range).await,
     }
 }
 
 fn wanted(import: &Import, filters: &Filters) -> Tried {
     // The lines of an undo are those that it plans, of all that the undone import has.
-    let actions = filters.actions.as_deref().or(import.undoes.map(|_| Action::VARIANTS));
-    which(actions, filters.outcomes.as_deref(), import.applied_at.is_some(), |action| import.outcome_of(action))
+    let actions = filters
+        .actions
+        .as_deref()
+        .or(import.undoes.map(|_| Action::VARIANTS));
+    which(
+        actions,
+        filters.outcomes.as_deref(),
+        import.applied_at.is_some(),
+        |action| import.outcome_of(action),
+    )
 }
 
-/// By issue: for each code, its index in the order of lines. A severity alone is looked for under the codes that came with it.
+/// By issue: for each code, its index in the order of lines. A severity alone is looked for under
+/// the codes that came with it.
 async fn with_issue(
     conn: &mut PgConnection,
     import: &Import,
@@ -137,8 +186,13 @@ async fn with_issue(
     .await?)
 }
 
-/// The codes under which issues of a severity are to be found: once the preview is through its groups say, before that it may be any.
-async fn codes_of(conn: &mut PgConnection, import: &Import, severity: Option<Severity>) -> Result<Vec<String>, StoreError> {
+/// The codes under which issues of a severity are to be found: once the preview is through its
+/// groups say, before that it may be any.
+async fn codes_of(
+    conn: &mut PgConnection,
+    import: &Import,
+    severity: Option<Severity>,
+) -> Result<Vec<String>, StoreError> {
     if import.ready_at.is_none() {
         return Ok(Code::VARIANTS.iter().map(|&code| code.to_owned()).collect());
     }

@@ -1,4 +1,5 @@
-//! `GET …/imports/{id}/rows?action=&outcome=&severity=&code=&key=`: lines, in the order of the file.
+//! `GET …/imports/{id}/rows?action=&outcome=&severity=&code=&key=`: lines, in the order of the
+//! file.
 
 mod continued;
 mod filters;
@@ -41,7 +42,17 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let import = kept_of_site(&mut connection, access.site.id, id).await?;
-    let Found { mut lines, searched_to } = lines(&mut connection, &import, &page.filters, page.after.unwrap_or(0), page.look_for()).await?;
+    let Found {
+        mut lines,
+        searched_to,
+    } = lines(
+        &mut connection,
+        &import,
+        &page.filters,
+        page.after.unwrap_or(0),
+        page.look_for(),
+    )
+    .await?;
     let mut next = page.cut(&mut lines, |last| *last).or(searched_to);
     let fitting = fitting(&mut connection, &import, &lines, Beside::Plan, Budget::PAGE).await?;
     if fitting.len() < lines.len() {

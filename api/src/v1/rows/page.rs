@@ -1,4 +1,5 @@
-//! The lines of a page: what was read, what it would do and what it did in a word, what is wrong with it.
+//! The lines of a page: what was read, what it would do and what it did in a word, what is wrong
+//! with it.
 
 use muster_shared::{
     model::{
@@ -67,7 +68,8 @@ pub(crate) enum Beside {
     Nothing,
 }
 
-/// Those of these lines that may be in one answer, in order: at least the first, and as many more as all that is loaded of them may hold.
+/// Those of these lines that may be in one answer, in order: at least the first, and as many more
+/// as all that is loaded of them may hold.
 pub(crate) async fn fitting(
     conn: &mut PgConnection,
     import: &Import,
@@ -76,7 +78,16 @@ pub(crate) async fn fitting(
     budget: Budget,
 ) -> Result<Vec<i32>, StoreError> {
     let with_plan = matches!(beside, Beside::Plan);
-    let headings: usize = if with_plan { import.file.columns.iter().map(|heading| heading.len() + 8).sum() } else { 0 };
+    let headings: usize = if with_plan {
+        import
+            .file
+            .columns
+            .iter()
+            .map(|heading| heading.len() + 8)
+            .sum()
+    } else {
+        0
+    };
     Ok(sqlx::query_scalar!(
         r#"WITH issues AS (
               SELECT line, sum(octet_length(message) + coalesce(octet_length(value), 0) + coalesce(octet_length(suggestion), 0) + 200) AS bytes
@@ -107,7 +118,11 @@ pub(crate) async fn fitting(
 }
 
 /// These lines, in order.
-pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<Vec<Line>, StoreError> {
+pub(crate) async fn read(
+    conn: &mut PgConnection,
+    import: &Import,
+    lines: &[i32],
+) -> Result<Vec<Line>, StoreError> {
     let found = sqlx::query!(
         r#"SELECT r.line AS "line!", r.key, r.cells AS "cells!", r.issues,
                   p.action::text AS action, p.outcome, p.outcome_code, p.outcome_message
@@ -127,18 +142,46 @@ pub(crate) async fn read(conn: &mut PgConnection, import: &Import, lines: &[i32]
         let outcome = row.outcome.as_deref().map(outcome).transpose()?;
         let mut issues = issues.remove(&row.line).unwrap_or_default();
         if let (None, Some(of_shape)) = (action, row.issues) {
-            issues.extend(from_json::<Vec<Issue>>(of_shape, "import_rows.issues")?.into_iter().map(IssueView::from));
+            issues.extend(
+                from_json::<Vec<Issue>>(of_shape, "import_rows.issues")?
+                    .into_iter()
+                    .map(IssueView::from),
+            );
         }
-        if let (Some(outcome), Some(code), Some(message)) = (outcome, row.outcome_code, row.outcome_message) {
-            let severity = if outcome == Outcome::Failed { Severity::Error } else { Severity::Warning };
-            issues.push(IssueView { code, severity, column: None, value: None, message, suggestion: None });
+        if let (Some(outcome), Some(code), Some(message)) =
+            (outcome, row.outcome_code, row.outcome_message)
+        {
+            let severity = if outcome == Outcome::Failed {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            issues.push(IssueView {
+                code,
+                severity,
+                column: None,
+                value: None,
+                message,
+                suggestion: None,
+            });
         }
-        Ok(Line { number: row.line, key: row.key, cells: row.cells, action, outcome, issues })
+        Ok(Line {
+            number: row.line,
+            key: row.key,
+            cells: row.cells,
+            action,
+            outcome,
+            issues,
+        })
     });
     page.collect()
 }
 
-async fn issues(conn: &mut PgConnection, import: &Import, lines: &[i32]) -> Result<HashMap<i32, Vec<IssueView>>, StoreError> {
+async fn issues(
+    conn: &mut PgConnection,
+    import: &Import,
+    lines: &[i32],
+) -> Result<HashMap<i32, Vec<IssueView>>, StoreError> {
     let found = sqlx::query!(
         r#"SELECT line, code, severity::text AS "severity!", column_name, value, message, suggestion
              FROM muster.import_issues
@@ -169,5 +212,6 @@ pub(super) fn action(letter: &str) -> Result<Action, StoreError> {
 }
 
 pub(super) fn outcome(word: &str) -> Result<Outcome, StoreError> {
-    word.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", word))
+    word.parse()
+        .map_err(|_| StoreError::inconsistent("import_outcomes.outcome", word))
 }

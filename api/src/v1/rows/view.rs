@@ -53,16 +53,29 @@ pub(crate) struct MembershipView {
 
 impl RowView {
     /// Of a line of that import.
-    pub(super) fn new(import: &Import, names: &Names, line: Line, plan: Option<&Plan>, continued: Option<Continued>) -> Self {
+    pub(super) fn new(
+        import: &Import,
+        names: &Names,
+        line: Line,
+        plan: Option<&Plan>,
+        continued: Option<Continued>,
+    ) -> Self {
         let spec = import.kind.spec();
         let subject = format!("{}_id", spec.subject);
         let write = plan.and_then(Plan::written);
         Self {
-            subject: BTreeMap::from([(subject, write.and_then(|write| target(write, line.outcome)))]),
+            subject: BTreeMap::from([(
+                subject,
+                write.and_then(|write| target(write, line.outcome)),
+            )]),
             action: line.action,
             outcome: line.outcome,
-            changes: write.map(|write| changes(&import.fields, spec.derived, write)).unwrap_or_default(),
-            memberships: write.map(|write| memberships(names, write)).unwrap_or_default(),
+            changes: write
+                .map(|write| changes(&import.fields, spec.derived, write))
+                .unwrap_or_default(),
+            memberships: write
+                .map(|write| memberships(names, write))
+                .unwrap_or_default(),
             issues: line.issues,
             continued,
             cells: Cells::new(&import.file.columns, line.cells),
@@ -72,13 +85,15 @@ impl RowView {
     }
 }
 
-/// The record that the line is about. The id that is reserved for a new one is nobody's before it is made.
+/// The record that the line is about. The id that is reserved for a new one is nobody's before it
+/// is made.
 fn target(write: &Write, outcome: Option<Outcome>) -> Option<i64> {
     let is_there = write.deed != Deed::Create || outcome == Some(Outcome::Created);
     is_there.then_some(write.target)
 }
 
-/// The fields that a plan writes: of a new record all that it gets, of a deleted one all that it had.
+/// The fields that a plan writes: of a new record all that it gets, of a deleted one all that it
+/// had.
 pub(crate) fn changes(fields: &[String], derived: &[&str], write: &Write) -> Vec<ChangeView> {
     let is_filled = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
     let is_told = |change: &Change| match write.deed {
@@ -87,17 +102,33 @@ pub(crate) fn changes(fields: &[String], derived: &[&str], write: &Write) -> Vec
         Deed::Update | Deed::Keep => true,
     };
     let view = |change: &Change| {
-        let field = fields.get(change.field).filter(|field| !derived.contains(&field.as_str()))?.clone();
+        let field = fields
+            .get(change.field)
+            .filter(|field| !derived.contains(&field.as_str()))?
+            .clone();
         let before = change.before.clone().filter(|_| write.deed != Deed::Create);
         let after = change.after.clone().filter(|_| write.deed != Deed::Delete);
-        Some(ChangeView { field, before, after })
+        Some(ChangeView {
+            field,
+            before,
+            after,
+        })
     };
-    write.changes.iter().filter(|change| is_told(change)).filter_map(view).collect()
+    write
+        .changes
+        .iter()
+        .filter(|change| is_told(change))
+        .filter_map(view)
+        .collect()
 }
 
 /// All that a plan says about what its subject belongs to.
 pub(crate) fn memberships(names: &Names, write: &Write) -> Vec<MembershipView> {
-    write.memberships.iter().map(|membership| MembershipView::new(names, membership)).collect()
+    write
+        .memberships
+        .iter()
+        .map(|membership| MembershipView::new(names, membership))
+        .collect()
 }
 
 impl MembershipView {
@@ -105,8 +136,17 @@ impl MembershipView {
     fn new(names: &Names, membership: &Membership) -> Self {
         let (key, spec) = (membership.key, membership.key.sort.spec());
         let found = names.objects.get(&(key.sort, key.id)).cloned();
-        let Name { key: told, name } = found.unwrap_or_else(|| Name { key: key.id.to_string(), name: String::new() });
-        let role = |role: i32| names.roles.get(&role).cloned().unwrap_or_else(|| role.to_string());
+        let Name { key: told, name } = found.unwrap_or_else(|| Name {
+            key: key.id.to_string(),
+            name: String::new(),
+        });
+        let role = |role: i32| {
+            names
+                .roles
+                .get(&role)
+                .cloned()
+                .unwrap_or_else(|| role.to_string())
+        };
         Self {
             what: spec.label,
             key: told,
@@ -123,11 +163,15 @@ struct Cells(Vec<(String, String)>);
 
 impl Cells {
     fn new(headings: &[String], cells: Vec<String>) -> Self {
-        // A record may be wider than the header: what is beyond is shown by its position, if it holds anything.
-        let named = cells.into_iter().enumerate().filter_map(|(i, cell)| match headings.get(i) {
-            Some(heading) => Some((heading.clone(), cell)),
-            None => (!cell.is_empty()).then(|| (format!("#{}", i + 1), cell)),
-        });
+        // A record may be wider than the header: what is beyond is shown by its position, if it
+        // holds anything.
+        let named = cells
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, cell)| match headings.get(i) {
+                Some(heading) => Some((heading.clone(), cell)),
+                None => (!cell.is_empty()).then(|| (format!("#{}", i + 1), cell)),
+            });
         Self(named.collect())
     }
 }
@@ -150,8 +194,16 @@ mod tests {
 
     fn names() -> Names {
         use MembershipSort::{CourseRole, Enrolment, Segment};
-        let name = |key: &str, name: &str| Name { key: key.to_owned(), name: name.to_owned() };
-        let (sales, it, seven, eight) = (name("sales", "Sales"), name("it", "IT"), name("c007", "Seven"), name("c008", "Eight"));
+        let name = |key: &str, name: &str| Name {
+            key: key.to_owned(),
+            name: name.to_owned(),
+        };
+        let (sales, it, seven, eight) = (
+            name("sales", "Sales"),
+            name("it", "IT"),
+            name("c007", "Seven"),
+            name("c008", "Eight"),
+        );
         Names {
             objects: [
                 ((Segment, 1), sales),
@@ -167,7 +219,10 @@ mod tests {
     }
 
     fn update(changes: Changes, memberships: &[(MembershipKey, Does)]) -> Write {
-        let memberships = memberships.iter().map(|&(key, does)| Membership::new(key, does)).collect();
+        let memberships = memberships
+            .iter()
+            .map(|&(key, does)| Membership::new(key, does))
+            .collect();
         Write::update(5, 1, Some(1), changes, memberships)
     }
 
@@ -178,9 +233,9 @@ mod tests {
         written.write(1, Some("A@x.no"), Some("B@x.no"));
         written.write(2, Some("a@x.no"), Some("b@x.no"));
         written.write(3, Some("Oslo"), Some("Bergen"));
-        let changes = serde_json::to_value(changes(&fields, &["email_key"], &update(written, &[]))).unwrap();
-        let expected =
-            json!([{"field": "email", "before": "A@x.no", "after": "B@x.no"}, {"field": "city", "before": "Oslo", "after": "Bergen"}]);
+        let changes =
+            serde_json::to_value(changes(&fields, &["email_key"], &update(written, &[]))).unwrap();
+        let expected = json!([{"field": "email", "before": "A@x.no", "after": "B@x.no"}, {"field": "city", "before": "Oslo", "after": "Bergen"}]);
         assert_eq!(changes, expected);
     }
 
@@ -190,9 +245,19 @@ mod tests {
         let create = Write::create(5, Changes::of_new(vec![Some("anna".to_owned()), None]));
         assert_eq!(
             changes(&fields, &[], &create),
-            [ChangeView { field: "username".to_owned(), before: None, after: Some("anna".to_owned()) }]
+            [ChangeView {
+                field: "username".to_owned(),
+                before: None,
+                after: Some("anna".to_owned())
+            }]
         );
-        assert_eq!((target(&create, None), target(&create, Some(Outcome::Created))), (None, Some(5)));
+        assert_eq!(
+            (
+                target(&create, None),
+                target(&create, Some(Outcome::Created))
+            ),
+            (None, Some(5))
+        );
     }
 
     #[test]
@@ -200,17 +265,33 @@ mod tests {
         let fields = ["username", "email_key", "city"].map(str::to_owned);
         let text = |text: &str| Some(text.to_owned());
         let gone = Changes::of_gone(&[text("anna"), text("a@x.no"), text("")]);
-        let delete = Write { deed: Deed::Delete, ..update(gone, &[]) };
+        let delete = Write {
+            deed: Deed::Delete,
+            ..update(gone, &[])
+        };
         assert_eq!(
             changes(&fields, &["email_key"], &delete),
-            [ChangeView { field: "username".to_owned(), before: text("anna"), after: None }]
+            [ChangeView {
+                field: "username".to_owned(),
+                before: text("anna"),
+                after: None
+            }]
         );
         assert_eq!(target(&delete, Some(Outcome::Deleted)), Some(5));
     }
 
     fn told(write: &Write) -> Vec<String> {
         let told = memberships(&names(), write).into_iter();
-        told.map(|m| format!("{} {}{} {}", m.what, m.key, m.role.map(|role| format!(" {role}")).unwrap_or_default(), m.does)).collect()
+        told.map(|m| {
+            format!(
+                "{} {}{} {}",
+                m.what,
+                m.key,
+                m.role.map(|role| format!(" {role}")).unwrap_or_default(),
+                m.does
+            )
+        })
+        .collect()
     }
 
     #[test]
@@ -273,7 +354,13 @@ mod tests {
 
     #[test]
     fn cells_stand_under_their_headings_in_order() {
-        let cells = Cells::new(&["b".to_owned(), "a".to_owned()], ["1", "2", "", "4"].map(str::to_owned).to_vec());
-        assert_eq!(serde_json::to_string(&cells).unwrap(), r##"{"b":"1","a":"2","#4":"4"}"##);
+        let cells = Cells::new(
+            &["b".to_owned(), "a".to_owned()],
+            ["1", "2", "", "4"].map(str::to_owned).to_vec(),
+        );
+        assert_eq!(
+            serde_json::to_string(&cells).unwrap(),
+            r##"{"b":"1","a":"2","#4":"4"}"##
+        );
     }
 }

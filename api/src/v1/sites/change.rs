@@ -1,5 +1,6 @@
-//! `PATCH /api/v1/sites/{site}`: another name, other settings; what is not said stays, `null` takes a setting back to its default. The
-//! limits protect whoever runs Muster from what a site may do, so a system administrator changes them.
+//! `PATCH /api/v1/sites/{site}`: another name, other settings; what is not said stays, `null` takes
+//! a setting back to its default. The limits protect whoever runs Muster from what a site may do,
+//! so a system administrator changes them.
 
 use crate::{
     auth::{Access, Admin},
@@ -12,13 +13,23 @@ use axum::{Json, extract::State};
 use serde_json::json;
 
 /// Changes a site.
-pub(crate) async fn change(access: Access<Admin>, State(app): State<App>, _: Query<()>, Body(body): Body) -> Result<Json<View>, Problem> {
+pub(crate) async fn change(
+    access: Access<Admin>,
+    State(app): State<App>,
+    _: Query<()>,
+    Body(body): Body,
+) -> Result<Json<View>, Problem> {
     let mut wrong = unknown_members("body", "", &body, &json!({"name": null, "settings": null}));
     let name = text(&body, "name", &mut wrong);
     wrong.extend(name.and_then(name_fault));
     let mut tx = app.pool.begin().await?;
     // Two changes at once would each forget what the other said.
-    sqlx::query!("SELECT id FROM muster.sites WHERE id = $1 FOR NO KEY UPDATE", access.site.id.0).fetch_one(&mut *tx).await?;
+    sqlx::query!(
+        "SELECT id FROM muster.sites WHERE id = $1 FOR NO KEY UPDATE",
+        access.site.id.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     let site = of_id(&mut tx, access.site.id).await?;
     let settings = match merged(&site.settings, body.get("settings")) {
         Ok(settings) if wrong.is_empty() => settings,

@@ -25,23 +25,41 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let (slug, name, settings) = read(&body)?;
     let mut tx = app.pool.begin().await?;
-    let id = insert(&mut tx, slug, name, &stored(&settings)).await.on_constraint("sites_slug", || Problem::SlugTaken)?;
+    let id = insert(&mut tx, slug, name, &stored(&settings))
+        .await
+        .on_constraint("sites_slug", || Problem::SlugTaken)?;
     give_role(&mut tx, account.id, id, Role::Admin).await?;
     let site = of_id(&mut tx, id).await?;
     tx.commit().await?;
     tracing::info!(site.id = id.0, "a site was made");
     let location = format!("/api/v1/sites/{slug}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(View::new(site, Role::Admin))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(View::new(site, Role::Admin)),
+    )
+        .into_response())
 }
 
 fn read(body: &Map<String, Value>) -> Result<(&str, &str, SiteSettings), Problem> {
-    let mut wrong = unknown_members("body", "", body, &json!({"slug": null, "name": null, "settings": null}));
+    let mut wrong = unknown_members(
+        "body",
+        "",
+        body,
+        &json!({"slug": null, "name": null, "settings": null}),
+    );
     for needed in ["slug", "name"] {
         if !body.contains_key(needed) {
-            wrong.push(Fault::new("body", "missing-value", format!("`{needed}` is needed.")).at(format!("/{needed}")));
+            wrong.push(
+                Fault::new("body", "missing-value", format!("`{needed}` is needed."))
+                    .at(format!("/{needed}")),
+            );
         }
     }
-    let (slug, name) = (text(body, "slug", &mut wrong), text(body, "name", &mut wrong));
+    let (slug, name) = (
+        text(body, "slug", &mut wrong),
+        text(body, "name", &mut wrong),
+    );
     if let (Some(slug), Some(name)) = (slug, name) {
         wrong.extend(faults(slug, name));
     }

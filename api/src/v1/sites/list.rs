@@ -13,7 +13,11 @@ use muster_shared::{
 };
 
 /// A page of sites.
-pub(crate) async fn list(Caller(account): Caller, State(app): State<App>, page: Page<(), String>) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    Caller(account): Caller,
+    State(app): State<App>,
+    page: Page<(), String>,
+) -> Result<Response, Problem> {
     let found = sqlx::query!(
         "SELECT s.id, s.slug, s.name, s.settings, r.role
            FROM muster.site_roles r
@@ -28,8 +32,19 @@ pub(crate) async fn list(Caller(account): Caller, State(app): State<App>, page: 
     .fetch_all(&app.pool)
     .await?;
     let views = found.into_iter().map(|row| {
-        let role = row.role.parse().map_err(|_| StoreError::inconsistent("site_roles.role", &row.role))?;
-        Ok(View::new(Site { id: SiteId(row.id), slug: row.slug, name: row.name, settings: sites::settings(row.settings)? }, role))
+        let role = row
+            .role
+            .parse()
+            .map_err(|_| StoreError::inconsistent("site_roles.role", &row.role))?;
+        Ok(View::new(
+            Site {
+                id: SiteId(row.id),
+                slug: row.slug,
+                name: row.name,
+                settings: sites::settings(row.settings)?,
+            },
+            role,
+        ))
     });
     let mut views: Vec<View> = views.collect::<Result<_, StoreError>>()?;
     let next = page.cut(&mut views, |last| last.slug.clone());

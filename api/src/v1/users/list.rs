@@ -1,5 +1,6 @@
-//! `GET …/users?q=&segment=&course=`: those whose username begins with `q`, by username, then those whose e-mail address does, by
-//! address. Each of the two is a range of an index, so a page costs the same wherever it is.
+//! `GET …/users?q=&segment=&course=`: those whose username begins with `q`, by username, then those
+//! whose e-mail address does, by address. Each of the two is a range of an index, so a page costs
+//! the same wherever it is.
 
 use super::UserView;
 use crate::{
@@ -26,8 +27,15 @@ impl Parameters for Filters {
     const KNOWN: &'static [&'static str] = &["q", "segment", "course"];
 
     fn read(given: &mut Given) -> Self {
-        let q = given.text("q").map(|q| q.trim().to_lowercase()).filter(|q| !q.is_empty());
-        Self { q, segment: given.text("segment"), course: given.text("course") }
+        let q = given
+            .text("q")
+            .map(|q| q.trim().to_lowercase())
+            .filter(|q| !q.is_empty());
+        Self {
+            q,
+            segment: given.text("segment"),
+            course: given.text("course"),
+        }
     }
 }
 
@@ -56,17 +64,27 @@ struct Search<'a> {
 type Found = (Place, UserView);
 
 /// A page of people who are not deleted.
-pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: Page<Filters, Place>) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    access: Access<Viewer>,
+    State(app): State<App>,
+    page: Page<Filters, Place>,
+) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let mut found = Vec::new();
     // A segment or course that is not there has nobody.
     if let Some(search) = Search::new(&mut connection, access.site.id, &page.filters).await? {
         if !matches!(page.after, Some(Place::Email(..))) {
-            found = search.by_username(&mut connection, page.after.as_ref(), page.look_for()).await?;
+            found = search
+                .by_username(&mut connection, page.after.as_ref(), page.look_for())
+                .await?;
         }
         let left = page.look_for() - found.len() as i64;
         if search.q.is_some() && left > 0 {
-            found.extend(search.by_email(&mut connection, page.after.as_ref(), left).await?);
+            found.extend(
+                search
+                    .by_email(&mut connection, page.after.as_ref(), left)
+                    .await?,
+            );
         }
     }
     drop(connection);
@@ -76,23 +94,48 @@ pub(crate) async fn list(access: Access<Viewer>, State(app): State<App>, page: P
 }
 
 impl<'a> Search<'a> {
-    async fn new(conn: &mut PgConnection, site: SiteId, filters: &'a Filters) -> Result<Option<Self>, Problem> {
+    async fn new(
+        conn: &mut PgConnection,
+        site: SiteId,
+        filters: &'a Filters,
+    ) -> Result<Option<Self>, Problem> {
         let q = filters.q.as_deref();
-        // No character is behind U+10FFFF, and no text that begins with `q` is behind `q` and that character.
-        let mut search = Self { site, q, end: q.map(|q| format!("{q}\u{10ffff}")), segment: None, course: None };
+        // No character is behind U+10FFFF, and no text that begins with `q` is behind `q` and that
+        // character.
+        let mut search = Self {
+            site,
+            q,
+            end: q.map(|q| format!("{q}\u{10ffff}")),
+            segment: None,
+            course: None,
+        };
         if let Some(idnumber) = &filters.segment {
-            let id = sqlx::query_scalar!("SELECT id FROM lms.segments WHERE site_id = $1 AND idnumber = $2", site.0, idnumber);
+            let id = sqlx::query_scalar!(
+                "SELECT id FROM lms.segments WHERE site_id = $1 AND idnumber = $2",
+                site.0,
+                idnumber
+            );
             search.segment = id.fetch_optional(&mut *conn).await?;
         }
         if let Some(shortname) = &filters.course {
-            let id = sqlx::query_scalar!("SELECT id FROM lms.courses WHERE site_id = $1 AND shortname = $2", site.0, shortname);
+            let id = sqlx::query_scalar!(
+                "SELECT id FROM lms.courses WHERE site_id = $1 AND shortname = $2",
+                site.0,
+                shortname
+            );
             search.course = id.fetch_optional(conn).await?;
         }
-        let is_known = filters.segment.is_some() == search.segment.is_some() && filters.course.is_some() == search.course.is_some();
+        let is_known = filters.segment.is_some() == search.segment.is_some()
+            && filters.course.is_some() == search.course.is_some();
         Ok(is_known.then_some(search))
     }
 
-    async fn by_username(&self, conn: &mut PgConnection, after: Option<&Place>, limit: i64) -> Result<Vec<Found>, Problem> {
+    async fn by_username(
+        &self,
+        conn: &mut PgConnection,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Result<Vec<Found>, Problem> {
         let after = match after {
             Some(Place::Username(username)) => Some(username.as_str()),
             _ => None,
@@ -119,10 +162,18 @@ impl<'a> Search<'a> {
         )
         .fetch_all(conn)
         .await?;
-        Ok(users.into_iter().map(|user| (Place::Username(user.username.clone()), user)).collect())
+        Ok(users
+            .into_iter()
+            .map(|user| (Place::Username(user.username.clone()), user))
+            .collect())
     }
 
-    async fn by_email(&self, conn: &mut PgConnection, after: Option<&Place>, limit: i64) -> Result<Vec<Found>, Problem> {
+    async fn by_email(
+        &self,
+        conn: &mut PgConnection,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Result<Vec<Found>, Problem> {
         let (after_email, after_id) = match after {
             Some(Place::Email(email, id)) => (Some(email.as_str()), Some(*id)),
             _ => (None, None),
@@ -151,6 +202,14 @@ impl<'a> Search<'a> {
         )
         .fetch_all(conn)
         .await?;
-        Ok(users.into_iter().map(|user| (Place::Email(user.email_key.clone().unwrap_or_default(), user.id), user)).collect())
+        Ok(users
+            .into_iter()
+            .map(|user| {
+                (
+                    Place::Email(user.email_key.clone().unwrap_or_default(), user.id),
+                    user,
+                )
+            })
+            .collect())
     }
 }

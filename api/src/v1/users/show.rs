@@ -46,7 +46,9 @@ pub(crate) async fn show(
     State(app): State<App>,
 ) -> Result<Json<WholeUserView>, Problem> {
     let mut connection = app.reader(access.site.id).await?;
-    let user = user(&mut connection, access.site.id, &username).await?.ok_or(Problem::NotFound(Username::ABSENT))?;
+    let user = user(&mut connection, access.site.id, &username)
+        .await?
+        .ok_or(Problem::NotFound(Username::ABSENT))?;
     let segments = sqlx::query_scalar!(
         "SELECT s.idnumber
            FROM lms.segment_members m
@@ -69,10 +71,20 @@ pub(crate) async fn show(
     .fetch_all(&mut *connection)
     .await?;
     let enrolments = enrolments(&mut connection, access.site.id, user.id).await?;
-    Ok(Json(WholeUserView { user, profile: BTreeMap::new(), segments, site_roles, enrolments }))
+    Ok(Json(WholeUserView {
+        user,
+        profile: BTreeMap::new(),
+        segments,
+        site_roles,
+        enrolments,
+    }))
 }
 
-async fn user(conn: &mut PgConnection, site: SiteId, username: &str) -> Result<Option<UserView>, Problem> {
+async fn user(
+    conn: &mut PgConnection,
+    site: SiteId,
+    username: &str,
+) -> Result<Option<UserView>, Problem> {
     let user = sqlx::query_as!(
         UserView,
         r#"SELECT id, username, firstname, lastname, email, idnumber, institution, department, city, country, auth, suspended,
@@ -87,7 +99,11 @@ async fn user(conn: &mut PgConnection, site: SiteId, username: &str) -> Result<O
     Ok(user)
 }
 
-async fn enrolments(conn: &mut PgConnection, site: SiteId, user: i64) -> Result<Vec<EnrolmentView>, Problem> {
+async fn enrolments(
+    conn: &mut PgConnection,
+    site: SiteId,
+    user: i64,
+) -> Result<Vec<EnrolmentView>, Problem> {
     let rows = sqlx::query!(
         r#"SELECT c.shortname, e.status, lms.readable(e.starts_at) AS starts_at, lms.readable(e.ends_at) AS ends_at,
                   ARRAY(SELECT r.shortname
@@ -106,7 +122,11 @@ async fn enrolments(conn: &mut PgConnection, site: SiteId, user: i64) -> Result<
     .await?;
     let enrolments = rows.into_iter().map(|row| EnrolmentView {
         course: row.shortname,
-        status: if row.status == 0 { "active" } else { "suspended" },
+        status: if row.status == 0 {
+            "active"
+        } else {
+            "suspended"
+        },
         starts_at: row.starts_at,
         ends_at: row.ends_at,
         roles: row.roles,

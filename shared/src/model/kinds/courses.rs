@@ -22,7 +22,17 @@ pub static SPEC: KindSpec = KindSpec {
     ],
     unused: &["theme", "id", "category_id", "context", "contextid"],
     refused: &[],
-    fields: &["shortname", "fullname", "idnumber", "category_path", "category_id", "summary", "visible", "startdate", "enddate"],
+    fields: &[
+        "shortname",
+        "fullname",
+        "idnumber",
+        "category_path",
+        "category_id",
+        "summary",
+        "visible",
+        "startdate",
+        "enddate",
+    ],
     derived: &["category_id"],
     max_profile_fields: 0,
     effects: SubjectEffects {

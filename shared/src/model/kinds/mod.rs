@@ -1,4 +1,5 @@
-//! The files of each kind: columns, and the fields that a plan writes. What is done with them is in the worker's `kinds`.
+//! The files of each kind: columns, and the fields that a plan writes. What is done with them is in
+//! the worker's `kinds`.
 
 pub mod courses;
 pub mod segments;

@@ -9,7 +9,11 @@ use crate::model::{
 /// A username as it is stored: trimmed, in lower case, without the characters that none may have.
 #[must_use]
 pub fn standard_username(text: &str) -> String {
-    text.trim().to_lowercase().chars().filter(|&c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@".contains(c)).collect()
+    text.trim()
+        .to_lowercase()
+        .chars()
+        .filter(|&c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@".contains(c))
+        .collect()
 }
 
 /// What files of people look like.
@@ -30,9 +34,35 @@ pub static SPEC: KindSpec = KindSpec {
         ColumnSpec::numbered("course", &[], 100),
         ColumnSpec::companion("role", "course", 100),
     ],
-    unused: &["mnethostid", "theme", "calendartype", "trackforums", "url", "htmleditor", "descriptionformat"],
-    refused: &["oldusername", "deleted", "suspended", "auth", "password", "sysrole"],
-    fields: &["username", "firstname", "lastname", "email", "email_key", "idnumber", "institution", "department", "city", "country"],
+    unused: &[
+        "mnethostid",
+        "theme",
+        "calendartype",
+        "trackforums",
+        "url",
+        "htmleditor",
+        "descriptionformat",
+    ],
+    refused: &[
+        "oldusername",
+        "deleted",
+        "suspended",
+        "auth",
+        "password",
+        "sysrole",
+    ],
+    fields: &[
+        "username",
+        "firstname",
+        "lastname",
+        "email",
+        "email_key",
+        "idnumber",
+        "institution",
+        "department",
+        "city",
+        "country",
+    ],
     derived: &["email_key"],
     max_profile_fields: 30,
     effects: SubjectEffects {

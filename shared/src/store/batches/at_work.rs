@@ -4,9 +4,10 @@ use crate::model::ids::{ImportId, SiteId};
 use crate::store::StoreError;
 use sqlx::PgConnection;
 
-/// The import that a lane serves next, of the small ones or of the others, from which a batch can be taken, but for those in
-/// `passed_over`: of the site that has the fewest lanes; among such, the one that was served longest ago. Nothing is promised: another
-/// lane may be faster, and the claim decides.
+/// The import that a lane serves next, of the small ones or of the others, from which a batch can
+/// be taken, but for those in `passed_over`: of the site that has the fewest lanes; among such, the
+/// one that was served longest ago. Nothing is promised: another lane may be faster, and the claim
+/// decides.
 pub async fn next_in_turn(
     conn: &mut PgConnection,
     is_small: bool,
@@ -14,8 +15,9 @@ pub async fn next_in_turn(
     passed_over: &[ImportId],
 ) -> Result<Option<ImportId>, StoreError> {
     let passed_over: Vec<_> = passed_over.iter().map(|import| import.0).collect();
-    // In the order in which they are to be served, and only then asked, one after the other, whether there is a batch: the first nearly
-    // always has one, and asking all of two thousand open imports took seventy times as long.
+    // In the order in which they are to be served, and only then asked, one after the other,
+    // whether there is a batch: the first nearly always has one, and asking all of two thousand
+    // open imports took seventy times as long.
     let id = sqlx::query_scalar!(
         r#"WITH claimed AS MATERIALIZED (
                 SELECT import_no, count(*) AS lanes FROM muster.import_batches
@@ -43,7 +45,11 @@ pub async fn next_in_turn(
 }
 
 /// Has another site work, of that size, and not a single lane?
-pub async fn another_site_waits(conn: &mut PgConnection, is_small: bool, site: SiteId) -> Result<bool, StoreError> {
+pub async fn another_site_waits(
+    conn: &mut PgConnection,
+    is_small: bool,
+    site: SiteId,
+) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (
                 SELECT FROM muster.imports_at_work WHERE is_small = $1 AND site_id <> $2
@@ -55,8 +61,9 @@ pub async fn another_site_waits(conn: &mut PgConnection, is_small: bool, site: S
     .await?)
 }
 
-/// Imports that nobody holds a batch of and nobody can claim one of: those that were asked to stop come first. One whose row is
-/// locked is being looked after, and one whose batch was put off has something to wait for. Locks them.
+/// Imports that nobody holds a batch of and nobody can claim one of: those that were asked to stop
+/// come first. One whose row is locked is being looked after, and one whose batch was put off has
+/// something to wait for. Locks them.
 pub async fn settleable(conn: &mut PgConnection, most: usize) -> Result<Vec<ImportId>, StoreError> {
     let ids = sqlx::query_scalar!(
         "SELECT id FROM muster.imports
@@ -76,8 +83,8 @@ pub async fn settleable(conn: &mut PgConnection, most: usize) -> Result<Vec<Impo
     Ok(ids.into_iter().map(ImportId).collect())
 }
 
-/// Imports of that size with a batch to claim, room for another lane, and none that rang in the last `ring_every` seconds; `most` of them.
-/// Remembers that they are rung for.
+/// Imports of that size with a batch to claim, room for another lane, and none that rang in the
+/// last `ring_every` seconds; `most` of them. Remembers that they are rung for.
 pub async fn unserved(
     conn: &mut PgConnection,
     is_small: bool,

@@ -1,8 +1,9 @@
 //! A batch in the hands of a lane: taken, confirmed, and let go of in one way or another.
 //!
-//! Two rules hold in every function. A claim is decided on after the import's row is locked, in later statements: one that
-//! locks and counts at once counts with the snapshot from before it waited. And the lock on a batch's own row, taken by
-//! [`confirm`] and kept to the commit, is the true lease: the expiry only says when somebody may try to take it.
+//! Two rules hold in every function. A claim is decided on after the import's row is locked, in
+//! later statements: one that locks and counts at once counts with the snapshot from before it
+//! waited. And the lock on a batch's own row, taken by [`confirm`] and kept to the commit, is the
+//! true lease: the expiry only says when somebody may try to take it.
 
 use crate::model::{
     batch::Step,
@@ -44,7 +45,8 @@ pub struct Batch {
 pub struct Taken {
     /// The batch.
     pub batch: Batch,
-    /// How often it was taken, this time included, but for those lanes that gave it back in good order.
+    /// How often it was taken, this time included, but for those lanes that gave it back in good
+    /// order.
     pub attempts: i16,
     /// One of the step is done already.
     pub has_done: bool,
@@ -61,7 +63,8 @@ pub struct Part {
     pub lines: u64,
 }
 
-/// Takes the next batch of a step whose turn it is, if one waits that is not put off. The import's row must be locked.
+/// Takes the next batch of a step whose turn it is, if one waits that is not put off. The import's
+/// row must be locked.
 pub async fn take(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -106,7 +109,8 @@ pub async fn take(
     }))
 }
 
-/// Takes expired claims back. One whose row is locked is still at work, however late: it keeps its claim. The import's row must be locked.
+/// Takes expired claims back. One whose row is locked is still at work, however late: it keeps its
+/// claim. The import's row must be locked.
 pub async fn revoke_expired(conn: &mut PgConnection, import: ImportNo) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL
@@ -121,8 +125,13 @@ pub async fn revoke_expired(conn: &mut PgConnection, import: ImportNo) -> Result
     Ok(())
 }
 
-/// Locks the batch's row if it is still held by that token, and renews the claim. `false`: it is not.
-pub async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64) -> Result<bool, StoreError> {
+/// Locks the batch's row if it is still held by that token, and renews the claim. `false`: it is
+/// not.
+pub async fn confirm(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    lease_seconds: f64,
+) -> Result<bool, StoreError> {
     let confirmed = sqlx::query!(
         "UPDATE muster.import_batches SET expires_at = clock_timestamp() + make_interval(secs => $5)
           WHERE import_no = $1 AND stage = $2 AND number = $3 AND state = 'claimed' AND token = $4
@@ -138,13 +147,26 @@ pub async fn confirm(conn: &mut PgConnection, batch: &Batch, lease_seconds: f64)
     match confirmed {
         Ok(row) => Ok(row.is_some()),
         // Under REPEATABLE READ: the row was changed since the snapshot, so the claim has moved.
-        Err(error) if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("40001")) => Ok(false),
+        Err(error)
+            if error
+                .as_database_error()
+                .is_some_and(|e| e.code().as_deref() == Some("40001")) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Marks the batch done, as the last statement of the transaction that did it. `false`: it is not held by that token any more.
-pub async fn finish(conn: &mut PgConnection, batch: &Batch, tally: &Tally, effects: &Effects, worker: &str) -> Result<bool, StoreError> {
+/// Marks the batch done, as the last statement of the transaction that did it. `false`: it is not
+/// held by that token any more.
+pub async fn finish(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    tally: &Tally,
+    effects: &Effects,
+    worker: &str,
+) -> Result<bool, StoreError> {
     let finished = sqlx::query!(
         "UPDATE muster.import_batches
             SET state = 'done', token = NULL, expires_at = NULL, tally = $5, effects = $6, done_by = $7, done_at = clock_timestamp()
@@ -162,18 +184,29 @@ pub async fn finish(conn: &mut PgConnection, batch: &Batch, tally: &Tally, effec
     Ok(finished.rows_affected() == 1)
 }
 
-/// Counts that are missing are read as zero. Everyone who looks at an import sums up all its batches, and most counts are zero.
+/// Counts that are missing are read as zero. Everyone who looks at an import sums up all its
+/// batches, and most counts are zero.
 fn without_zeros(counts: Value) -> Value {
     match counts {
-        Value::Object(counts) => {
-            Value::Object(counts.into_iter().filter(|(_, count)| *count != 0).map(|(name, count)| (name, without_zeros(count))).collect())
-        }
+        Value::Object(counts) => Value::Object(
+            counts
+                .into_iter()
+                .filter(|(_, count)| *count != 0)
+                .map(|(name, count)| (name, without_zeros(count)))
+                .collect(),
+        ),
         count => count,
     }
 }
 
-/// Remembers how far validate is, in the transaction of a chunk. Attempts that got further do not add up.
-pub async fn record_progress(conn: &mut PgConnection, batch: &Batch, bytes: i64, lines: i32) -> Result<(), StoreError> {
+/// Remembers how far validate is, in the transaction of a chunk. Attempts that got further do not
+/// add up.
+pub async fn record_progress(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    bytes: i64,
+    lines: i32,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE muster.import_batches
             SET progress = greatest(progress, $4), lines = greatest(lines, $5),
@@ -190,7 +223,8 @@ pub async fn record_progress(conn: &mut PgConnection, batch: &Batch, bytes: i64,
     Ok(())
 }
 
-/// Gives the claim back in good order: the attempt does not count, and the import has been served until now.
+/// Gives the claim back in good order: the attempt does not count, and the import has been served
+/// until now.
 pub async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
     sqlx::query!(
         "WITH back AS (
@@ -207,9 +241,14 @@ pub async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), Sto
     Ok(())
 }
 
-/// Gives the claim back because the system was in the way, to be taken again after a pause, which grows from 0.2 s to half a minute.
-/// `None`: that was so `most_retries` times already, or it is not held by that token any more; nothing has changed.
-pub async fn put_off(conn: &mut PgConnection, batch: &Batch, most_retries: i16) -> Result<Option<Duration>, StoreError> {
+/// Gives the claim back because the system was in the way, to be taken again after a pause, which
+/// grows from 0.2 s to half a minute. `None`: that was so `most_retries` times already, or it is
+/// not held by that token any more; nothing has changed.
+pub async fn put_off(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    most_retries: i16,
+) -> Result<Option<Duration>, StoreError> {
     let pause = sqlx::query_scalar!(
         r#"WITH pause AS (
                 SELECT retries, make_interval(secs => (0.5 + random()) * least(0.2 * 2 ^ retries, 30)) AS pause FROM muster.import_batches
@@ -231,9 +270,14 @@ pub async fn put_off(conn: &mut PgConnection, batch: &Batch, most_retries: i16) 
     Ok(pause.map(Duration::from_secs_f64))
 }
 
-/// The batch will not succeed: it is taken out, and the import will fail once the others are through. One statement, since an
-/// import with a failed batch and no reason could not be settled.
-pub async fn fail(conn: &mut PgConnection, batch: &Batch, code: &str, detail: &str) -> Result<(), StoreError> {
+/// The batch will not succeed: it is taken out, and the import will fail once the others are
+/// through. One statement, since an import with a failed batch and no reason could not be settled.
+pub async fn fail(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    code: &str,
+    detail: &str,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "WITH failed AS (
             UPDATE muster.import_batches SET state = 'failed', token = NULL, expires_at = NULL
@@ -254,10 +298,16 @@ pub async fn fail(conn: &mut PgConnection, batch: &Batch, code: &str, detail: &s
     Ok(())
 }
 
-/// Puts the parts in place of a batch of the step `main`; each is claimed anew. The import's row must be locked, since new ones take the
-/// next free numbers, and the claim confirmed.
-pub async fn put_parts(conn: &mut PgConnection, batch: &Batch, parts: &[Part]) -> Result<(), StoreError> {
-    let Some((first, others)) = parts.split_first() else { return Ok(()) };
+/// Puts the parts in place of a batch of the step `main`; each is claimed anew. The import's row
+/// must be locked, since new ones take the next free numbers, and the claim confirmed.
+pub async fn put_parts(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    parts: &[Part],
+) -> Result<(), StoreError> {
+    let Some((first, others)) = parts.split_first() else {
+        return Ok(());
+    };
     sqlx::query!(
         "UPDATE muster.import_batches
             SET state = 'waiting', token = NULL, expires_at = NULL, attempts = 0, high = $5, lines = $6
@@ -287,7 +337,8 @@ pub async fn put_parts(conn: &mut PgConnection, batch: &Batch, parts: &[Part]) -
     Ok(())
 }
 
-/// Ends the sessions in which something is done under this claim: a statement goes on in the server when its lane has given up.
+/// Ends the sessions in which something is done under this claim: a statement goes on in the server
+/// when its lane has given up.
 pub async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
     sqlx::query!(
         r#"SELECT pg_terminate_backend(pid) AS "ended!" FROM pg_stat_activity
@@ -299,9 +350,10 @@ pub async fn end_sessions(conn: &mut PgConnection, batch: &Batch) -> Result<(), 
     Ok(())
 }
 
-/// Ends sessions of lanes that stall: the claim is expired, its row is locked and the session waits for its client, so it does not move
-/// on. A statement that takes long does, and is bounded by its own time-out. Neither a time-out nor a cancellation ends a session that
-/// waits for its client in the middle of COPY; this does. Returns how many were ended.
+/// Ends sessions of lanes that stall: the claim is expired, its row is locked and the session waits
+/// for its client, so it does not move on. A statement that takes long does, and is bounded by its
+/// own time-out. Neither a time-out nor a cancellation ends a session that waits for its client in
+/// the middle of COPY; this does. Returns how many were ended.
 pub async fn end_stalled_sessions(conn: &mut PgConnection) -> Result<usize, StoreError> {
     let ended = sqlx::query_scalar!(
         r#"WITH expired AS (

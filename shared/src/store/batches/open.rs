@@ -13,9 +13,11 @@ pub struct Open {
     pub waiting: i64,
     /// They gave up.
     pub failed: i64,
-    /// The first step that is not through; only its batches may be claimed. `None`: nothing is open.
+    /// The first step that is not through; only its batches may be claimed. `None`: nothing is
+    /// open.
     pub step: Option<Step>,
-    /// Those of that step that wait. What waits in later ones while none does here, waits for what gave up.
+    /// Those of that step that wait. What waits in later ones while none does here, waits for what
+    /// gave up.
     pub waiting_in_turn: i64,
 }
 
@@ -32,8 +34,13 @@ impl Open {
     }
 }
 
-/// What is open of a stage. To be asked after the import's row is locked, in this statement of its own.
-pub async fn open(conn: &mut PgConnection, import: ImportNo, stage: Stage) -> Result<Open, StoreError> {
+/// What is open of a stage. To be asked after the import's row is locked, in this statement of its
+/// own.
+pub async fn open(
+    conn: &mut PgConnection,
+    import: ImportNo,
+    stage: Stage,
+) -> Result<Open, StoreError> {
     let steps = sqlx::query!(
         r#"SELECT step,
                   count(*) FILTER (WHERE state = 'claimed') AS "claimed!",
@@ -47,7 +54,10 @@ pub async fn open(conn: &mut PgConnection, import: ImportNo, stage: Stage) -> Re
     .await?;
     let mut open = Open::default();
     for row in steps {
-        let step = row.step.parse().map_err(|_| StoreError::inconsistent("import_batches.step", &row.step))?;
+        let step = row
+            .step
+            .parse()
+            .map_err(|_| StoreError::inconsistent("import_batches.step", &row.step))?;
         open.add(step, row.claimed, row.waiting, row.failed);
     }
     Ok(open)
@@ -63,16 +73,42 @@ mod tests {
         for (steps, step, [claimed, waiting, failed, waiting_in_turn]) in [
             (&[][..], None, [0, 0, 0, 0]),
             (&[(Main, 1, 2, 0)], Some(Main), [1, 2, 0, 2]),
-            (&[(After, 0, 1, 0), (Main, 0, 5, 0), (Before, 1, 0, 0)], Some(Before), [1, 6, 0, 0]),
-            (&[(Main, 0, 5, 0), (Before, 0, 0, 1)], Some(Before), [0, 5, 1, 0]),
-            (&[(Main, 0, 3, 1), (After, 0, 1, 0)], Some(Main), [0, 4, 1, 3]),
-            (&[(After, 0, 1, 0), (Main, 0, 0, 2)], Some(Main), [0, 1, 2, 0]),
+            (
+                &[(After, 0, 1, 0), (Main, 0, 5, 0), (Before, 1, 0, 0)],
+                Some(Before),
+                [1, 6, 0, 0],
+            ),
+            (
+                &[(Main, 0, 5, 0), (Before, 0, 0, 1)],
+                Some(Before),
+                [0, 5, 1, 0],
+            ),
+            (
+                &[(Main, 0, 3, 1), (After, 0, 1, 0)],
+                Some(Main),
+                [0, 4, 1, 3],
+            ),
+            (
+                &[(After, 0, 1, 0), (Main, 0, 0, 2)],
+                Some(Main),
+                [0, 1, 2, 0],
+            ),
         ] {
             let mut open = Open::default();
             for &(step, claimed, waiting, failed) in steps {
                 open.add(step, claimed, waiting, failed);
             }
-            assert_eq!(open, Open { claimed, waiting, failed, step, waiting_in_turn }, "{steps:?}");
+            assert_eq!(
+                open,
+                Open {
+                    claimed,
+                    waiting,
+                    failed,
+                    step,
+                    waiting_in_turn
+                },
+                "{steps:?}"
+            );
         }
     }
 }

@@ -85,14 +85,21 @@ pub async fn never_tried(conn: &mut PgConnection, import: ImportNo) -> Result<i6
 
 /// Sums up the batches of an import.
 pub async fn sums(conn: &mut PgConnection, import: ImportNo) -> Result<Sums, StoreError> {
-    Ok(sums_of(conn, &[import]).await?.remove(&import).unwrap_or_default())
+    Ok(sums_of(conn, &[import])
+        .await?
+        .remove(&import)
+        .unwrap_or_default())
 }
 
 /// Sums up the batches of some imports.
-pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<HashMap<ImportNo, Sums>, StoreError> {
+pub async fn sums_of(
+    conn: &mut PgConnection,
+    imports: &[ImportNo],
+) -> Result<HashMap<ImportNo, Sums>, StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     let mut all: HashMap<ImportNo, Sums> = HashMap::new();
-    // What several batches name is made once, so no batch can count it ahead, but one that comes after all of them.
+    // What several batches name is made once, so no batch can count it ahead, but one that comes
+    // after all of them.
     let mut batches = sqlx::query!(
         r#"SELECT import_no AS "import_no!", stage AS "stage!", state AS "state!", lines AS "lines!", progress AS "progress!",
                   coalesce(expires_at > clock_timestamp(), FALSE) AS "is_held!",
@@ -111,8 +118,14 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
     )
     .fetch(conn);
     while let Some(batch) = batches.try_next().await? {
-        let stage = batch.stage.parse().map_err(|_| StoreError::inconsistent("import_batches.stage", &batch.stage))?;
-        let is: BatchState = batch.state.parse().map_err(|_| StoreError::inconsistent("import_batches.state", &batch.state))?;
+        let stage = batch
+            .stage
+            .parse()
+            .map_err(|_| StoreError::inconsistent("import_batches.stage", &batch.stage))?;
+        let is: BatchState = batch
+            .state
+            .parse()
+            .map_err(|_| StoreError::inconsistent("import_batches.state", &batch.state))?;
         let is_done = is == BatchState::Done;
         let sums = all.entry(ImportNo(batch.import_no)).or_default();
         sums.has_waiting |= is == BatchState::Waiting;
@@ -125,8 +138,12 @@ pub async fn sums_of(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<Ha
     Ok(all)
 }
 
-/// How many cells of each heading were passed over since details of people who exist are kept, by all batches of preview together.
-pub async fn ignored_by_details(conn: &mut PgConnection, import: ImportNo) -> Result<Vec<(String, i64)>, StoreError> {
+/// How many cells of each heading were passed over since details of people who exist are kept, by
+/// all batches of preview together.
+pub async fn ignored_by_details(
+    conn: &mut PgConnection,
+    import: ImportNo,
+) -> Result<Vec<(String, i64)>, StoreError> {
     Ok(sqlx::query!(
         r#"SELECT c.key AS "heading!", sum(c.value::bigint)::bigint AS "count!"
              FROM muster.import_batches b CROSS JOIN jsonb_each_text(b.tally -> 'ignored_by_details') c
@@ -139,7 +156,10 @@ pub async fn ignored_by_details(conn: &mut PgConnection, import: ImportNo) -> Re
 }
 
 /// Lets go of the headings in what batches counted.
-pub async fn forget_headings(conn: &mut PgConnection, imports: &[ImportNo]) -> Result<(), StoreError> {
+pub async fn forget_headings(
+    conn: &mut PgConnection,
+    imports: &[ImportNo],
+) -> Result<(), StoreError> {
     let numbers: Vec<i64> = imports.iter().map(|import| import.0).collect();
     sqlx::query!(
         "UPDATE muster.import_batches SET tally = tally - 'ignored_by_details' WHERE import_no = ANY ($1) AND tally ? 'ignored_by_details'",

@@ -117,7 +117,11 @@ impl Import {
     /// What may be asked of it now, in the order in which it is offered.
     #[must_use]
     pub fn can(&self) -> Vec<Request> {
-        Request::VARIANTS.iter().copied().filter(|&request| self.allows(request)).collect()
+        Request::VARIANTS
+            .iter()
+            .copied()
+            .filter(|&request| self.allows(request))
+            .collect()
     }
 
     /// May this be asked of it now?
@@ -135,7 +139,8 @@ impl Import {
 }
 
 impl Import {
-    /// What comes out of an action when all goes as planned. An undo leaves alone what is no longer as the undone import left it.
+    /// What comes out of an action when all goes as planned. An undo leaves alone what is no longer
+    /// as the undone import left it.
     #[must_use]
     pub fn outcome_of(&self, action: Action) -> Outcome {
         match (self.undoes, action) {
@@ -150,8 +155,13 @@ impl File {
     #[must_use]
     pub fn reading(&self, settings: &Settings) -> Reading {
         Reading {
-            encoding: settings.encoding.clone().map_or_else(|| self.found.encoding.clone(), Found::given),
-            delimiter: settings.delimiter.map_or_else(|| self.found.delimiter.clone(), Found::<Delimiter>::given),
+            encoding: settings
+                .encoding
+                .clone()
+                .map_or_else(|| self.found.encoding.clone(), Found::given),
+            delimiter: settings
+                .delimiter
+                .map_or_else(|| self.found.delimiter.clone(), Found::<Delimiter>::given),
         }
     }
 }
@@ -189,8 +199,17 @@ pub struct NewImport {
 
 /// Writes a new import, `validating`, with its first history.
 pub async fn insert(conn: &mut PgConnection, new: &NewImport) -> Result<ImportNo, StoreError> {
-    let fields: Vec<String> = new.kind.spec().fields.iter().map(|&field| field.to_owned()).collect();
-    let carries: Option<Vec<String>> = new.carries.as_ref().map(|carries| carries.iter().map(ToString::to_string).collect());
+    let fields: Vec<String> = new
+        .kind
+        .spec()
+        .fields
+        .iter()
+        .map(|&field| field.to_owned())
+        .collect();
+    let carries: Option<Vec<String>> = new
+        .carries
+        .as_ref()
+        .map(|carries| carries.iter().map(ToString::to_string).collect());
     let no = sqlx::query_scalar!(
         "INSERT INTO muster.imports (id, site_id, recipe, kind, settings, mapping, fields, status, is_small, file_name, file_key,
                                      file_bytes, file_expanded_bytes, file_sha256, file_compression, file_reading,
@@ -239,16 +258,24 @@ pub async fn of_id(conn: &mut PgConnection, id: ImportId) -> Result<Option<Impor
 }
 
 /// The import of that id in that site; `None`: there is none.
-pub async fn in_site(conn: &mut PgConnection, site: SiteId, id: ImportId) -> Result<Option<Import>, StoreError> {
-    let stored = select!("WHERE id = $1 AND site_id = $2", id.0, site.0).fetch_optional(conn).await?;
+pub async fn in_site(
+    conn: &mut PgConnection,
+    site: SiteId,
+    id: ImportId,
+) -> Result<Option<Import>, StoreError> {
+    let stored = select!("WHERE id = $1 AND site_id = $2", id.0, site.0)
+        .fetch_optional(conn)
+        .await?;
     stored.map(Import::try_from).transpose()
 }
 
-/// Bytes of what is wide in headers, such as headings and reasons of rejections, that one page of imports may hold.
+/// Bytes of what is wide in headers, such as headings and reasons of rejections, that one page of
+/// imports may hold.
 const PAGE_BYTES: i64 = 4 << 20;
 
-/// A page of a site's imports, newest first, from before that one on; of some statuses and recipes if they are named. At least one, and as
-/// many more, up to `limit`, as may be in memory together: `true` if that was why there are not more.
+/// A page of a site's imports, newest first, from before that one on; of some statuses and recipes
+/// if they are named. At least one, and as many more, up to `limit`, as may be in memory together:
+/// `true` if that was why there are not more.
 pub async fn page(
     conn: &mut PgConnection,
     site: SiteId,
@@ -257,8 +284,10 @@ pub async fn page(
     recipes: Option<&[Recipe]>,
     limit: i64,
 ) -> Result<(Vec<Import>, bool), StoreError> {
-    let statuses: Option<Vec<String>> = statuses.map(|statuses| statuses.iter().map(ToString::to_string).collect());
-    let recipes: Option<Vec<String>> = recipes.map(|recipes| recipes.iter().map(ToString::to_string).collect());
+    let statuses: Option<Vec<String>> =
+        statuses.map(|statuses| statuses.iter().map(ToString::to_string).collect());
+    let recipes: Option<Vec<String>> =
+        recipes.map(|recipes| recipes.iter().map(ToString::to_string).collect());
     let found = sqlx::query!(
         r#"WITH found AS (
               SELECT id, octet_length(file_columns::text) + octet_length(file_sample::text) + octet_length(file_issues::text)
@@ -281,34 +310,60 @@ pub async fn page(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let fitting: Vec<_> = found.iter().take_while(|row| row.fits).map(|row| row.id).collect();
-    let stored = select!("WHERE id = ANY ($1) ORDER BY id DESC", &fitting).fetch_all(conn).await?;
-    let imports = stored.into_iter().map(Import::try_from).collect::<Result<_, _>>()?;
+    let fitting: Vec<_> = found
+        .iter()
+        .take_while(|row| row.fits)
+        .map(|row| row.id)
+        .collect();
+    let stored = select!("WHERE id = ANY ($1) ORDER BY id DESC", &fitting)
+        .fetch_all(conn)
+        .await?;
+    let imports = stored
+        .into_iter()
+        .map(Import::try_from)
+        .collect::<Result<_, _>>()?;
     Ok((imports, fitting.len() < found.len()))
 }
 
-/// Locks the header against every other change of status until the transaction ends, and reads it. What is decided on it must
-/// be looked up in a later statement: a statement that waits for this lock sees the rest as it was before it waited.
+/// Locks the header against every other change of status until the transaction ends, and reads it.
+/// What is decided on it must be looked up in a later statement: a statement that waits for this
+/// lock sees the rest as it was before it waited.
 pub async fn lock(conn: &mut PgConnection, id: ImportId) -> Result<Option<Import>, StoreError> {
-    let stored = select!("WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await?;
+    let stored = select!("WHERE id = $1 FOR NO KEY UPDATE", id.0)
+        .fetch_optional(conn)
+        .await?;
     stored.map(Import::try_from).transpose()
 }
 
-/// Moves an import along an arrow of [`crate::model::status::ARROWS`] and writes history; the one place that does. `by`: the account
-/// that asked the api; `None`: a worker moves it. `false`: it has moved meanwhile (or the mover has no such arrow, which is a defect of
-/// the caller).
-pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: Option<AccountId>) -> Result<bool, StoreError> {
-    let mover = if by.is_some() { Mover::Api } else { Mover::Worker };
+/// Moves an import along an arrow of [`crate::model::status::ARROWS`] and writes history; the one
+/// place that does. `by`: the account that asked the api; `None`: a worker moves it. `false`: it
+/// has moved meanwhile (or the mover has no such arrow, which is a defect of the caller).
+pub async fn move_to(
+    conn: &mut PgConnection,
+    import: &Import,
+    to: Status,
+    by: Option<AccountId>,
+) -> Result<bool, StoreError> {
+    let mover = if by.is_some() {
+        Mover::Api
+    } else {
+        Mover::Worker
+    };
     let may = may_be_moved(import.status, to, mover);
     debug_assert!(may, "{} → {to} by {mover:?}", import.status);
     if !may {
         return Ok(false);
     }
     let settings = match to {
-        Status::Ready | Status::Applied | Status::Cancelled => Some(sites::of_id(&mut *conn, import.site_id).await?.settings),
+        Status::Ready | Status::Applied | Status::Cancelled => {
+            Some(sites::of_id(&mut *conn, import.site_id).await?.settings)
+        }
         _ => None,
     };
-    let undo_days = settings.as_ref().filter(|_| to != Status::Ready).map(|settings| settings.keeping.undo_days);
+    let undo_days = settings
+        .as_ref()
+        .filter(|_| to != Status::Ready)
+        .map(|settings| settings.keeping.undo_days);
     let version = sqlx::query_scalar!(
         "UPDATE muster.imports
             SET status = $4, status_version = status_version + 1,
@@ -344,7 +399,9 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let Some(version) = version else { return Ok(false) };
+    let Some(version) = version else {
+        return Ok(false);
+    };
     sqlx::query!(
         "INSERT INTO muster.import_history (import_no, version, status, account_id) VALUES ($1, $2, $3, $4)",
         import.no.0,
@@ -357,8 +414,8 @@ pub async fn move_to(conn: &mut PgConnection, import: &Import, to: Status, by: O
     Ok(true)
 }
 
-/// Under whose number an import makes what it makes: its own; or, where an undo of an undo makes it anew, that of the import which made it
-/// first.
+/// Under whose number an import makes what it makes: its own; or, where an undo of an undo makes it
+/// anew, that of the import which made it first.
 pub async fn origin(conn: &mut PgConnection, import: &Import) -> Result<ImportNo, StoreError> {
     if import.undoes.is_none() {
         return Ok(import.no);
@@ -386,7 +443,12 @@ pub fn to_json(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).expect("a value with string keys")
 }
 
-/// A value as it was stored in a `jsonb` column. What is wrong with it is not said in the error's own words, which may repeat cells.
-pub fn from_json<T: DeserializeOwned>(stored: serde_json::Value, place: &'static str) -> Result<T, StoreError> {
-    serde_json::from_value(stored).map_err(|error| StoreError::inconsistent(place, format!("{:?} error", error.classify())))
+/// A value as it was stored in a `jsonb` column. What is wrong with it is not said in the error's
+/// own words, which may repeat cells.
+pub fn from_json<T: DeserializeOwned>(
+    stored: serde_json::Value,
+    place: &'static str,
+) -> Result<T, StoreError> {
+    serde_json::from_value(stored)
+        .map_err(|error| StoreError::inconsistent(place, format!("{:?} error", error.classify())))
 }

@@ -8,8 +8,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::str::FromStr;
 
-/// Rows of `muster.imports`, `WHERE` and all that follows. The columns are named: a kept statement that asked for all of them would fail
-/// in every running process once a newer version adds one.
+/// Rows of `muster.imports`, `WHERE` and all that follows. The columns are named: a kept statement
+/// that asked for all of them would fail in every running process once a newer version adds one.
 macro_rules! select {
     ($rest:literal $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -85,9 +85,15 @@ impl TryFrom<Stored> for Import {
             fields: row.fields,
             status: word(&row.status, "imports.status")?,
             status_version: row.status_version,
-            stage_failed: row.stage_failed.map(|stage| word(&stage, "imports.stage_failed")).transpose()?,
+            stage_failed: row
+                .stage_failed
+                .map(|stage| word(&stage, "imports.stage_failed"))
+                .transpose()?,
             failure: row.failure,
-            rejected: row.rejected.map(|rejected| from_json(rejected, "imports.rejected")).transpose()?,
+            rejected: row
+                .rejected
+                .map(|rejected| from_json(rejected, "imports.rejected"))
+                .transpose()?,
             is_small: row.is_small,
             file: File {
                 name: row.file_name,
@@ -113,7 +119,15 @@ impl TryFrom<Stored> for Import {
             expires_at: row.expires_at,
             pruned_at: row.pruned_at,
             parent: row.parent_id.map(ImportId),
-            carries: row.carries.map(|carries| carries.iter().map(|became| word(became, "imports.carries")).collect()).transpose()?,
+            carries: row
+                .carries
+                .map(|carries| {
+                    carries
+                        .iter()
+                        .map(|became| word(became, "imports.carries"))
+                        .collect()
+                })
+                .transpose()?,
             undoes: row.undoes_no.map(ImportNo),
             lines_of: ImportNo(row.lines_of.unwrap_or(row.no)),
             same_file_as: row.same_file_as.map(ImportId),
@@ -122,5 +136,6 @@ impl TryFrom<Stored> for Import {
 }
 
 fn word<T: FromStr>(text: &str, place: &'static str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::inconsistent(place, format!("{text} is not known")))
+    text.parse()
+        .map_err(|_| StoreError::inconsistent(place, format!("{text} is not known")))
 }

@@ -1,4 +1,5 @@
-//! Requests never wait behind data: they are answered when every lane is busy, and when Redis is away.
+//! Requests never wait behind data: they are answered when every lane is busy, and when Redis is
+//! away.
 
 use super::{PEOPLE, applying, large, with_one_lane_each, with_people};
 use crate::lanes::{
@@ -11,11 +12,17 @@ use crate::lanes::{
 use muster_tests::harness::{Muster, Process};
 
 async fn pause(muster: &Muster, import: &str) {
-    let _ = muster.post(&format!("/imports/{import}/pause"), None).await.expect(202);
+    let _ = muster
+        .post(&format!("/imports/{import}/pause"), None)
+        .await
+        .expect(202);
 }
 
 async fn resume(muster: &Muster, import: &str) {
-    let _ = muster.post(&format!("/imports/{import}/resume"), None).await.expect(202);
+    let _ = muster
+        .post(&format!("/imports/{import}/resume"), None)
+        .await
+        .expect(202);
 }
 
 /// Every lane holds a batch that does not come to its end as long as the hold lasts.
@@ -34,7 +41,8 @@ impl Busy {
         with_people(&muster, &other, 20).await;
         let small = id(&other.ready("add-to-segments", joins(20, "sales")).await);
         let served = id(&muster.ready("add-to-segments", large(PEOPLE)).await);
-        let unserved = [(); 2].map(async |()| id(&muster.ready("add-to-segments", large(PEOPLE)).await));
+        let unserved =
+            [(); 2].map(async |()| id(&muster.ready("add-to-segments", large(PEOPLE)).await));
         let unserved = futures::future::join_all(unserved).await;
         let hold = Hold::writers(&muster, "lms.segment_members").await;
         other.apply(&small).await;
@@ -43,7 +51,11 @@ impl Busy {
         for import in &unserved {
             muster.apply(import).await;
         }
-        Self { muster, hold, unserved }
+        Self {
+            muster,
+            hold,
+            unserved,
+        }
     }
 
     /// One is paused and one cancelled, and nothing was done of either.
@@ -62,7 +74,11 @@ impl Busy {
 async fn who_asks_to_stop_is_answered_though_every_lane_is_busy() {
     let busy = Busy::start().await;
     busy.answered().await;
-    let Busy { muster, hold, unserved } = busy;
+    let Busy {
+        muster,
+        hold,
+        unserved,
+    } = busy;
     hold.release().await;
     resume(&muster, &unserved[0]).await;
     muster.wait_for(&unserved[0], "applied").await;
@@ -91,9 +107,19 @@ async fn paused_while_two_workers_apply_it_and_resumed() {
     hold.release().await;
     muster.wait_for(&import, "paused").await;
     let done = applying(&muster, &import, "done").await;
-    assert_eq!((done, applying(&muster, &import, "waiting").await), (2, 2), "what was begun is done, and nothing else");
+    assert_eq!(
+        (done, applying(&muster, &import, "waiting").await),
+        (2, 2),
+        "what was begun is done, and nothing else"
+    );
     resume(&muster, &import).await;
-    assert_eq!(muster.wait_for(&import, "applied").await["effects"]["segments_joined"], PEOPLE);
+    assert_eq!(
+        muster.wait_for(&import, "applied").await["effects"]["segments_joined"],
+        PEOPLE
+    );
     ledger.assert_done_once(&import).await;
-    assert_eq!(statuses(&muster, &import).await, "validating previewing ready applying pausing paused applying applied");
+    assert_eq!(
+        statuses(&muster, &import).await,
+        "validating previewing ready applying pausing paused applying applied"
+    );
 }

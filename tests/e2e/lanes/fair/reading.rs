@@ -1,5 +1,5 @@
-//! Validate is one long batch: a lane that has read for ten seconds leaves a file for another site that has no lane, and somebody
-//! goes on with it.
+//! Validate is one long batch: a lane that has read for ten seconds leaves a file for another site
+//! that has no lane, and somebody goes on with it.
 
 use super::{PEOPLE, done_in_order, large, with_one_lane_each, with_people};
 use crate::{
@@ -30,13 +30,23 @@ async fn a_lane_that_reads_for_long_leaves_when_another_site_waits() {
     hold.release().await;
     let is_long = "SELECT served_at < clock_timestamp() - interval '11 s' FROM muster.imports WHERE id = $1::uuid";
     let look = async || {
-        let is_long: bool = sqlx::query_scalar(is_long).bind(&long).fetch_one(muster.sql()).await.expect("the import");
+        let is_long: bool = sqlx::query_scalar(is_long)
+            .bind(&long)
+            .fetch_one(muster.sql())
+            .await
+            .expect("the import");
         is_long.then_some(())
     };
     eventually("the lane has had the file for long", look).await;
     worker.sigcont();
 
-    assert_eq!(counts(&muster.wait_for(&long, "ready").await["actions"]), format!("update {LINES}"));
+    assert_eq!(
+        counts(&muster.wait_for(&long, "ready").await["actions"]),
+        format!("update {LINES}")
+    );
     other.wait_for(&short, "ready").await;
-    assert_eq!(done_in_order(&muster, &["validate"]).await, [short, long.clone()]);
+    assert_eq!(
+        done_in_order(&muster, &["validate"]).await,
+        [short, long.clone()]
+    );
 }

@@ -1,4 +1,5 @@
-//! `bench`: how fast Muster is, against the best script by hand, on the server that `deploy/local.sh` has started for it.
+//! `bench`: how fast Muster is, against the best script by hand, on the server that
+//! `deploy/local.sh` has started for it.
 
 use crate::trouble::Trouble;
 use clap::ValueEnum;
@@ -10,7 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure: W1 to W5, idle, beside, intake, growth
-    #[arg(long, value_delimiter = ',', default_value = "W1,W2,W3,W4,W5,idle,beside,intake")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "W1,W2,W3,W4,W5,idle,beside,intake"
+    )]
     loads: Vec<What>,
     /// Lines of a load
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..=20_000_000))]
@@ -28,7 +33,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// The server on which the databases are made
-    #[arg(long, env = "MUSTER_BENCH_DATABASE_URL", hide_env_values = true, hide = true)]
+    #[arg(
+        long,
+        env = "MUSTER_BENCH_DATABASE_URL",
+        hide_env_values = true,
+        hide = true
+    )]
     server: String,
 }
 
@@ -76,7 +86,15 @@ impl What {
 
 /// Measures, and prints what came out.
 pub(crate) async fn start(arguments: Arguments) -> Result<ExitCode, Trouble> {
-    let Arguments { loads, lines, users, workers, rounds, json, server } = arguments;
+    let Arguments {
+        loads,
+        lines,
+        users,
+        workers,
+        rounds,
+        json,
+        server,
+    } = arguments;
     let wanted = Run {
         server_url: server,
         loads: loads.iter().filter_map(|what| what.load()).collect(),
@@ -86,8 +104,13 @@ pub(crate) async fn start(arguments: Arguments) -> Result<ExitCode, Trouble> {
         workers,
         rounds,
     };
-    let left = || Err(Trouble::Left("Left; all that it started is stopped.".to_owned()));
-    let mut end = signal(SignalKind::terminate()).map_err(|error| Trouble::Refused(error.to_string()))?;
+    let left = || {
+        Err(Trouble::Left(
+            "Left; all that it started is stopped.".to_owned(),
+        ))
+    };
+    let mut end =
+        signal(SignalKind::terminate()).map_err(|error| Trouble::Refused(error.to_string()))?;
     let measured = tokio::select! {
         measured = run(wanted, |result| eprintln!("{result}")) => measured,
         _ = tokio::signal::ctrl_c() => return left(),
@@ -102,7 +125,8 @@ pub(crate) async fn start(arguments: Arguments) -> Result<ExitCode, Trouble> {
     };
     if let Some(file) = json {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        std::fs::write(&file, text).map_err(|error| Trouble::Refused(format!("{}: {error}", file.display())))?;
+        std::fs::write(&file, text)
+            .map_err(|error| Trouble::Refused(format!("{}: {error}", file.display())))?;
     }
     println!("{}", report.table());
     Ok(ExitCode::SUCCESS)

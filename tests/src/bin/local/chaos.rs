@@ -1,4 +1,5 @@
-//! `chaos`: admins at work while everything is killed, frozen and wiped; ends with one line of JSON.
+//! `chaos`: admins at work while everything is killed, frozen and wiped; ends with one line of
+//! JSON.
 
 use crate::trouble::Trouble;
 use muster_tests::chaos::{Run, run};
@@ -24,9 +25,19 @@ pub(crate) struct Arguments {
 
 /// Makes a run, and prints what it did.
 pub(crate) async fn start(arguments: Arguments) -> Result<ExitCode, Trouble> {
-    let Arguments { minutes, seed, sites, calm } = arguments;
-    let left = || Err(Trouble::Left("Left; all that it started is stopped.".to_owned()));
-    let mut end = signal(SignalKind::terminate()).map_err(|error| Trouble::Refused(error.to_string()))?;
+    let Arguments {
+        minutes,
+        seed,
+        sites,
+        calm,
+    } = arguments;
+    let left = || {
+        Err(Trouble::Left(
+            "Left; all that it started is stopped.".to_owned(),
+        ))
+    };
+    let mut end =
+        signal(SignalKind::terminate()).map_err(|error| Trouble::Refused(error.to_string()))?;
     let (figures, end) = tokio::select! {
         ended = run(Run { minutes, seed, sites, is_calm: calm }) => ended,
         _ = tokio::signal::ctrl_c() => return left(),

@@ -20,7 +20,8 @@ const GROUPS: usize = 20;
 pub(crate) struct Arguments {
     /// The file: CSV in any usual encoding, or the same with gzip
     file: PathBuf,
-    /// What it is for: create-users, create-or-update-users, add-to-segments, enrol-in-courses, create-segments, create-courses, custom
+    /// What it is for: create-users, create-or-update-users, add-to-segments, enrol-in-courses,
+    /// create-segments, create-courses, custom
     #[arg(long)]
     recipe: String,
     /// The site
@@ -39,22 +40,50 @@ pub(crate) struct Arguments {
 
 /// Imports the file and tells what came out.
 pub(crate) async fn run(client: &Client, arguments: Arguments) -> Result<ExitCode, Trouble> {
-    let Arguments { file, recipe, site, kind, settings, apply } = arguments;
-    let journey = Journey { client, site: &site };
-    let import = journey.preview(&file, &Order { recipe, kind, settings }).await?;
+    let Arguments {
+        file,
+        recipe,
+        site,
+        kind,
+        settings,
+        apply,
+    } = arguments;
+    let journey = Journey {
+        client,
+        site: &site,
+    };
+    let import = journey
+        .preview(
+            &file,
+            &Order {
+                recipe,
+                kind,
+                settings,
+            },
+        )
+        .await?;
     println!("{}", tell::file(&import));
     if let Some(reason) = tell::came_to_nothing(&import) {
         return Err(Trouble::Refused(reason));
     }
     let issues = journey.issues(&import).await?;
     let address = journey.address(&import.id);
-    print!("{}{}", tell::preview(&import), tell::issues(&issues, GROUPS, &address));
+    print!(
+        "{}{}",
+        tell::preview(&import),
+        tell::issues(&issues, GROUPS, &address)
+    );
     if import.status != Status::Ready {
-        return Err(Trouble::Refused(format!("The import is {}.", import.status)));
+        return Err(Trouble::Refused(format!(
+            "The import is {}.",
+            import.status
+        )));
     }
     if !apply {
         let tag = &import.tag;
-        println!("To apply it:\n  curl -X POST -H \"Authorization: Bearer $MUSTER_TOKEN\" -H 'If-Match: {tag}' {address}/apply");
+        println!(
+            "To apply it:\n  curl -X POST -H \"Authorization: Bearer $MUSTER_TOKEN\" -H 'If-Match: {tag}' {address}/apply"
+        );
         return Ok(exit_code(&import, &issues));
     }
     let import = journey.apply(&import).await?;
@@ -63,15 +92,27 @@ pub(crate) async fn run(client: &Client, arguments: Arguments) -> Result<ExitCod
     }
     print!("{}", tell::applied(&import));
     if import.status != Status::Applied {
-        return Err(Trouble::Refused(format!("The import is {}.", import.status)));
+        return Err(Trouble::Refused(format!(
+            "The import is {}.",
+            import.status
+        )));
     }
     Ok(exit_code(&import, &issues))
 }
 
 /// 1 if a line came to nothing that should have come to something.
 fn exit_code(import: &Import, issues: &IssuePage) -> ExitCode {
-    let rejected = import.actions.as_ref().is_some_and(|actions| actions.reject > 0);
-    let undone = import.outcomes.as_ref().is_some_and(|outcomes| outcomes.rejected + outcomes.held + outcomes.failed > 0);
-    let not_found = issues.issues.iter().any(|group| group.code == "user-not-found");
+    let rejected = import
+        .actions
+        .as_ref()
+        .is_some_and(|actions| actions.reject > 0);
+    let undone = import
+        .outcomes
+        .as_ref()
+        .is_some_and(|outcomes| outcomes.rejected + outcomes.held + outcomes.failed > 0);
+    let not_found = issues
+        .issues
+        .iter()
+        .any(|group| group.code == "user-not-found");
     ExitCode::from(u8::from(rejected || undone || not_found))
 }

@@ -57,8 +57,13 @@ impl Journey<'_> {
 
     /// Applies an import that is ready, if it is as it was seen, and waits for its end.
     pub(crate) async fn apply(&self, ready: &Seen) -> Result<Import, Trouble> {
-        let request = self.client.request(Method::POST, &format!("{}/apply", self.path(&ready.id)));
-        let answer = self.client.send(request.header(header::IF_MATCH, &ready.tag)).await;
+        let request = self
+            .client
+            .request(Method::POST, &format!("{}/apply", self.path(&ready.id)));
+        let answer = self
+            .client
+            .send(request.header(header::IF_MATCH, &ready.tag))
+            .await;
         if answer.as_ref().is_ok_and(|answer| answer.status == 412) {
             return Err(self.overtaken(ready));
         }
@@ -68,7 +73,10 @@ impl Journey<'_> {
 
     /// The first page of its issues, grouped.
     pub(crate) async fn issues(&self, import: &Import) -> Result<IssuePage, Trouble> {
-        let answer = self.client.get(&format!("{}/issues", self.path(&import.id))).await;
+        let answer = self
+            .client
+            .get(&format!("{}/issues", self.path(&import.id)))
+            .await;
         self.read(&self.success(answer)?)
     }
 
@@ -82,7 +90,9 @@ impl Journey<'_> {
     }
 
     async fn upload(&self, path: &Path, order: &Order) -> Result<Seen, Trouble> {
-        let (file, bytes, content_type) = open(path).await.map_err(|error| Trouble::Usage(format!("{error:#}")))?;
+        let (file, bytes, content_type) = open(path)
+            .await
+            .map_err(|error| Trouble::Usage(format!("{error:#}")))?;
         let bar = Bar::begin("upload", Unit::Bytes, 0, bytes);
         let count = bar.counter();
         let pieces = ReaderStream::with_capacity(file, 1 << 16).inspect(move |piece| {
@@ -91,7 +101,12 @@ impl Journey<'_> {
             }
         });
         let body = reqwest::Body::wrap_stream(pieces);
-        let upload = Upload { query: query(path, order), content_type, body, length: Some(bytes) };
+        let upload = Upload {
+            query: query(path, order),
+            content_type,
+            body,
+            length: Some(bytes),
+        };
         let answer = tokio::select! {
             answer = self.client.upload(self.site, upload) => answer,
             _ = tokio::signal::ctrl_c() => {
@@ -100,7 +115,9 @@ impl Journey<'_> {
             }
         };
         let answer = match answer {
-            Err(error) if !error.is_connect() => self.upload_beginning(path, order).await.ok_or(error),
+            Err(error) if !error.is_connect() => {
+                self.upload_beginning(path, order).await.ok_or(error)
+            }
             other => other,
         };
         bar.clear();
@@ -109,14 +126,26 @@ impl Journey<'_> {
         Ok(import)
     }
 
-    /// Muster refuses what it can before all of it has arrived, and closes the connection. Whoever is still writing then sees
-    /// only that it broke. So the beginning is sent again and the rest held back: what comes is the refusal.
+    /// Muster refuses what it can before all of it has arrived, and closes the connection. Whoever
+    /// is still writing then sees only that it broke. So the beginning is sent again and the rest
+    /// held back: what comes is the refusal.
     async fn upload_beginning(&self, path: &Path, order: &Order) -> Option<Answer> {
         let (file, bytes, content_type) = open(path).await.ok()?;
         let beginning = ReaderStream::new(file.take(BEGINNING.min(bytes.saturating_sub(1))));
         let body = reqwest::Body::wrap_stream(beginning.chain(futures::stream::pending()));
-        let upload = Upload { query: query(path, order), content_type, body, length: Some(bytes) };
-        tokio::time::timeout(Duration::from_secs(10), self.client.upload(self.site, upload)).await.ok()?.ok()
+        let upload = Upload {
+            query: query(path, order),
+            content_type,
+            body,
+            length: Some(bytes),
+        };
+        tokio::time::timeout(
+            Duration::from_secs(10),
+            self.client.upload(self.site, upload),
+        )
+        .await
+        .ok()?
+        .ok()
     }
 
     /// Shows the stages of an import until it is at rest.
@@ -155,19 +184,29 @@ impl Journey<'_> {
 
     fn import_of(&self, answer: reqwest::Result<Answer>) -> Result<Seen, Trouble> {
         let answer = self.success(answer)?;
-        Ok(Seen { import: self.read(&answer)?, tag: answer.header("etag").unwrap_or("*").to_owned() })
+        Ok(Seen {
+            import: self.read(&answer)?,
+            tag: answer.header("etag").unwrap_or("*").to_owned(),
+        })
     }
 
     /// The answer, if it is a success.
     pub(crate) fn success(&self, answer: reqwest::Result<Answer>) -> Result<Answer, Trouble> {
         let answer = answer.map_err(|error| Trouble::connection(self.client.base(), &error))?;
-        if (200..300).contains(&answer.status) { Ok(answer) } else { Err(Trouble::answer(&answer)) }
+        if (200..300).contains(&answer.status) {
+            Ok(answer)
+        } else {
+            Err(Trouble::answer(&answer))
+        }
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, Trouble> {
         answer.parse().map_err(|error| {
             let base = self.client.base();
-            Trouble::Refused(format!("{base} answered what this version does not understand ({error}): {}", answer.text()))
+            Trouble::Refused(format!(
+                "{base} answered what this version does not understand ({error}): {}",
+                answer.text()
+            ))
         })
     }
 }
@@ -181,15 +220,27 @@ async fn open(path: &Path) -> anyhow::Result<(File, u64, &'static str)> {
     let mut first = [0; 2];
     let read = file.read(&mut first).await.with_context(name)?;
     file.rewind().await.with_context(name)?;
-    let content_type = if first[..read] == [0x1f, 0x8b] { "application/gzip" } else { "text/csv" };
+    let content_type = if first[..read] == [0x1f, 0x8b] {
+        "application/gzip"
+    } else {
+        "text/csv"
+    };
     Ok((file, about.len(), content_type))
 }
 
 fn query(path: &Path, order: &Order) -> Vec<(&'static str, String)> {
     let mut query = vec![("recipe", order.recipe.clone())];
     query.extend(order.kind.clone().map(|kind| ("kind", kind)));
-    query.extend(order.settings.clone().map(|settings| ("settings", settings)));
-    query.extend(path.file_name().map(|name| ("filename", name.to_string_lossy().into_owned())));
+    query.extend(
+        order
+            .settings
+            .clone()
+            .map(|settings| ("settings", settings)),
+    );
+    query.extend(
+        path.file_name()
+            .map(|name| ("filename", name.to_string_lossy().into_owned())),
+    );
     query
 }
 
@@ -202,10 +253,16 @@ struct Stages {
 impl Stages {
     fn see(&mut self, progress: Option<&Progress>) {
         let Some(progress) = progress else { return };
-        if self.current.as_ref().is_some_and(|(shown, _)| shown.stage != progress.stage) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|(shown, _)| shown.stage != progress.stage)
+        {
             self.end();
         }
-        let (shown, bar) = self.current.get_or_insert_with(|| (progress.clone(), bar(progress)));
+        let (shown, bar) = self
+            .current
+            .get_or_insert_with(|| (progress.clone(), bar(progress)));
         bar.at(progress);
         shown.clone_from(progress);
     }
@@ -224,5 +281,14 @@ fn bar(progress: &Progress) -> Bar {
         "preview" => "preview",
         _ => "apply",
     };
-    Bar::begin(label, if progress.unit == "bytes" { Unit::Bytes } else { Unit::Rows }, progress.done, progress.total)
+    Bar::begin(
+        label,
+        if progress.unit == "bytes" {
+            Unit::Bytes
+        } else {
+            Unit::Rows
+        },
+        progress.done,
+        progress.total,
+    )
 }

@@ -1,7 +1,8 @@
-//! The command line that `deploy/local.sh` calls: imports a file, or shows what Muster does with files that it makes. It knows
-//! Muster only over HTTP, as anybody else does.
+//! The command line that `deploy/local.sh` calls: imports a file, or shows what Muster does with
+//! files that it makes. It knows Muster only over HTTP, as anybody else does.
 //!
-//! Exit codes: 0 clean; 1 lines were rejected, held, failed or not found; 2 wrong usage; 3 the import, or the upload, was refused.
+//! Exit codes: 0 clean; 1 lines were rejected, held, failed or not found; 2 wrong usage; 3 the
+//! import, or the upload, was refused.
 
 #![allow(clippy::print_stdout, reason = "this is a command line")]
 
@@ -46,7 +47,8 @@ enum Command {
     Import(import::Arguments),
     /// Makes segments, courses and 10 000 people, imports them, then a spreadsheet full of mistakes
     Demo(demo::Arguments),
-    /// Starts a Muster of its own, breaks it in every way while imports run, and compares what each site holds with what it must
+    /// Starts a Muster of its own, breaks it in every way while imports run, and compares what each
+    /// site holds with what it must
     Chaos(chaos::Arguments),
     /// Measures how fast Muster is, against the best script by hand
     Bench(bench::Arguments),

@@ -29,12 +29,20 @@ impl Bar {
     pub(crate) fn begin(label: &'static str, unit: Unit, done: u64, total: u64) -> Self {
         let shown = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total)
-                .with_style(style("{prefix:9} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go"))
+                .with_style(style(
+                    "{prefix:9} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go",
+                ))
                 .with_prefix(label);
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { label, unit, since: Instant::now(), is_missed: done > 0 && done >= total, shown }
+        Self {
+            label,
+            unit,
+            since: Instant::now(),
+            is_missed: done > 0 && done >= total,
+            shown,
+        }
     }
 
     /// So far, as Muster tells it.
@@ -60,7 +68,15 @@ impl Bar {
     /// The stage is through: the bar goes, a line stays.
     pub(crate) fn end(self, done: u64) {
         self.clear();
-        eprintln!("{}", line(self.label, self.unit, done, (!self.is_missed).then(|| self.since.elapsed())));
+        eprintln!(
+            "{}",
+            line(
+                self.label,
+                self.unit,
+                done,
+                (!self.is_missed).then(|| self.since.elapsed())
+            )
+        );
     }
 
     /// The stage is left: nothing stays.
@@ -78,12 +94,18 @@ fn style(template: &str) -> ProgressStyle {
 /// `59 631 of 150 000 rows, 59 286 rows a second, 2 s to go`
 fn message(unit: Unit, progress: &Progress) -> String {
     let speed = amount(unit, progress.per_second);
-    let rest = progress.eta_seconds.map(|seconds| format!(", {seconds} s to go")).unwrap_or_default();
+    let rest = progress
+        .eta_seconds
+        .map(|seconds| format!(", {seconds} s to go"))
+        .unwrap_or_default();
     let done = match unit {
         Unit::Bytes => HumanBytes(progress.done).to_string(),
         Unit::Rows => grouped(progress.done as i64),
     };
-    format!("{done} of {}, {speed} a second{rest}", amount(unit, progress.total))
+    format!(
+        "{done} of {}, {speed} a second{rest}",
+        amount(unit, progress.total)
+    )
 }
 
 fn amount(unit: Unit, amount: u64) -> String {
@@ -95,10 +117,14 @@ fn amount(unit: Unit, amount: u64) -> String {
 
 fn line(label: &str, unit: Unit, done: u64, took: Option<Duration>) -> String {
     let amount = amount(unit, done);
-    let Some(seconds) = took.map(|took| took.as_secs_f64()) else { return format!("{label:9} {amount}") };
+    let Some(seconds) = took.map(|took| took.as_secs_f64()) else {
+        return format!("{label:9} {amount}");
+    };
     let rate = match unit {
         // Of so few bytes or in so short a time a speed says nothing.
-        Unit::Rows if seconds >= 0.1 => format!(", {} a second", grouped((done as f64 / seconds) as i64)),
+        Unit::Rows if seconds >= 0.1 => {
+            format!(", {} a second", grouped((done as f64 / seconds) as i64))
+        }
         Unit::Bytes | Unit::Rows => String::new(),
     };
     format!("{label:9} {amount} in {seconds:.1} s{rate}")
@@ -107,7 +133,11 @@ fn line(label: &str, unit: Unit, done: u64, took: Option<Duration>) -> String {
 /// A number with its thousands apart.
 pub(crate) fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+    let mut text = if number < 0 {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(' ');
@@ -123,7 +153,13 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let cases = [(0, "0"), (999, "999"), (1_204, "1 204"), (1_000_000, "1 000 000"), (-12_345, "-12 345")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1_204, "1 204"),
+            (1_000_000, "1 000 000"),
+            (-12_345, "-12 345"),
+        ];
         for (number, expected) in cases {
             assert_eq!(grouped(number), expected);
         }
@@ -139,15 +175,27 @@ mod tests {
             per_second: 59_286,
             eta_seconds,
         };
-        assert_eq!(message(Unit::Rows, &progress(Some(2))), "59 631 of 150 000 rows, 59 286 rows a second, 2 s to go");
-        assert_eq!(message(Unit::Bytes, &progress(None)), "58.23 KiB of 146.48 KiB, 57.90 KiB a second");
+        assert_eq!(
+            message(Unit::Rows, &progress(Some(2))),
+            "59 631 of 150 000 rows, 59 286 rows a second, 2 s to go"
+        );
+        assert_eq!(
+            message(Unit::Bytes, &progress(None)),
+            "58.23 KiB of 146.48 KiB, 57.90 KiB a second"
+        );
     }
 
     #[test]
     fn a_stage_that_is_through_leaves_a_line() {
         let two_seconds = Some(Duration::from_secs(2));
-        assert_eq!(line("preview", Unit::Rows, 5_000, two_seconds), "preview   5 000 rows in 2.0 s, 2 500 a second");
+        assert_eq!(
+            line("preview", Unit::Rows, 5_000, two_seconds),
+            "preview   5 000 rows in 2.0 s, 2 500 a second"
+        );
         assert_eq!(line("preview", Unit::Rows, 50, None), "preview   50 rows");
-        assert_eq!(line("upload", Unit::Bytes, 2_048, two_seconds), "upload    2.00 KiB in 2.0 s");
+        assert_eq!(
+            line("upload", Unit::Bytes, 2_048, two_seconds),
+            "upload    2.00 KiB in 2.0 s"
+        );
     }
 }

@@ -30,7 +30,9 @@ impl Trouble {
     /// A connection that failed.
     pub(crate) fn connection(base: &str, error: &reqwest::Error) -> Self {
         if error.is_connect() {
-            return Self::Refused(format!("There is no Muster at {base}. Is it up? `deploy/local.sh up` starts it."));
+            return Self::Refused(format!(
+                "There is no Muster at {base}. Is it up? `deploy/local.sh up` starts it."
+            ));
         }
         let mut text = format!("The connection to {base} broke: {error}");
         let mut source = std::error::Error::source(error);
@@ -46,7 +48,11 @@ impl Trouble {
     pub(crate) fn answer(answer: &Answer) -> Self {
         let text = match answer.parse::<Problem>() {
             Ok(problem) => in_words(&problem),
-            Err(_) => format!("Muster answered {}: {}", answer.status, answer.text().chars().take(500).collect::<String>()),
+            Err(_) => format!(
+                "Muster answered {}: {}",
+                answer.status,
+                answer.text().chars().take(500).collect::<String>()
+            ),
         };
         match answer.status {
             400 | 401 | 403 | 404 => Self::Usage(text),
@@ -65,13 +71,26 @@ impl fmt::Display for Trouble {
 fn in_words(problem: &Problem) -> String {
     let mut lines = vec![problem.title.clone()];
     lines.extend(problem.detail.iter().map(|detail| format!("  {detail}")));
-    lines.extend(problem.errors.iter().map(|fault| format!("  {}", fault_in_words(fault))));
+    lines.extend(
+        problem
+            .errors
+            .iter()
+            .map(|fault| format!("  {}", fault_in_words(fault))),
+    );
     lines.join("\n")
 }
 
 fn fault_in_words(fault: &Fault) -> String {
-    let place = format!("{}{}", fault.parameter, fault.pointer.as_deref().unwrap_or_default());
-    let meant = fault.suggestion.as_ref().map(|meant| format!(" Did you mean {meant}?")).unwrap_or_default();
+    let place = format!(
+        "{}{}",
+        fault.parameter,
+        fault.pointer.as_deref().unwrap_or_default()
+    );
+    let meant = fault
+        .suggestion
+        .as_ref()
+        .map(|meant| format!(" Did you mean {meant}?"))
+        .unwrap_or_default();
     format!("{place}: {}{meant}", fault.detail)
 }
 
@@ -80,7 +99,11 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, headers: reqwest::header::HeaderMap::new(), body: body.to_owned().into() }
+        Answer {
+            status,
+            headers: reqwest::header::HeaderMap::new(),
+            body: body.to_owned().into(),
+        }
     }
 
     #[test]
@@ -90,14 +113,24 @@ mod tests {
                       {"parameter":"recipe","detail":"There is no recipe x."}]}"#;
         let trouble = Trouble::answer(&answer(400, body));
         let expected = "The request is not right\n  settings/mode: `mode` is one of a, b. Did you mean a?\n  recipe: There is no recipe x.";
-        assert_eq!((trouble.to_string().as_str(), trouble.exit_code()), (expected, 2));
+        assert_eq!(
+            (trouble.to_string().as_str(), trouble.exit_code()),
+            (expected, 2)
+        );
     }
 
     #[test]
     fn what_cannot_be_mended_by_typing_ends_with_3() {
         for status in [409, 413, 415, 429, 500, 503] {
-            assert_eq!(Trouble::answer(&answer(status, r#"{"title":"No"}"#)).exit_code(), 3, "{status}");
+            assert_eq!(
+                Trouble::answer(&answer(status, r#"{"title":"No"}"#)).exit_code(),
+                3,
+                "{status}"
+            );
         }
-        assert_eq!(Trouble::answer(&answer(502, "<html>")).to_string(), "Muster answered 502: <html>");
+        assert_eq!(
+            Trouble::answer(&answer(502, "<html>")).to_string(),
+            "Muster answered 502: <html>"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What Muster must make of files, computed from the files, the settings and the order of applies alone: written from the documents,
-//! it shares no code with what it checks.
+//! What Muster must make of files, computed from the files, the settings and the order of applies
+//! alone: written from the documents, it shares no code with what it checks.
 
 mod apply;
 mod people;
@@ -129,8 +129,8 @@ pub(super) struct Plan {
     pub(super) version: Option<u64>,
     /// The deepest category that is there of those that lead to one that is missing.
     pub(super) under: Option<Id>,
-    /// The address comes back, in the end, to the one that the person has, but for its letters' case: whoever has one of those on the
-    /// way is not asked.
+    /// The address comes back, in the end, to the one that the person has, but for its letters'
+    /// case: whoever has one of those on the way is not asked.
     pub(super) keeps_address: bool,
     /// Why it is skipped or rejected.
     pub(super) codes: Vec<&'static str>,
@@ -189,13 +189,36 @@ impl Plan {
             returned: BTreeMap::new(),
             courses: Vec::new(),
         };
-        Self { line, key, deed, version: None, under: None, keeps_address: false, codes }
+        Self {
+            line,
+            key,
+            deed,
+            version: None,
+            under: None,
+            keeps_address: false,
+            codes,
+        }
     }
 
     /// A line that does something.
-    fn of(line: u32, key: &str, action: Action, subject: Id, turn: usize, version: Option<u64>) -> Self {
+    fn of(
+        line: u32,
+        key: &str,
+        action: Action,
+        subject: Id,
+        turn: usize,
+        version: Option<u64>,
+    ) -> Self {
         let idle = Self::idle(line, Some(key.to_owned()), action, Vec::new());
-        Self { deed: Deed { subject: Some(subject), turn, ..idle.deed }, version, ..idle }
+        Self {
+            deed: Deed {
+                subject: Some(subject),
+                turn,
+                ..idle.deed
+            },
+            version,
+            ..idle
+        }
     }
 }
 
@@ -203,12 +226,20 @@ impl Plan {
 pub(super) fn preview(state: &mut State, origin: &Origin<'_>) -> Vec<Plan> {
     match origin {
         Origin::File { rules, table } => plans(state, rules, table, &|_| true),
-        Origin::Undo { kind, undone, of, .. } => undo::plans(state, *kind, undone, *of, None),
+        Origin::Undo {
+            kind, undone, of, ..
+        } => undo::plans(state, *kind, undone, *of, None),
     }
 }
 
-/// The plans of some lines. What the whole file shows, such as who names an address first, is seen by all.
-fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dyn Fn(u32) -> bool) -> Vec<Plan> {
+/// The plans of some lines. What the whole file shows, such as who names an address first, is seen
+/// by all.
+fn plans(
+    state: &mut State,
+    rules: &Rules,
+    table: &Table,
+    wanted: &dyn Fn(u32) -> bool,
+) -> Vec<Plan> {
     match rules.kind {
         Kind::People => people::plans(state, rules, table, wanted),
         Kind::Segments | Kind::Courses => records::plans(state, rules, table, wanted),
@@ -229,8 +260,13 @@ pub(super) fn effects(kind: Kind, plans: &[Plan]) -> Counts {
     let mut counts = Counts::new();
     let mut add = |name, count: usize| *counts.entry(name).or_default() += count as i64;
     for Plan { deed, .. } in plans {
-        let courses = |does: fn(&Enrolment) -> bool| deed.courses.iter().filter(|course| does(course)).count();
-        add("segments_joined", deed.segments.iter().filter(|(_, joins)| *joins).count());
+        let courses = |does: fn(&Enrolment) -> bool| {
+            deed.courses.iter().filter(|course| does(course)).count()
+        };
+        add(
+            "segments_joined",
+            deed.segments.iter().filter(|(_, joins)| *joins).count(),
+        );
         add("segments_left", deed.leaves.len());
         add("enrolments_created", courses(|course| course.enrols));
         add("enrolments_removed", courses(|course| course.ends));

@@ -53,15 +53,36 @@ struct Planner<'a> {
     known: HashMap<String, Known>,
 }
 
-pub(super) fn plans(state: &mut State, rules: &Rules, table: &Table, wanted: &dyn Fn(u32) -> bool) -> Vec<Plan> {
-    let spec = if rules.kind == Kind::Segments { &OF_SEGMENTS } else { &OF_COURSES };
+pub(super) fn plans(
+    state: &mut State,
+    rules: &Rules,
+    table: &Table,
+    wanted: &dyn Fn(u32) -> bool,
+) -> Vec<Plan> {
+    let spec = if rules.kind == Kind::Segments {
+        &OF_SEGMENTS
+    } else {
+        &OF_COURSES
+    };
     let key = table.column(rules, spec.key);
-    let columns: Vec<_> = spec.fields.iter().map(|name| table.column(rules, name)).collect();
-    let mut planner = Planner { state, rules, spec, known: HashMap::new() };
+    let columns: Vec<_> = spec
+        .fields
+        .iter()
+        .map(|name| table.column(rules, name))
+        .collect();
+    let mut planner = Planner {
+        state,
+        rules,
+        spec,
+        known: HashMap::new(),
+    };
     let mut plans = Vec::new();
     for (line, cells) in table.lines.iter().filter(|(line, _)| wanted(*line)) {
         if table.fits(cells) {
-            let said: Vec<_> = columns.iter().map(|at| text(cells, *at).map(str::to_owned)).collect();
+            let said: Vec<_> = columns
+                .iter()
+                .map(|at| text(cells, *at).map(str::to_owned))
+                .collect();
             plans.push(planner.plan(*line, text(cells, key), said));
         } else {
             plans.push(Plan::idle(*line, None, Action::Reject, vec!["width"]));
@@ -95,10 +116,14 @@ impl Planner<'_> {
         };
         let idle = |action, code| Plan::idle(line, Some(key.to_owned()), action, vec![code]);
         match (known, self.rules.mode) {
-            (Some(known), Mode::CreateOnly) if known.version.is_none() => idle(Action::Reject, "name-used-twice"),
+            (Some(known), Mode::CreateOnly) if known.version.is_none() => {
+                idle(Action::Reject, "name-used-twice")
+            }
             (Some(_), Mode::CreateOnly) => idle(Action::Skip, self.spec.exists),
             (Some(_), _) => self.update(line, key, said),
-            (None, Mode::UpdateOnly) if self.rules.unknown_is_error => idle(Action::Reject, self.spec.not_found),
+            (None, Mode::UpdateOnly) if self.rules.unknown_is_error => {
+                idle(Action::Reject, self.spec.not_found)
+            }
             (None, Mode::UpdateOnly) => idle(Action::Skip, self.spec.not_found),
             (None, _) if said[0].is_none() => idle(Action::Reject, "missing-value"),
             (None, _) => self.create(line, key, said),
@@ -133,7 +158,15 @@ impl Planner<'_> {
             if let Some(category) = record.category {
                 fields[CATEGORY] = Some(self.state.path(category));
             }
-            self.known.insert(key.to_owned(), Known { id, version: Some(record.version), fields, turns: 0 });
+            self.known.insert(
+                key.to_owned(),
+                Known {
+                    id,
+                    version: Some(record.version),
+                    fields,
+                    turns: 0,
+                },
+            );
         }
     }
 
@@ -143,24 +176,51 @@ impl Planner<'_> {
         }
         let id = self.state.fresh();
         let mut plan = Plan::of(line, key, Action::Create, id, 1, None);
-        let values = said.iter().enumerate().filter_map(|(field, value)| Some((field, value.clone()?)));
-        plan.deed.writes = values.map(|(field, after)| Write { field, before: None, after: Some(after) }).collect();
+        let values = said
+            .iter()
+            .enumerate()
+            .filter_map(|(field, value)| Some((field, value.clone()?)));
+        plan.deed.writes = values
+            .map(|(field, after)| Write {
+                field,
+                before: None,
+                after: Some(after),
+            })
+            .collect();
         self.put_category(&mut plan);
-        self.known.insert(key.to_owned(), Known { id, version: None, fields: said, turns: 1 });
+        self.known.insert(
+            key.to_owned(),
+            Known {
+                id,
+                version: None,
+                fields: said,
+                turns: 1,
+            },
+        );
         plan
     }
 
     fn update(&mut self, line: u32, key: &str, said: Vec<Option<String>>) -> Plan {
         let mut writes = Vec::new();
-        let Some(known) = self.known.get_mut(key) else { return Plan::idle(line, None, Action::Reject, Vec::new()) };
+        let Some(known) = self.known.get_mut(key) else {
+            return Plan::idle(line, None, Action::Reject, Vec::new());
+        };
         for (field, value) in said.into_iter().enumerate() {
             if let Some(after) = value.filter(|after| Some(after) != known.fields[field].as_ref()) {
-                writes.push(Write { field, before: known.fields[field].clone(), after: Some(after.clone()) });
+                writes.push(Write {
+                    field,
+                    before: known.fields[field].clone(),
+                    after: Some(after.clone()),
+                });
                 known.fields[field] = Some(after);
             }
         }
         known.turns += 1;
-        let action = if writes.is_empty() { Action::Unchanged } else { Action::Update };
+        let action = if writes.is_empty() {
+            Action::Unchanged
+        } else {
+            Action::Update
+        };
         let mut plan = Plan::of(line, key, action, known.id, known.turns, known.version);
         plan.deed.writes = writes;
         self.put_category(&mut plan);
@@ -168,8 +228,14 @@ impl Planner<'_> {
     }
 
     fn put_category(&self, plan: &mut Plan) {
-        let write = plan.deed.writes.iter().find(|write| self.rules.kind == Kind::Courses && write.field == CATEGORY);
-        let Some(path) = write.and_then(|write| write.after.clone()) else { return };
+        let write = plan
+            .deed
+            .writes
+            .iter()
+            .find(|write| self.rules.kind == Kind::Courses && write.field == CATEGORY);
+        let Some(path) = write.and_then(|write| write.after.clone()) else {
+            return;
+        };
         if let Some(id) = self.state.category(&path) {
             plan.deed.category = Some(Category::There(id));
         } else {
@@ -180,9 +246,16 @@ impl Planner<'_> {
 }
 
 fn ends_first(said: &[Option<String>], known: Option<&Known>) -> bool {
-    let date = |field: usize| said[field].as_ref().or_else(|| known.and_then(|known| known.fields[field].as_ref()));
+    let date = |field: usize| {
+        said[field]
+            .as_ref()
+            .or_else(|| known.and_then(|known| known.fields[field].as_ref()))
+    };
     // Dates compare like their texts.
-    (said[START].is_some() || said[END].is_some()) && date(START).zip(date(END)).is_some_and(|(start, end)| end < start)
+    (said[START].is_some() || said[END].is_some())
+        && date(START)
+            .zip(date(END))
+            .is_some_and(|(start, end)| end < start)
 }
 
 fn yes_or_no(text: &str) -> Result<bool, &'static str> {
@@ -195,10 +268,21 @@ fn yes_or_no(text: &str) -> Result<bool, &'static str> {
 
 /// Enough for the dates that files have.
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.chars().enumerate().all(|(at, c)| if at == 4 || at == 7 { c == '-' } else { c.is_ascii_digit() })
+    text.len() == 10
+        && text.chars().enumerate().all(|(at, c)| {
+            if at == 4 || at == 7 {
+                c == '-'
+            } else {
+                c.is_ascii_digit()
+            }
+        })
 }
 
 fn path(text: &str) -> Result<String, &'static str> {
     let names: Vec<&str> = text.split(" / ").map(str::trim).collect();
-    if names.iter().any(|name| name.is_empty()) { Err("bad-value") } else { Ok(names.join(" / ")) }
+    if names.iter().any(|name| name.is_empty()) {
+        Err("bad-value")
+    } else {
+        Ok(names.join(" / "))
+    }
 }

@@ -4,13 +4,30 @@ use super::{Deed, Enrolment, Id, Kind, Source};
 use std::collections::{BTreeMap, HashMap};
 
 /// Fields of people, in the order in which records have them.
-pub(super) const PEOPLE: &[&str] = &["firstname", "lastname", "email", "idnumber", "institution", "department", "city", "country"];
+pub(super) const PEOPLE: &[&str] = &[
+    "firstname",
+    "lastname",
+    "email",
+    "idnumber",
+    "institution",
+    "department",
+    "city",
+    "country",
+];
 /// The position of the address.
 pub(super) const EMAIL: usize = 2;
 /// Fields of segments.
 pub(super) const SEGMENTS: &[&str] = &["name", "description", "visible"];
 /// Fields of courses.
-pub(super) const COURSES: &[&str] = &["fullname", "idnumber", "category_path", "summary", "visible", "startdate", "enddate"];
+pub(super) const COURSES: &[&str] = &[
+    "fullname",
+    "idnumber",
+    "category_path",
+    "summary",
+    "visible",
+    "startdate",
+    "enddate",
+];
 /// The position of the path.
 pub(super) const CATEGORY: usize = 2;
 
@@ -111,31 +128,52 @@ impl State {
         }
     }
 
-    /// Does anything hang on a record that an import did not bring? People have memberships, the others members.
+    /// Does anything hang on a record that an import did not bring? People have memberships, the
+    /// others members.
     pub(super) fn is_used(&self, kind: Kind, id: Id, but_by: Source) -> bool {
         match kind {
             Kind::People => {
-                self.members.range((id, 0)..=(id, Id::MAX)).any(|(_, source)| *source != but_by)
-                    || self.enrolments.range((id, 0)..=(id, Id::MAX)).any(|(_, source)| *source != but_by)
-                    || self.roles.range((id, 0, "")..(id + 1, 0, "")).any(|(_, source)| *source != but_by)
+                self.members
+                    .range((id, 0)..=(id, Id::MAX))
+                    .any(|(_, source)| *source != but_by)
+                    || self
+                        .enrolments
+                        .range((id, 0)..=(id, Id::MAX))
+                        .any(|(_, source)| *source != but_by)
+                    || self
+                        .roles
+                        .range((id, 0, "")..(id + 1, 0, ""))
+                        .any(|(_, source)| *source != but_by)
             }
             Kind::Segments => self.members.keys().any(|(_, segment)| *segment == id),
             Kind::Courses => {
-                self.enrolments.keys().any(|(_, course)| *course == id) || self.roles.keys().any(|(_, course, _)| *course == id)
+                self.enrolments.keys().any(|(_, course)| *course == id)
+                    || self.roles.keys().any(|(_, course, _)| *course == id)
             }
         }
     }
 
     /// Has somebody a role in a course that an import did not give?
     pub(super) fn has_other_role(&self, person: Id, course: Id, but_by: Source) -> bool {
-        self.roles.range((person, course, "")..(person, course + 1, "")).any(|(_, source)| *source != but_by)
+        self.roles
+            .range((person, course, "")..(person, course + 1, ""))
+            .any(|(_, source)| *source != but_by)
     }
 
-    /// Are the segments and courses there that a line names? An undo names those in which it would leave the person.
+    /// Are the segments and courses there that a line names? An undo names those in which it would
+    /// leave the person.
     pub(super) fn has_what_is_named(&self, deed: &Deed, by_undo: bool) -> bool {
-        let is_named = |course: &&Enrolment| !by_undo || course.enrols || course.adds_role || course.is_enrolled || course.has_role;
-        deed.segments.iter().all(|(id, _)| self.segments.records.contains_key(id))
-            && deed.courses.iter().filter(is_named).all(|course| self.courses.records.contains_key(&course.course))
+        let is_named = |course: &&Enrolment| {
+            !by_undo || course.enrols || course.adds_role || course.is_enrolled || course.has_role
+        };
+        deed.segments
+            .iter()
+            .all(|(id, _)| self.segments.records.contains_key(id))
+            && deed
+                .courses
+                .iter()
+                .filter(is_named)
+                .all(|course| self.courses.records.contains_key(&course.course))
     }
 
     /// Under whose number a membership stands which that import gave.
@@ -171,12 +209,17 @@ impl State {
     }
 
     pub(super) fn child(&self, parent: Option<Id>, name: &str) -> Option<Id> {
-        self.categories.iter().find(|(_, node)| node.parent == parent && node.name == name).map(|(id, _)| *id)
+        self.categories
+            .iter()
+            .find(|(_, node)| node.parent == parent && node.name == name)
+            .map(|(id, _)| *id)
     }
 
     /// The path of a category.
     pub(super) fn path(&self, id: Id) -> String {
-        let Some(node) = self.categories.get(&id) else { return String::new() };
+        let Some(node) = self.categories.get(&id) else {
+            return String::new();
+        };
         match node.parent {
             Some(parent) => format!("{} / {}", self.path(parent), node.name),
             None => node.name.clone(),

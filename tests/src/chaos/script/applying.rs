@@ -20,21 +20,51 @@ enum Intention {
 
 impl Script {
     /// Applies a preview, perhaps not to its end, and compares what came out.
-    pub(super) async fn applied(&mut self, place: usize, chance: &mut Chance) -> anyhow::Result<()> {
-        let intentions = [Intention::PauseAndResume, Intention::PauseAndResume, Intention::PauseAndCancel, Intention::Cancel];
-        let intention = if chance.is(55) { Intention::Wait } else { *chance.of(&intentions) };
+    pub(super) async fn applied(
+        &mut self,
+        place: usize,
+        chance: &mut Chance,
+    ) -> anyhow::Result<()> {
+        let intentions = [
+            Intention::PauseAndResume,
+            Intention::PauseAndResume,
+            Intention::PauseAndCancel,
+            Intention::Cancel,
+        ];
+        let intention = if chance.is(55) {
+            Intention::Wait
+        } else {
+            *chance.of(&intentions)
+        };
         // Few lines are soon done; who waits longer pauses nothing.
-        let delay = Duration::from_millis(chance.below(20 + self.imports[place].plans.len() / 10) as u64);
+        let delay =
+            Duration::from_millis(chance.below(20 + self.imports[place].plans.len() / 10) as u64);
         let id = self.imports[place].id.clone();
-        let deletes = self.imports[place].plans.iter().filter(|plan| plan.deed.action == model::Action::Delete).count();
-        let answer = self.asker.ask_with(&id, "apply", &json!({"deletes": deletes})).await?;
+        let deletes = self.imports[place]
+            .plans
+            .iter()
+            .filter(|plan| plan.deed.action == model::Action::Delete)
+            .count();
+        let answer = self
+            .asker
+            .ask_with(&id, "apply", &json!({"deletes": deletes}))
+            .await?;
         if answer.status != 202 {
             bail!("apply is refused: {}", answer.text());
         }
         self.counting.figures().applies += 1;
         if intention != Intention::Wait {
             tokio::time::sleep(delay).await;
-            self.asker.ask(&id, if intention == Intention::Cancel { "cancel" } else { "pause" }).await?;
+            self.asker
+                .ask(
+                    &id,
+                    if intention == Intention::Cancel {
+                        "cancel"
+                    } else {
+                        "pause"
+                    },
+                )
+                .await?;
         }
         let ended = self.ended(&id, intention).await?;
         let executed = match ended["status"].as_str() {
@@ -42,7 +72,13 @@ impl Script {
             _ => None,
         };
         let plans = &self.imports[place].plans;
-        let applied = model::apply(&mut self.state, &origin(&self.imports, place), plans, place, executed.as_ref());
+        let applied = model::apply(
+            &mut self.state,
+            &origin(&self.imports, place),
+            plans,
+            place,
+            executed.as_ref(),
+        );
         let is_undo = matches!(self.imports[place].what, What::Undo(_));
         self.counting.figures().undos += u64::from(is_undo);
         let import = &mut self.imports[place];
@@ -50,12 +86,14 @@ impl Script {
         self.compare_applied(place, &ended).await
     }
 
-    /// The import at its end. A pause may come late, from an api that was frozen: whatever rests on the way is asked to go on.
+    /// The import at its end. A pause may come late, from an api that was frozen: whatever rests on
+    /// the way is asked to go on.
     async fn ended(&self, id: &str, intention: Intention) -> anyhow::Result<Value> {
         let mut retries = 0;
         loop {
             let import = self.asker.rest(id).await?;
-            let may_be_cancelled = matches!(intention, Intention::Cancel | Intention::PauseAndCancel);
+            let may_be_cancelled =
+                matches!(intention, Intention::Cancel | Intention::PauseAndCancel);
             let request = match import["status"].as_str() {
                 Some("applied") => return Ok(import),
                 Some("cancelled") if may_be_cancelled => return Ok(import),
@@ -75,10 +113,20 @@ impl Script {
     async fn executed(&self, place: usize, ended: &Value) -> anyhow::Result<Executed> {
         let import = &self.imports[place];
         let report = self.report(&import.id, ended).await?;
-        let tried: HashSet<u32> = report.lines.iter().filter(|line| !line.outcome.is_empty()).map(|line| line.line).collect();
-        let lines: HashSet<u32> =
-            import.plans.iter().filter(|plan| plan.deed.subject.is_some() && tried.contains(&plan.line)).map(|plan| plan.line).collect();
-        let groundwork = !lines.is_empty() || ended["effects"]["categories_created"].as_i64().unwrap_or(0) > 0;
+        let tried: HashSet<u32> = report
+            .lines
+            .iter()
+            .filter(|line| !line.outcome.is_empty())
+            .map(|line| line.line)
+            .collect();
+        let lines: HashSet<u32> = import
+            .plans
+            .iter()
+            .filter(|plan| plan.deed.subject.is_some() && tried.contains(&plan.line))
+            .map(|plan| plan.line)
+            .collect();
+        let groundwork =
+            !lines.is_empty() || ended["effects"]["categories_created"].as_i64().unwrap_or(0) > 0;
         Ok(Executed { lines, groundwork })
     }
 }

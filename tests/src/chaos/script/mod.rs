@@ -1,5 +1,6 @@
-//! What the admin of one site does, one thing after the other: uploads, previews, applies, thinks better of it. Beside it the model is
-//! told the same, and whatever Muster says is compared with it at once.
+//! What the admin of one site does, one thing after the other: uploads, previews, applies, thinks
+//! better of it. Beside it the model is told the same, and whatever Muster says is compared with it
+//! at once.
 
 mod applying;
 mod comparing;
@@ -71,8 +72,16 @@ fn origin(imports: &[Import], place: usize) -> Origin<'_> {
     match &imports[place].what {
         What::File { rules, table } => Origin::File { rules, table },
         What::Undo(of) => {
-            let undone = imports[*of].applied.as_ref().expect("only what was applied is undone");
-            Origin::Undo { kind: origin(imports, *of).kind(), undone, of: *of, first: first(imports, place) }
+            let undone = imports[*of]
+                .applied
+                .as_ref()
+                .expect("only what was applied is undone");
+            Origin::Undo {
+                kind: origin(imports, *of).kind(),
+                undone,
+                of: *of,
+                first: first(imports, place),
+            }
         }
     }
 }
@@ -83,7 +92,9 @@ fn first(imports: &[Import], place: usize) -> usize {
         What::Undo(of) => Some(of),
         What::File { .. } => None,
     };
-    undone(place).and_then(undone).map_or(place, |again| first(imports, again))
+    undone(place)
+        .and_then(undone)
+        .map_or(place, |again| first(imports, again))
 }
 
 impl Script {
@@ -92,7 +103,9 @@ impl Script {
         let mut step = 0;
         while step < 4 || Instant::now() < self.until {
             let chance = Chance::new(self.seed ^ (step as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            self.step(step, chance).await.with_context(|| format!("site {}, step {step}", self.site))?;
+            self.step(step, chance)
+                .await
+                .with_context(|| format!("site {}, step {step}", self.site))?;
             step += 1;
             if step % LOOK_EVERY == 0 {
                 // Not now, if Postgres is away.
@@ -104,7 +117,9 @@ impl Script {
         let rows = loop {
             match self.rows().await {
                 Ok(rows) => break rows,
-                Err(error) if Instant::now() > self.until + Duration::from_mins(10) => return Err(error),
+                Err(error) if Instant::now() > self.until + Duration::from_mins(10) => {
+                    return Err(error);
+                }
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         };
@@ -113,7 +128,11 @@ impl Script {
 
     async fn rows(&self) -> anyhow::Result<model::Rows> {
         let mut conn = PgConnection::connect(&self.database).await?;
-        let ids: Vec<String> = self.imports.iter().map(|import| import.id.clone()).collect();
+        let ids: Vec<String> = self
+            .imports
+            .iter()
+            .map(|import| import.id.clone())
+            .collect();
         lms::rows(&mut conn, &self.site, &ids).await
     }
 
@@ -146,8 +165,8 @@ impl Script {
         self.applied(import, chance).await
     }
 
-    /// Two files, or a file and an undo, that are both previewed before either is applied, so that the later one meets what the other
-    /// changed.
+    /// Two files, or a file and an undo, that are both previewed before either is applied, so that
+    /// the later one meets what the other changed.
     async fn pair(&mut self, step: usize, sheet: Sheet, chance: &mut Chance) -> anyhow::Result<()> {
         let one = self.upload(&format!("{step}-a"), sheet, chance).await?;
         let other = if chance.is(40) {
@@ -171,7 +190,12 @@ impl Script {
     }
 
     /// A file that nobody applies: cancelled as soon as it is there, or when it was looked at.
-    async fn early_end(&mut self, step: usize, sheet: Sheet, chance: &mut Chance) -> anyhow::Result<()> {
+    async fn early_end(
+        &mut self,
+        step: usize,
+        sheet: Sheet,
+        chance: &mut Chance,
+    ) -> anyhow::Result<()> {
         let import = self.upload(&format!("{step}"), sheet, chance).await?;
         if chance.is(50) {
             self.previewed(import).await?;
@@ -182,27 +206,61 @@ impl Script {
         self.asker.ask(&id, "cancel").await?;
         let ended = self.asker.rest(&id).await?;
         if ended["status"] != "cancelled" {
-            bail!("an import that was cancelled before it was applied came to {}", brief(&ended));
+            bail!(
+                "an import that was cancelled before it was applied came to {}",
+                brief(&ended)
+            );
         }
         Ok(())
     }
 
     /// Uploads a file; its place in the list.
-    async fn upload(&mut self, name: &str, sheet: Sheet, chance: &mut Chance) -> anyhow::Result<usize> {
-        let Sheet { recipe, kind, rules, mut settings, headings, records } = sheet;
-        let Written { bytes, content_type, settings: of_look, table } = Look::random(chance).write(headings, records);
+    async fn upload(
+        &mut self,
+        name: &str,
+        sheet: Sheet,
+        chance: &mut Chance,
+    ) -> anyhow::Result<usize> {
+        let Sheet {
+            recipe,
+            kind,
+            rules,
+            mut settings,
+            headings,
+            records,
+        } = sheet;
+        let Written {
+            bytes,
+            content_type,
+            settings: of_look,
+            table,
+        } = Look::random(chance).write(headings, records);
         settings.extend(of_look);
-        let mut query = vec![("recipe", recipe.to_owned()), ("settings", Value::Object(settings).to_string())];
+        let mut query = vec![
+            ("recipe", recipe.to_owned()),
+            ("settings", Value::Object(settings).to_string()),
+        ];
         query.extend(kind.map(|kind| ("kind", kind.to_owned())));
         self.counting.figures().lines += table.lines.len() as u64;
-        let parcel = Parcel { query, filename: format!("{}-{name}.csv", self.site), content_type, bytes };
+        let parcel = Parcel {
+            query,
+            filename: format!("{}-{name}.csv", self.site),
+            content_type,
+            bytes,
+        };
         let id = self.asker.upload(&parcel, None).await?;
         Ok(self.remember(id, What::File { rules, table }))
     }
 
     fn remember(&mut self, id: String, what: What) -> usize {
         self.counting.figures().known += 1;
-        self.imports.push(Import { id, what, plans: Vec::new(), applied: None, is_cancelled: false });
+        self.imports.push(Import {
+            id,
+            what,
+            plans: Vec::new(),
+            applied: None,
+            is_cancelled: false,
+        });
         self.imports.len() - 1
     }
 
@@ -224,7 +282,11 @@ impl Script {
 
     /// Asks for the preview again with another mode.
     async fn preview_again(&mut self, place: usize, chance: &mut Chance) -> anyhow::Result<()> {
-        let modes = [("create-only", Mode::CreateOnly), ("create-and-update", Mode::CreateAndUpdate), ("update-only", Mode::UpdateOnly)];
+        let modes = [
+            ("create-only", Mode::CreateOnly),
+            ("create-and-update", Mode::CreateAndUpdate),
+            ("update-only", Mode::UpdateOnly),
+        ];
         let (word, mode) = *chance.of(&modes);
         let overrides = chance.is(50);
         let mut settings = json!({"mode": word});
@@ -243,13 +305,21 @@ impl Script {
 }
 
 impl Asker {
-    /// Asks for another preview. A request that comes late must not come through, so each names the version that it is about.
+    /// Asks for another preview. A request that comes late must not come through, so each names the
+    /// version that it is about.
     async fn preview_again(&self, id: &str, settings: &Value) -> anyhow::Result<()> {
-        let (path, body) = (format!("/imports/{id}/preview"), json!({"settings": settings}));
+        let (path, body) = (
+            format!("/imports/{id}/preview"),
+            json!({"settings": settings}),
+        );
         loop {
             let looked = self.get(&format!("/imports/{id}")).await?;
             let import = looked.json();
-            let has_them = settings.as_object().is_some_and(|wanted| wanted.iter().all(|(name, value)| import["settings"][name] == *value));
+            let has_them = settings.as_object().is_some_and(|wanted| {
+                wanted
+                    .iter()
+                    .all(|(name, value)| import["settings"][name] == *value)
+            });
             if has_them {
                 return Ok(());
             }
@@ -257,16 +327,33 @@ impl Asker {
                 self.rest(id).await?;
                 continue;
             }
-            let version = looked.header("etag").context("an import has an ETag")?.to_owned();
+            let version = looked
+                .header("etag")
+                .context("an import has an ETag")?
+                .to_owned();
             let answer = self.post_if(&path, &version, &body).await;
             if let Some(answer) = answer.filter(|answer| !matches!(answer.status, 202 | 412)) {
-                bail!("a new preview is answered {}: {}", answer.status, answer.text());
+                bail!(
+                    "a new preview is answered {}: {}",
+                    answer.status,
+                    answer.text()
+                );
             }
         }
     }
 
-    async fn post_if(&self, rest: &str, version: &str, body: &Value) -> Option<crate::client::Answer> {
+    async fn post_if(
+        &self,
+        rest: &str,
+        version: &str,
+        body: &Value,
+    ) -> Option<crate::client::Answer> {
         let path = self.path(rest);
-        self.once(|api| api.request(Method::POST, &path).header("if-match", version).json(body)).await
+        self.once(|api| {
+            api.request(Method::POST, &path)
+                .header("if-match", version)
+                .json(body)
+        })
+        .await
     }
 }

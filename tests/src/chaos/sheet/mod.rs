@@ -1,5 +1,5 @@
-//! Files of all recipes, with random settings, columns, sizes and mistakes, about the few people, segments and courses of one site, so
-//! that imports meet.
+//! Files of all recipes, with random settings, columns, sizes and mistakes, about the few people,
+//! segments and courses of one site, so that imports meet.
 
 mod people;
 mod records;
@@ -55,13 +55,31 @@ impl Size {
 
 impl Cast {
     pub(super) fn new(seed: u64) -> Self {
-        Self { people: make_people(seed, PEOPLE), segments: segments(), courses: courses() }
+        Self {
+            people: make_people(seed, PEOPLE),
+            segments: segments(),
+            courses: courses(),
+        }
     }
 
     /// A file of any recipe.
     pub(super) fn sheet(&self, chance: &mut Chance, size: Size) -> Sheet {
-        let weights = ["create-users", "create-or-update-users", "create-or-update-users", "add-to-segments", "add-to-segments"];
-        let others = ["enrol-in-courses", "enrol-in-courses", "create-segments", "create-courses", "custom", "custom", "custom"];
+        let weights = [
+            "create-users",
+            "create-or-update-users",
+            "create-or-update-users",
+            "add-to-segments",
+            "add-to-segments",
+        ];
+        let others = [
+            "enrol-in-courses",
+            "enrol-in-courses",
+            "create-segments",
+            "create-courses",
+            "custom",
+            "custom",
+            "custom",
+        ];
         let recipes: Vec<&'static str> = weights.into_iter().chain(others).collect();
         let recipe = *chance.of(&recipes);
         self.of_recipe(recipe, chance, size)
@@ -75,13 +93,26 @@ impl Cast {
             Kind::Segments => records::segments(self, chance),
             Kind::Courses => records::courses(self, chance),
         };
-        Sheet { recipe, kind, rules, settings, headings, records }
+        Sheet {
+            recipe,
+            kind,
+            rules,
+            settings,
+            headings,
+            records,
+        }
     }
 }
 
 /// Kind, rules and settings of a recipe.
 fn wanted(recipe: &str, chance: &mut Chance) -> (Option<&'static str>, Rules, Map<String, Value>) {
-    let fixed = |kind, mode, overrides, reads| Rules { kind, mode, overrides, unknown_is_error: true, reads };
+    let fixed = |kind, mode, overrides, reads| Rules {
+        kind,
+        mode,
+        overrides,
+        unknown_is_error: true,
+        reads,
+    };
     let mut settings = Map::new();
     let rules = match recipe {
         "create-users" => {
@@ -92,8 +123,18 @@ fn wanted(recipe: &str, chance: &mut Chance) -> (Option<&'static str>, Rules, Ma
             fixed(Kind::People, Mode::CreateOnly, overrides, &[])
         }
         "create-or-update-users" => fixed(Kind::People, Mode::CreateAndUpdate, true, &[]),
-        "add-to-segments" => fixed(Kind::People, Mode::UpdateOnly, false, &["username", "cohort"]),
-        "enrol-in-courses" => fixed(Kind::People, Mode::UpdateOnly, false, &["username", "course", "role"]),
+        "add-to-segments" => fixed(
+            Kind::People,
+            Mode::UpdateOnly,
+            false,
+            &["username", "cohort"],
+        ),
+        "enrol-in-courses" => fixed(
+            Kind::People,
+            Mode::UpdateOnly,
+            false,
+            &["username", "course", "role"],
+        ),
         "create-segments" => fixed(Kind::Segments, Mode::CreateOnly, false, &[]),
         "create-courses" => fixed(Kind::Courses, Mode::CreateOnly, false, &[]),
         _ => return custom(chance),
@@ -102,12 +143,35 @@ fn wanted(recipe: &str, chance: &mut Chance) -> (Option<&'static str>, Rules, Ma
 }
 
 fn custom(chance: &mut Chance) -> (Option<&'static str>, Rules, Map<String, Value>) {
-    let kinds = [("users", Kind::People), ("users", Kind::People), ("segments", Kind::Segments), ("courses", Kind::Courses)];
-    let modes = [("create-only", Mode::CreateOnly), ("create-and-update", Mode::CreateAndUpdate), ("update-only", Mode::UpdateOnly)];
-    let ((name, kind), (word, mode), overrides) = (*chance.of(&kinds), *chance.of(&modes), chance.is(60));
+    let kinds = [
+        ("users", Kind::People),
+        ("users", Kind::People),
+        ("segments", Kind::Segments),
+        ("courses", Kind::Courses),
+    ];
+    let modes = [
+        ("create-only", Mode::CreateOnly),
+        ("create-and-update", Mode::CreateAndUpdate),
+        ("update-only", Mode::UpdateOnly),
+    ];
+    let ((name, kind), (word, mode), overrides) =
+        (*chance.of(&kinds), *chance.of(&modes), chance.is(60));
     let mut settings = Map::from_iter([("mode".to_owned(), json!(word))]);
     if kind == Kind::People {
-        settings.insert("existing_details".to_owned(), json!(if overrides { "override" } else { "keep" }));
+        settings.insert(
+            "existing_details".to_owned(),
+            json!(if overrides { "override" } else { "keep" }),
+        );
     }
-    (Some(name), Rules { kind, mode, overrides, unknown_is_error: false, reads: &[] }, settings)
+    (
+        Some(name),
+        Rules {
+            kind,
+            mode,
+            overrides,
+            unknown_is_error: false,
+            reads: &[],
+        },
+        settings,
+    )
 }

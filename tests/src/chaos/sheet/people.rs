@@ -9,10 +9,22 @@ const OFTEN_NAMED: usize = 10;
 const MISTAKEN: usize = 40;
 
 /// A file's columns and lines.
-pub(super) fn lines(cast: &Cast, recipe: &str, rules: &Rules, chance: &mut Chance, size: Size) -> (Vec<String>, Vec<Vec<String>>) {
+pub(super) fn lines(
+    cast: &Cast,
+    recipe: &str,
+    rules: &Rules,
+    chance: &mut Chance,
+    size: Size,
+) -> (Vec<String>, Vec<Vec<String>>) {
     let columns = columns(recipe, rules, chance);
-    let spellings: Vec<_> = columns.iter().map(|column| spelling(column, chance)).collect();
-    let records = chosen(cast, chance, size).into_iter().map(|person| record(cast, person, &columns, chance)).collect();
+    let spellings: Vec<_> = columns
+        .iter()
+        .map(|column| spelling(column, chance))
+        .collect();
+    let records = chosen(cast, chance, size)
+        .into_iter()
+        .map(|person| record(cast, person, &columns, chance))
+        .collect();
     (spellings, records)
 }
 
@@ -21,7 +33,11 @@ fn columns(recipe: &str, rules: &Rules, chance: &mut Chance) -> Vec<String> {
     let is_custom_update = recipe == "custom" && rules.mode == Mode::UpdateOnly;
     if rules.reads.is_empty() {
         let needed = ["firstname", "lastname", "email"];
-        columns.extend(needed.into_iter().filter(|_| !is_custom_update || chance.is(50)));
+        columns.extend(
+            needed
+                .into_iter()
+                .filter(|_| !is_custom_update || chance.is(50)),
+        );
         let more = ["idnumber", "institution", "department", "city", "country"];
         columns.extend(more.into_iter().filter(|_| chance.is(60)));
     } else if chance.is(30) {
@@ -72,13 +88,20 @@ fn chosen<'a>(cast: &'a Cast, chance: &mut Chance, size: Size) -> Vec<&'a Person
     let mut chosen = Vec::with_capacity(count);
     for number in 0..count {
         let again = chance.is(4) && !chosen.is_empty();
-        chosen.push(if again { chosen[chance.below(chosen.len())] } else { &people[(start + number) % people.len()] });
+        chosen.push(if again {
+            chosen[chance.below(chosen.len())]
+        } else {
+            &people[(start + number) % people.len()]
+        });
     }
     chosen
 }
 
 fn record(cast: &Cast, person: &Person, columns: &[String], chance: &mut Chance) -> Vec<String> {
-    let mut cells: Vec<String> = columns.iter().map(|column| cell(cast, person, column, chance)).collect();
+    let mut cells: Vec<String> = columns
+        .iter()
+        .map(|column| cell(cast, person, column, chance))
+        .collect();
     for at in 0..columns.len() {
         // A role stands behind its course, and means nothing without it.
         if columns[at].starts_with("role") && at > 0 && cells[at - 1].is_empty() {
@@ -94,7 +117,11 @@ fn record(cast: &Cast, person: &Person, columns: &[String], chance: &mut Chance)
 fn cell(cast: &Cast, person: &Person, column: &str, chance: &mut Chance) -> String {
     let other = chance.of(&cast.people[..OFTEN]);
     let sometimes = |chance: &mut Chance, percent, theirs: &String, others: &String| {
-        if chance.is(percent) { others.clone() } else { theirs.clone() }
+        if chance.is(percent) {
+            others.clone()
+        } else {
+            theirs.clone()
+        }
     };
     match column {
         "username" => match chance.below(20) {
@@ -123,7 +150,11 @@ fn cell(cast: &Cast, person: &Person, column: &str, chance: &mut Chance) -> Stri
 
 fn membership(cast: &Cast, column: &str, chance: &mut Chance) -> String {
     // Few belong to the last ones, so that those may be gone by the time a line comes to them.
-    let among = if chance.below(2_000) == 0 { COUNT } else { OFTEN_NAMED };
+    let among = if chance.below(2_000) == 0 {
+        COUNT
+    } else {
+        OFTEN_NAMED
+    };
     if chance.is(25) {
         String::new()
     } else if column.starts_with("cohort") {
@@ -147,7 +178,10 @@ fn mistake(cast: &Cast, columns: &[String], cells: &mut Vec<String>, chance: &mu
         1 => put("username", String::new()),
         2 => put("username", "example.anna".to_owned()),
         3 => put("username", "Guest".to_owned()),
-        4 => put("email", (*chance.of(&["no address", "a@b", "@example.com"])).to_owned()),
+        4 => put(
+            "email",
+            (*chance.of(&["no address", "a@b", "@example.com"])).to_owned(),
+        ),
         5 => put("email", chance.of(&cast.people).email.clone()),
         6 => put("country", (*chance.of(&["ZZ", "Norway"])).to_owned()),
         7 => put("firstname", "A".repeat(101)),

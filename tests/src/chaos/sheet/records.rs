@@ -3,7 +3,15 @@
 use super::{COUNT, Cast};
 use crate::make::Chance;
 
-const PATHS: &[&str] = &["Safety", "Safety / Buildings", "Safety / People", " Office ", "Languages / Romance / Old", "Law", ""];
+const PATHS: &[&str] = &[
+    "Safety",
+    "Safety / Buildings",
+    "Safety / People",
+    " Office ",
+    "Languages / Romance / Old",
+    "Law",
+    "",
+];
 
 pub(super) fn segments(cast: &Cast, chance: &mut Chance) -> (Vec<String>, Vec<Vec<String>>) {
     let columns = chosen(&["idnumber", "name"], &["description", "visible"], chance);
@@ -13,7 +21,9 @@ pub(super) fn segments(cast: &Cast, chance: &mut Chance) -> (Vec<String>, Vec<Ve
         let mut cell = |column: &String| match column.as_str() {
             "idnumber" => segment.idnumber.clone(),
             "name" => renamed(&segment.name, chance),
-            "description" => (*chance.of(&["", "Set up by HR", "Two\nlines", &segment.description])).to_owned(),
+            "description" => {
+                (*chance.of(&["", "Set up by HR", "Two\nlines", &segment.description])).to_owned()
+            }
             _ if is_mistaken => "perhaps".to_owned(),
             _ => (*chance.of(&["", "yes", "0", "TRUE"])).to_owned(),
         };
@@ -25,7 +35,14 @@ pub(super) fn segments(cast: &Cast, chance: &mut Chance) -> (Vec<String>, Vec<Ve
 }
 
 pub(super) fn courses(cast: &Cast, chance: &mut Chance) -> (Vec<String>, Vec<Vec<String>>) {
-    let more = ["idnumber", "category_path", "summary", "visible", "startdate", "enddate"];
+    let more = [
+        "idnumber",
+        "category_path",
+        "summary",
+        "visible",
+        "startdate",
+        "enddate",
+    ];
     let columns = chosen(&["shortname", "fullname"], &more, chance);
     let record = |chance: &mut Chance| {
         let course = chance.of(&cast.courses[..COUNT]);
@@ -49,7 +66,11 @@ pub(super) fn courses(cast: &Cast, chance: &mut Chance) -> (Vec<String>, Vec<Vec
 /// The needed columns and some of the others, in any order.
 fn chosen(needed: &[&str], others: &[&str], chance: &mut Chance) -> Vec<String> {
     let others = others.iter().filter(|_| chance.is(60));
-    let mut columns: Vec<String> = needed.iter().chain(others).map(|name| (*name).to_owned()).collect();
+    let mut columns: Vec<String> = needed
+        .iter()
+        .chain(others)
+        .map(|name| (*name).to_owned())
+        .collect();
     let (one, other) = (chance.below(columns.len()), chance.below(columns.len()));
     columns.swap(one, other);
     columns

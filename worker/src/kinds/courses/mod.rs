@@ -50,7 +50,17 @@ static COURSES: Description = Description {
     exists: Code::CourseExists,
     not_found: Code::CourseNotFound,
     needed: &[FULLNAME],
-    defaults: &[None, None, Some(""), Some(DEFAULT_CATEGORY), None, Some(""), Some("true"), None, None],
+    defaults: &[
+        None,
+        None,
+        Some(""),
+        Some(DEFAULT_CATEGORY),
+        None,
+        Some(""),
+        Some("true"),
+        None,
+        None,
+    ],
     derived: &[CATEGORY_PATH],
     shown_by: &[(CATEGORY_ID, CATEGORY_PATH)],
 };
@@ -67,7 +77,12 @@ pub(super) struct Courses {
 impl Courses {
     pub(super) fn new(import: &Import, control: PgPool) -> Self {
         let categories = Categories::new(import.site_id, import.no);
-        Self { control, site: import.site_id, import_no: import.no, categories }
+        Self {
+            control,
+            site: import.site_id,
+            import_no: import.no,
+            categories,
+        }
     }
 }
 
@@ -85,15 +100,27 @@ impl RecordKind for Courses {
         row::read(row, cells, before.map(|course| course.fields.as_slice()))
     }
 
-    async fn find(&mut self, conn: &mut PgConnection, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
+    async fn find(
+        &mut self,
+        conn: &mut PgConnection,
+        keys: &[String],
+    ) -> Result<HashMap<String, Existing>, StageError> {
         let found = sql::find(conn, self.site, keys).await?;
-        self.categories.look_up(conn, found.iter().map(|course| course.category_id)).await?;
+        self.categories
+            .look_up(conn, found.iter().map(|course| course.category_id))
+            .await?;
         Ok(sql::by_shortname(found, &self.categories))
     }
 
-    async fn of_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+    async fn of_ids(
+        &mut self,
+        conn: &mut PgConnection,
+        ids: &[i64],
+    ) -> Result<HashMap<i64, Existing>, StageError> {
         let found = sql::of_ids(conn, self.site, ids).await?;
-        self.categories.look_up(conn, found.iter().map(|course| course.category_id)).await?;
+        self.categories
+            .look_up(conn, found.iter().map(|course| course.category_id))
+            .await?;
         Ok(sql::by_id(found, &self.categories))
     }
 
@@ -105,7 +132,11 @@ impl RecordKind for Courses {
         sql::update(conn, turn).await
     }
 
-    async fn create(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+    async fn create(
+        &self,
+        conn: &mut PgConnection,
+        turn: Turn<'_>,
+    ) -> Result<(i64, Vec<i64>), StageError> {
         sql::create(conn, turn).await
     }
 
@@ -116,18 +147,30 @@ impl RecordKind for Courses {
         plans: &mut [Plan],
         records: &mut HashMap<String, Existing>,
     ) -> Result<(), StageError> {
-        let mut places = records.values().map(|course| (course.id, course.fields[CATEGORY_ID].clone())).collect();
-        self.categories.put_ids(conn, &self.control, plans, &mut places).await?;
+        let mut places = records
+            .values()
+            .map(|course| (course.id, course.fields[CATEGORY_ID].clone()))
+            .collect();
+        self.categories
+            .put_ids(conn, &self.control, plans, &mut places)
+            .await?;
         for course in records.values_mut() {
             course.fields[CATEGORY_ID] = places.remove(&course.id).flatten();
         }
         Ok(())
     }
 
-    async fn translate(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Vec<DonePlan>, StageError> {
+    async fn translate(
+        &mut self,
+        conn: &mut PgConnection,
+        undone: ImportNo,
+        done: &[DonePlan],
+    ) -> Result<Vec<DonePlan>, StageError> {
         let done = categories::with_actual_ids(conn, undone, done).await?;
         let returning = reversal::returning(&done, CATEGORY_ID);
-        self.categories.look_up(conn, returning.iter().filter_map(|id| id.parse().ok())).await?;
+        self.categories
+            .look_up(conn, returning.iter().filter_map(|id| id.parse().ok()))
+            .await?;
         Ok(done)
     }
 
@@ -137,31 +180,65 @@ impl RecordKind for Courses {
     }
 
     async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
-        Ok(Shaken { gone: categories::of_what_is_gone(conn, piece).await?, ..Shaken::default() })
+        Ok(Shaken {
+            gone: categories::of_what_is_gone(conn, piece).await?,
+            ..Shaken::default()
+        })
     }
 
-    async fn count_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
+    async fn count_groundwork(
+        &self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+    ) -> Result<Effects, StageError> {
         // Else each of them would be compared with all others.
-        sqlx::query!("SET LOCAL enable_hashjoin = on").execute(&mut *conn).await?;
+        sqlx::query!("SET LOCAL enable_hashjoin = on")
+            .execute(&mut *conn)
+            .await?;
         let created = categories::count_to_make(conn, self.site, import).await?;
         let deleted = categories::count_to_remove(conn, self.site, import).await?;
-        Ok(Effects::of([("categories_created", created), ("categories_deleted", deleted)]))
+        Ok(Effects::of([
+            ("categories_created", created),
+            ("categories_deleted", deleted),
+        ]))
     }
 
-    async fn make_groundwork(&self, conn: &mut PgConnection, import: ImportNo, source: ImportNo) -> Result<Effects, StageError> {
-        Ok(Effects::of([("categories_created", categories::make(conn, self.site, import, source).await?)]))
+    async fn make_groundwork(
+        &self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+        source: ImportNo,
+    ) -> Result<Effects, StageError> {
+        Ok(Effects::of([(
+            "categories_created",
+            categories::make(conn, self.site, import, source).await?,
+        )]))
     }
 
-    async fn remove_groundwork(&self, conn: &mut PgConnection, import: ImportNo) -> Result<Effects, StageError> {
-        Ok(Effects::of([("categories_deleted", categories::remove(conn, self.site, import).await?)]))
+    async fn remove_groundwork(
+        &self,
+        conn: &mut PgConnection,
+        import: ImportNo,
+    ) -> Result<Effects, StageError> {
+        Ok(Effects::of([(
+            "categories_deleted",
+            categories::remove(conn, self.site, import).await?,
+        )]))
     }
 }
 
-/// A course must not end before it starts, whatever somebody has changed of it since; not even between two of its lines.
+/// A course must not end before it starts, whatever somebody has changed of it since; not even
+/// between two of its lines.
 fn check_period(present: Option<&Existing>, plans: &[Plan]) -> Result<(), Issue> {
-    let Some(present) = present else { return Ok(()) };
+    let Some(present) = present else {
+        return Ok(());
+    };
     let mut dates = [STARTDATE, ENDDATE].map(|i| present.fields[i].clone());
-    let mut in_order: Vec<_> = plans.iter().filter_map(Plan::written).filter(|write| write.deed == Deed::Update).collect();
+    let mut in_order: Vec<_> = plans
+        .iter()
+        .filter_map(Plan::written)
+        .filter(|write| write.deed == Deed::Update)
+        .collect();
     in_order.sort_by_key(|write| write.seq);
     for write in in_order {
         for (date, i) in dates.iter_mut().zip([STARTDATE, ENDDATE]) {
@@ -170,9 +247,14 @@ fn check_period(present: Option<&Existing>, plans: &[Plan]) -> Result<(), Issue>
             }
         }
         // Dates as they are stored compare like their texts.
-        if dates[0].as_ref().zip(dates[1].as_ref()).is_some_and(|(start, end)| end < start) {
+        if dates[0]
+            .as_ref()
+            .zip(dates[1].as_ref())
+            .is_some_and(|(start, end)| end < start)
+        {
             let message = "With the dates that it has since it would end before it starts, so nothing of it is taken back.";
-            return Err(Issue::warning(Code::TargetChanged, message).at("enddate", dates[1].as_deref().unwrap_or_default()));
+            return Err(Issue::warning(Code::TargetChanged, message)
+                .at("enddate", dates[1].as_deref().unwrap_or_default()));
         }
     }
     Ok(())
@@ -186,13 +268,22 @@ mod tests {
     fn course(start: &str, end: &str) -> Existing {
         let mut fields = vec![None; FIELDS];
         (fields[STARTDATE], fields[ENDDATE]) = (Some(start.to_owned()), Some(end.to_owned()));
-        Existing { id: 1, version: Some(1), fields, turns: 0 }
+        Existing {
+            id: 1,
+            version: Some(1),
+            fields,
+            turns: 0,
+        }
     }
 
     fn back(seq: i16, field: usize, to: Option<&str>) -> Plan {
         let mut changes = Changes::default();
         changes.write(field, None, to);
-        Plan::write(2, Write::update(1, seq, Some(1), changes, Vec::new()), Vec::new())
+        Plan::write(
+            2,
+            Write::update(1, seq, Some(1), changes, Vec::new()),
+            Vec::new(),
+        )
     }
 
     #[test]
@@ -203,11 +294,31 @@ mod tests {
             (vec![back(1, ENDDATE, Some("2023-01-01"))], false),
             (vec![back(1, ENDDATE, None)], true),
             (vec![back(1, STARTDATE, Some("2030-01-02"))], false),
-            (vec![back(2, ENDDATE, Some("2030-06-01")), back(1, STARTDATE, Some("2030-01-02"))], false),
-            (vec![back(1, ENDDATE, Some("2030-06-01")), back(2, STARTDATE, Some("2030-01-02"))], true),
+            (
+                vec![
+                    back(2, ENDDATE, Some("2030-06-01")),
+                    back(1, STARTDATE, Some("2030-01-02")),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    back(1, ENDDATE, Some("2030-06-01")),
+                    back(2, STARTDATE, Some("2030-01-02")),
+                ],
+                true,
+            ),
         ] {
-            assert_eq!(check_period(Some(&course), &plans).is_ok(), is_fine, "{}", plans.len());
+            assert_eq!(
+                check_period(Some(&course), &plans).is_ok(),
+                is_fine,
+                "{}",
+                plans.len()
+            );
         }
-        assert!(check_period(None, &[back(1, ENDDATE, Some("2023-01-01"))]).is_ok(), "it is not there");
+        assert!(
+            check_period(None, &[back(1, ENDDATE, Some("2023-01-01"))]).is_ok(),
+            "it is not there"
+        );
     }
 }

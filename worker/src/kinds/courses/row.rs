@@ -1,6 +1,9 @@
 //! Cells → what a line says about a course. Never fails: what is wrong becomes an issue.
 
-use super::{CATEGORY_PATH, ENDDATE, FIELDS, FULLNAME, IDNUMBER, SHORTNAME, STARTDATE, SUMMARY, VISIBLE, categories};
+use super::{
+    CATEGORY_PATH, ENDDATE, FIELDS, FULLNAME, IDNUMBER, SHORTNAME, STARTDATE, SUMMARY, VISIBLE,
+    categories,
+};
 use crate::{
     kinds::{
         cells::{Cell, Cells, check_example, check_odd_space, missing},
@@ -12,7 +15,10 @@ use muster_shared::model::issue::{Code, Issue};
 
 /// Reads a line; `before`: the course as it is, if it is there.
 pub(super) fn read(row: &StagedRow, cells: &Cells<'_>, before: Option<&[Option<String>]>) -> Read {
-    let mut read = Read { fields: vec![None; FIELDS], issues: row.issues.clone() };
+    let mut read = Read {
+        fields: vec![None; FIELDS],
+        issues: row.issues.clone(),
+    };
     if !read.issues.is_empty() {
         return read;
     }
@@ -52,14 +58,24 @@ fn take(cell: &Cell<'_>, text: &str, read: &mut Read) {
     }
 }
 
-/// A course must not end before it starts, whether the line says both or the course has one of them.
+/// A course must not end before it starts, whether the line says both or the course has one of
+/// them.
 fn check_period(cells: &Cells<'_>, read: &mut Read, before: Option<&[Option<String>]>) {
-    let date = |i: usize| read.fields[i].as_ref().or_else(|| before.and_then(|fields| fields[i].as_ref()));
+    let date = |i: usize| {
+        read.fields[i]
+            .as_ref()
+            .or_else(|| before.and_then(|fields| fields[i].as_ref()))
+    };
     let says_either = read.fields[STARTDATE].is_some() || read.fields[ENDDATE].is_some();
     // Dates as they are stored compare like their texts.
-    if says_either && date(STARTDATE).zip(date(ENDDATE)).is_some_and(|(start, end)| end < start) {
+    if says_either
+        && date(STARTDATE)
+            .zip(date(ENDDATE))
+            .is_some_and(|(start, end)| end < start)
+    {
         let issue = Issue::error(Code::BadValue, "The course would end before it starts.");
         let cell = cells.named("enddate").or_else(|| cells.named("startdate"));
-        read.issues.push(cell.map_or(issue.clone(), |cell| cell.issue(issue)));
+        read.issues
+            .push(cell.map_or(issue.clone(), |cell| cell.issue(issue)));
     }
 }

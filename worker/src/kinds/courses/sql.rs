@@ -39,22 +39,40 @@ impl Course {
             self.startdate.map(|date| date.to_string()),
             self.enddate.map(|date| date.to_string()),
         ];
-        Existing { id: self.id, version: Some(self.version), fields, turns: 0 }
+        Existing {
+            id: self.id,
+            version: Some(self.version),
+            fields,
+            turns: 0,
+        }
     }
 }
 
 /// Courses by their short names, in the categories that are known.
-pub(super) fn by_shortname(courses: Vec<Course>, categories: &Categories) -> HashMap<String, Existing> {
-    courses.into_iter().map(|course| (course.shortname.clone(), course.existing(categories))).collect()
+pub(super) fn by_shortname(
+    courses: Vec<Course>,
+    categories: &Categories,
+) -> HashMap<String, Existing> {
+    courses
+        .into_iter()
+        .map(|course| (course.shortname.clone(), course.existing(categories)))
+        .collect()
 }
 
 /// Courses by their ids, in the categories that are known.
 pub(super) fn by_id(courses: Vec<Course>, categories: &Categories) -> HashMap<i64, Existing> {
-    courses.into_iter().map(|course| (course.id, course.existing(categories))).collect()
+    courses
+        .into_iter()
+        .map(|course| (course.id, course.existing(categories)))
+        .collect()
 }
 
 /// The courses of these short names.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<Vec<Course>, StageError> {
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    site: SiteId,
+    keys: &[String],
+) -> Result<Vec<Course>, StageError> {
     Ok(sqlx::query_as!(
         Course,
         "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible,
@@ -68,7 +86,11 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String])
 }
 
 /// The courses of these ids.
-pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<Vec<Course>, StageError> {
+pub(super) async fn of_ids(
+    conn: &mut PgConnection,
+    site: SiteId,
+    ids: &[i64],
+) -> Result<Vec<Course>, StageError> {
     Ok(sqlx::query_as!(
         Course,
         "SELECT id, version, shortname, fullname, idnumber, category_id, summary, visible,
@@ -118,7 +140,10 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
 }
 
 /// Creates courses: how many, and those whose short name somebody took meanwhile.
-pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+pub(super) async fn create(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+) -> Result<(i64, Vec<i64>), StageError> {
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (

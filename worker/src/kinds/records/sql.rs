@@ -1,4 +1,5 @@
-//! The statements that differ between kinds of plain records only by their table, whose name is one of ours.
+//! The statements that differ between kinds of plain records only by their table, whose name is one
+//! of ours.
 
 use crate::{error::StageError, kinds::turn::Turn};
 use muster_shared::model::ids::SiteId;
@@ -13,21 +14,45 @@ pub(super) async fn versions(
     ids: &[i64],
     lock: bool,
 ) -> Result<HashMap<i64, i64>, StageError> {
-    let lock = if lock { "ORDER BY id FOR NO KEY UPDATE" } else { "" };
-    let statement = format!("SELECT id, version FROM {table} WHERE id = ANY ($2) AND site_id = $1 {lock}");
-    let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(statement)).bind(site.0).bind(ids).fetch_all(conn).await?;
+    let lock = if lock {
+        "ORDER BY id FOR NO KEY UPDATE"
+    } else {
+        ""
+    };
+    let statement =
+        format!("SELECT id, version FROM {table} WHERE id = ANY ($2) AND site_id = $1 {lock}");
+    let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(site.0)
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
     Ok(rows.into_iter().collect())
 }
 
 /// Locks records against everything that would hang on them until the transaction ends.
-pub(super) async fn lock_whole(conn: &mut PgConnection, table: &str, site: SiteId, ids: &[i64]) -> Result<(), StageError> {
-    let statement = format!("SELECT id FROM {table} WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE");
-    sqlx::query(AssertSqlSafe(statement)).bind(site.0).bind(ids).execute(conn).await?;
+pub(super) async fn lock_whole(
+    conn: &mut PgConnection,
+    table: &str,
+    site: SiteId,
+    ids: &[i64],
+) -> Result<(), StageError> {
+    let statement = format!(
+        "SELECT id FROM {table} WHERE id = ANY ($2) AND site_id = $1 ORDER BY id FOR UPDATE"
+    );
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(site.0)
+        .bind(ids)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// Deletes records for good; how many. That nothing hangs on them was looked at under their locks.
-pub(super) async fn delete(conn: &mut PgConnection, table: &str, turn: Turn<'_>) -> Result<i64, StageError> {
+pub(super) async fn delete(
+    conn: &mut PgConnection,
+    table: &str,
+    turn: Turn<'_>,
+) -> Result<i64, StageError> {
     let statement = format!(
         "DELETE FROM {table} r
           USING muster.plans_in_turn($1, $2, $3, $4) p

@@ -20,25 +20,46 @@ pub(super) struct Now<'a> {
 }
 
 impl Now<'_> {
-    /// The record that these lines are about as it is now, and the plans that take them back; or why it is left alone.
-    pub(super) fn record(&self, done: &[DonePlan]) -> Result<(Option<&Existing>, Vec<Plan>), Issue> {
+    /// The record that these lines are about as it is now, and the plans that take them back; or
+    /// why it is left alone.
+    pub(super) fn record(
+        &self,
+        done: &[DonePlan],
+    ) -> Result<(Option<&Existing>, Vec<Plan>), Issue> {
         let id = done[0].write.target;
         let present = self.present.get(&id);
-        let changes = match reversal::of_subject(done, present.map(|record| record.fields.as_slice()), self.fields) {
+        let changes = match reversal::of_subject(
+            done,
+            present.map(|record| record.fields.as_slice()),
+            self.fields,
+        ) {
             Reversal::Held(issue) => return Err(issue),
             Reversal::Nothing => vec![Changes::default(); done.len()],
             Reversal::Lines(changes) => changes,
         };
         let is_deleted = present.is_some() && done[0].write.deed == Deed::Create;
         if is_deleted && self.used.contains(&id) {
-            return Err(Issue::warning(Code::TargetChanged, "It is in use by now, so it stays."));
+            return Err(Issue::warning(
+                Code::TargetChanged,
+                "It is in use by now, so it stays.",
+            ));
         }
-        if let Some(key) = changes.iter().filter_map(|changes| changes.after(0)).find(|key| self.is_anothers(key, id)) {
-            return Err(Issue::warning(Code::TargetChanged, "There is another with this key now.").at(self.fields.names[0], key));
+        if let Some(key) = changes
+            .iter()
+            .filter_map(|changes| changes.after(0))
+            .find(|key| self.is_anothers(key, id))
+        {
+            return Err(
+                Issue::warning(Code::TargetChanged, "There is another with this key now.")
+                    .at(self.fields.names[0], key),
+            );
         }
         let version = present.and_then(|record| record.version);
         let last = reversal::last_seq(done);
-        let plans = done.iter().zip(changes).map(|(line, changes)| reversal::of_line(line, last, version, changes, Vec::new()));
+        let plans = done
+            .iter()
+            .zip(changes)
+            .map(|(line, changes)| reversal::of_line(line, last, version, changes, Vec::new()));
         Ok((present, plans.collect()))
     }
 

@@ -49,11 +49,19 @@ impl RecordKind for Segments {
         row::read(row, cells)
     }
 
-    async fn find(&mut self, conn: &mut PgConnection, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
+    async fn find(
+        &mut self,
+        conn: &mut PgConnection,
+        keys: &[String],
+    ) -> Result<HashMap<String, Existing>, StageError> {
         sql::find(conn, self.site, keys).await
     }
 
-    async fn of_ids(&mut self, conn: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+    async fn of_ids(
+        &mut self,
+        conn: &mut PgConnection,
+        ids: &[i64],
+    ) -> Result<HashMap<i64, Existing>, StageError> {
         sql::of_ids(conn, self.site, ids).await
     }
 
@@ -66,7 +74,11 @@ impl RecordKind for Segments {
         sql::update(conn, turn).await
     }
 
-    async fn create(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+    async fn create(
+        &self,
+        conn: &mut PgConnection,
+        turn: Turn<'_>,
+    ) -> Result<(i64, Vec<i64>), StageError> {
         sql::create(conn, turn).await
     }
 }

@@ -11,7 +11,10 @@ use crate::{
 
 /// Reads a line.
 pub(super) fn read(row: &StagedRow, cells: &Cells<'_>) -> Read {
-    let mut read = Read { fields: vec![None; FIELDS], issues: row.issues.clone() };
+    let mut read = Read {
+        fields: vec![None; FIELDS],
+        issues: row.issues.clone(),
+    };
     if !read.issues.is_empty() {
         return read;
     }

@@ -23,13 +23,27 @@ struct Record {
 
 impl From<Record> for Existing {
     fn from(row: Record) -> Self {
-        let fields = vec![Some(row.idnumber), Some(row.name), Some(row.description), Some(row.visible.to_string())];
-        Self { id: row.id, version: Some(row.version), fields, turns: 0 }
+        let fields = vec![
+            Some(row.idnumber),
+            Some(row.name),
+            Some(row.description),
+            Some(row.visible.to_string()),
+        ];
+        Self {
+            id: row.id,
+            version: Some(row.version),
+            fields,
+            turns: 0,
+        }
     }
 }
 
 /// The segments of these keys.
-pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Existing>, StageError> {
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    site: SiteId,
+    keys: &[String],
+) -> Result<HashMap<String, Existing>, StageError> {
     let rows = sqlx::query_as!(
         Record,
         "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE site_id = $1 AND idnumber = ANY ($2)",
@@ -38,11 +52,18 @@ pub(super) async fn find(conn: &mut PgConnection, site: SiteId, keys: &[String])
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.idnumber.clone(), row.into())).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.idnumber.clone(), row.into()))
+        .collect())
 }
 
 /// The segments of these ids.
-pub(super) async fn of_ids(conn: &mut PgConnection, site: SiteId, ids: &[i64]) -> Result<HashMap<i64, Existing>, StageError> {
+pub(super) async fn of_ids(
+    conn: &mut PgConnection,
+    site: SiteId,
+    ids: &[i64],
+) -> Result<HashMap<i64, Existing>, StageError> {
     let rows = sqlx::query_as!(
         Record,
         "SELECT id, version, idnumber, name, description, visible FROM lms.segments WHERE id = ANY ($2) AND site_id = $1",
@@ -84,7 +105,10 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
 }
 
 /// Creates segments: how many, and those whose ID number somebody took meanwhile.
-pub(super) async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+pub(super) async fn create(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+) -> Result<(i64, Vec<i64>), StageError> {
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (

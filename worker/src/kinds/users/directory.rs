@@ -1,4 +1,5 @@
-//! The segments, courses and roles that lines may name, held in memory for a stage: looking them up costs nothing then.
+//! The segments, courses and roles that lines may name, held in memory for a stage: looking them up
+//! costs nothing then.
 
 use super::row::Columns;
 use crate::error::StageError;
@@ -20,8 +21,8 @@ pub(super) struct Directory {
     by_name: HashMap<String, String>,
     segments_like: Likes,
     courses_like: Likes,
-    /// Characters that may still be compared for the rows in hand; then suggestions cease. A file whose every line names something else
-    /// that is unknown needs another look than suggestions.
+    /// Characters that may still be compared for the rows in hand; then suggestions cease. A file
+    /// whose every line names something else that is unknown needs another look than suggestions.
     pub(super) comparisons: u64,
 }
 
@@ -42,11 +43,18 @@ struct Likes {
 }
 
 impl Likes {
-    fn of<T>(&mut self, given: &str, known: &HashMap<String, T>, comparisons: &mut u64) -> Option<String> {
+    fn of<T>(
+        &mut self,
+        given: &str,
+        known: &HashMap<String, T>,
+        comparisons: &mut u64,
+    ) -> Option<String> {
         if let Some(found) = self.found.get(given) {
             return found.clone();
         }
-        let lexicon = self.lexicon.get_or_insert_with(|| Lexicon::of(known.keys().cloned()));
+        let lexicon = self
+            .lexicon
+            .get_or_insert_with(|| Lexicon::of(known.keys().cloned()));
         let near = lexicon.nearest(given, comparisons).map(str::to_owned);
         self.found.insert(given.to_owned(), near.clone());
         near
@@ -55,21 +63,52 @@ impl Likes {
 
 impl Directory {
     /// Loads what the file's columns can name.
-    pub(super) async fn load(conn: &mut PgConnection, site: SiteId, columns: &Columns) -> Result<Self, StageError> {
+    pub(super) async fn load(
+        conn: &mut PgConnection,
+        site: SiteId,
+        columns: &Columns,
+    ) -> Result<Self, StageError> {
         let mut directory = Self::default();
         if !columns.segments.is_empty() {
             let rows =
                 sqlx::query!("SELECT id, idnumber, name, is_managed FROM lms.segments WHERE site_id = $1 ORDER BY idnumber DESC", site.0)
                     .fetch_all(&mut *conn)
                     .await?;
-            directory.by_name = rows.iter().map(|row| (row.name.to_lowercase(), row.idnumber.clone())).collect();
-            directory.segments = rows.into_iter().map(|row| (row.idnumber, Segment { id: row.id, is_managed: row.is_managed })).collect();
+            directory.by_name = rows
+                .iter()
+                .map(|row| (row.name.to_lowercase(), row.idnumber.clone()))
+                .collect();
+            directory.segments = rows
+                .into_iter()
+                .map(|row| {
+                    (
+                        row.idnumber,
+                        Segment {
+                            id: row.id,
+                            is_managed: row.is_managed,
+                        },
+                    )
+                })
+                .collect();
         }
         if !columns.courses.is_empty() {
-            let rows = sqlx::query!("SELECT id, shortname FROM lms.courses WHERE site_id = $1", site.0).fetch_all(&mut *conn).await?;
-            directory.courses = rows.into_iter().map(|row| (row.shortname, row.id)).collect();
-            let rows = sqlx::query!("SELECT id, shortname FROM lms.roles").fetch_all(conn).await?;
-            directory.roles = rows.into_iter().map(|row| (row.shortname, row.id)).collect();
+            let rows = sqlx::query!(
+                "SELECT id, shortname FROM lms.courses WHERE site_id = $1",
+                site.0
+            )
+            .fetch_all(&mut *conn)
+            .await?;
+            directory.courses = rows
+                .into_iter()
+                .map(|row| (row.shortname, row.id))
+                .collect();
+            let rows = sqlx::query!("SELECT id, shortname FROM lms.roles")
+                .fetch_all(conn)
+                .await?;
+            directory.roles = rows
+                .into_iter()
+                .map(|row| (row.shortname, row.id))
+                .collect();
         }
         Ok(directory)
     }
@@ -98,12 +137,14 @@ impl Directory {
         if let Some(idnumber) = self.by_name.get(&given.to_lowercase()) {
             return Some(idnumber.clone());
         }
-        self.segments_like.of(given, &self.segments, &mut self.comparisons)
+        self.segments_like
+            .of(given, &self.segments, &mut self.comparisons)
     }
 
     /// A course that was probably meant.
     pub(super) fn like_course(&mut self, given: &str) -> Option<String> {
-        self.courses_like.of(given, &self.courses, &mut self.comparisons)
+        self.courses_like
+            .of(given, &self.courses, &mut self.comparisons)
     }
 
     /// The roles there are, for messages, and the one that was probably meant.

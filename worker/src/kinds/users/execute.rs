@@ -1,5 +1,6 @@
-//! Executing plans about people: one statement for each kind of writing, since statements inside one statement do not see each
-//! other. People are locked first, in the order of their ids, so that two imports queue up on one person and never cross.
+//! Executing plans about people: one statement for each kind of writing, since statements inside
+//! one statement do not see each other. People are locked first, in the order of their ids, so that
+//! two imports queue up on one person and never cross.
 
 use super::memberships::{give, take, unless_taken};
 use crate::{
@@ -11,7 +12,12 @@ use sqlx::PgConnection;
 use std::collections::HashMap;
 
 /// The versions of people who are still there, locked in the order of their ids if wanted.
-pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+pub(super) async fn versions(
+    conn: &mut PgConnection,
+    site: SiteId,
+    subjects: &[i64],
+    lock: bool,
+) -> Result<HashMap<i64, i64>, StageError> {
     let rows = if lock {
         sqlx::query!(
             "SELECT id, version FROM lms.users WHERE id = ANY ($2) AND site_id = $1 AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
@@ -30,7 +36,8 @@ pub(super) async fn versions(conn: &mut PgConnection, site: SiteId, subjects: &[
     Ok(rows.into_iter().collect())
 }
 
-/// Executes one turn: what people leave, details, people who go, new people, then what they join. Only an undo takes away.
+/// Executes one turn: what people leave, details, people who go, new people, then what they join.
+/// Only an undo takes away.
 pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
     let mut executed = Executed::default();
     let (names, effects) = (&SPEC.effects, &mut executed.effects);
@@ -50,7 +57,8 @@ pub(super) async fn turn(conn: &mut PgConnection, turn: Turn<'_>) -> Result<Exec
     Ok(executed)
 }
 
-/// `+ 0` leaves the planner no other way to a person than the id: by the site it would come to all of them for each plan.
+/// `+ 0` leaves the planner no other way to a person than the id: by the site it would come to all
+/// of them for each plan.
 async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageError> {
     let updated = in_turn!(
         turn,
@@ -75,8 +83,9 @@ async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageErr
     Ok(updated.rows_affected() as i64)
 }
 
-/// Creates people: how many, and those whose username or address somebody took meanwhile. That is rare, so first all are created as if
-/// nobody did: an insert that need not ask before every row costs less.
+/// Creates people: how many, and those whose username or address somebody took meanwhile. That is
+/// rare, so first all are created as if nobody did: an insert that need not ask before every row
+/// costs less.
 async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
     let all = in_turn!(
         turn,
@@ -96,7 +105,10 @@ async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64
     }
 }
 
-async fn create_untaken(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64>), StageError> {
+async fn create_untaken(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+) -> Result<(i64, Vec<i64>), StageError> {
     let rows = in_turn!(
         turn,
         r#"WITH planned AS (

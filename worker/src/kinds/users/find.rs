@@ -1,7 +1,9 @@
-//! What the site knows about the people of some rows: one query a table, whatever the number of rows.
+//! What the site knows about the people of some rows: one query a table, whatever the number of
+//! rows.
 //!
-//! Each asks with `= ANY`, never with a join: whatever the planner believes of a table that nobody has analysed, it can at worst
-//! read it once, while a join of five thousand keys with the people of a new site took four seconds a batch.
+//! Each asks with `= ANY`, never with a join: whatever the planner believes of a table that nobody
+//! has analysed, it can at worst read it once, while a join of five thousand keys with the people
+//! of a new site took four seconds a batch.
 
 use super::{EMAIL_CLAIM, Rules, field, memberships, row::Row};
 use crate::{error::StageError, kinds};
@@ -43,7 +45,8 @@ pub(super) struct Site {
     pub(super) suggestions: HashMap<String, String>,
 }
 
-/// Looks all of it up. `repeated`: usernames that several rows have. `comparisons`: characters that may still be compared.
+/// Looks all of it up. `repeated`: usernames that several rows have. `comparisons`: characters that
+/// may still be compared.
 pub(super) async fn find(
     conn: &mut PgConnection,
     site: SiteId,
@@ -53,25 +56,45 @@ pub(super) async fn find(
     comparisons: &mut u64,
 ) -> Result<Site, StageError> {
     let keys = distinct(rows.iter().filter_map(|row| row.key.clone()));
-    let people = if rules.write_details() { people_whole(conn, site, &keys).await? } else { people_brief(conn, site, &keys).await? };
-    let unknown: Vec<String> = keys.into_iter().filter(|key| !people.contains_key(key)).collect();
-    let mut found = Site { people, ..Site::default() };
+    let people = if rules.write_details() {
+        people_whole(conn, site, &keys).await?
+    } else {
+        people_brief(conn, site, &keys).await?
+    };
+    let unknown: Vec<String> = keys
+        .into_iter()
+        .filter(|key| !people.contains_key(key))
+        .collect();
+    let mut found = Site {
+        people,
+        ..Site::default()
+    };
     if rules.write_details() {
-        let asked = rows.iter().filter(|row| may_write_email(rules, row, &found.people, repeated));
+        let asked = rows
+            .iter()
+            .filter(|row| may_write_email(rules, row, &found.people, repeated));
         let emails = distinct(asked.filter_map(|row| row.details[field::EMAIL_KEY].clone()));
         found.emails = holders(conn, site, &emails).await?;
     }
     if rules.mode == Mode::UpdateOnly {
-        found.suggestions = suggestions(conn, site, &unknown[..unknown.len().min(MAX_SUGGESTIONS)], comparisons).await?;
+        found.suggestions = suggestions(
+            conn,
+            site,
+            &unknown[..unknown.len().min(MAX_SUGGESTIONS)],
+            comparisons,
+        )
+        .await?;
     } else {
-        found.ids = kinds::reserve_ids(conn, "lms.users", unknown.len()).await?.into_iter();
+        found.ids = kinds::reserve_ids(conn, "lms.users", unknown.len())
+            .await?
+            .into_iter();
     }
     found.memberships = named_memberships(conn, rows, &found.people).await?;
     Ok(found)
 }
 
-/// Who keeps an address that several people of a file have: the first line that names it and would write it. By the first line that names
-/// it, whoever writes; remembered for the stage.
+/// Who keeps an address that several people of a file have: the first line that names it and would
+/// write it. By the first line that names it, whoever writes; remembered for the stage.
 #[derive(Debug, Default)]
 pub(super) struct Keepers(HashMap<i32, Option<Keeper>>);
 
@@ -82,7 +105,8 @@ struct Keeper {
     key: Option<String>,
 }
 
-/// So many lines that name an address are asked whether they would write it. Past that whoever takes it first has it.
+/// So many lines that name an address are asked whether they would write it. Past that whoever
+/// takes it first has it.
 const MAX_ASKED: i64 = 1_000;
 /// So many are remembered.
 const MAX_KEEPERS: usize = 100_000;
@@ -97,15 +121,30 @@ impl Keepers {
         rules: Rules,
         rows: &mut [Row<'_>],
     ) -> Result<(), StageError> {
-        let Some(of_existing) = rules.write_details_of_existing() else { return Ok(()) };
-        let asked = distinct(rows.iter().filter_map(|row| row.email_named_on).filter(|line| !self.0.contains_key(line)));
+        let Some(of_existing) = rules.write_details_of_existing() else {
+            return Ok(());
+        };
+        let asked = distinct(
+            rows.iter()
+                .filter_map(|row| row.email_named_on)
+                .filter(|line| !self.0.contains_key(line)),
+        );
         if !asked.is_empty() {
-            self.look_up(conn, import, site, of_existing, &asked).await?;
+            self.look_up(conn, import, site, of_existing, &asked)
+                .await?;
         }
         for row in rows {
-            let Some(first) = row.email_named_on else { continue };
-            let keeper = self.0.get(&first).and_then(Option::as_ref).filter(|keeper| keeper.key.is_none() || keeper.key != row.key);
-            row.email_named_on = keeper.map(|keeper| keeper.line).filter(|line| *line < row.line);
+            let Some(first) = row.email_named_on else {
+                continue;
+            };
+            let keeper = self
+                .0
+                .get(&first)
+                .and_then(Option::as_ref)
+                .filter(|keeper| keeper.key.is_none() || keeper.key != row.key);
+            row.email_named_on = keeper
+                .map(|keeper| keeper.line)
+                .filter(|line| *line < row.line);
         }
         Ok(())
     }
@@ -146,7 +185,15 @@ impl Keepers {
             self.0.clear();
         }
         self.0.extend(first_lines.iter().map(|&line| (line, None)));
-        self.0.extend(rows.into_iter().map(|row| (row.first_line, Some(Keeper { line: row.line, key: row.key }))));
+        self.0.extend(rows.into_iter().map(|row| {
+            (
+                row.first_line,
+                Some(Keeper {
+                    line: row.line,
+                    key: row.key,
+                }),
+            )
+        }));
         Ok(())
     }
 }
@@ -159,17 +206,29 @@ pub(super) fn distinct<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     values
 }
 
-/// Might the row give somebody an address that they do not have? Of several rows about one person each sees what those before it
-/// would leave, so any may.
-fn may_write_email(rules: Rules, row: &Row<'_>, people: &HashMap<String, Person>, repeated: &HashSet<String>) -> bool {
+/// Might the row give somebody an address that they do not have? Of several rows about one person
+/// each sees what those before it would leave, so any may.
+fn may_write_email(
+    rules: Rules,
+    row: &Row<'_>,
+    people: &HashMap<String, Person>,
+    repeated: &HashSet<String>,
+) -> bool {
     let Some(key) = &row.key else { return false };
-    let Some(person) = people.get(key) else { return true };
+    let Some(person) = people.get(key) else {
+        return true;
+    };
     rules.details == ExistingDetails::Override
-        && (repeated.contains(key) || person.fields[field::EMAIL_KEY] != row.details[field::EMAIL_KEY])
+        && (repeated.contains(key)
+            || person.fields[field::EMAIL_KEY] != row.details[field::EMAIL_KEY])
 }
 
 /// Only what memberships need.
-async fn people_brief(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Person>, StageError> {
+async fn people_brief(
+    conn: &mut PgConnection,
+    site: SiteId,
+    keys: &[String],
+) -> Result<HashMap<String, Person>, StageError> {
     let rows = sqlx::query!(
         "SELECT id, version, username FROM lms.users WHERE site_id = $1 AND username = ANY ($2) AND deleted_at IS NULL",
         site.0,
@@ -177,10 +236,26 @@ async fn people_brief(conn: &mut PgConnection, site: SiteId, keys: &[String]) ->
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.username, Person { id: row.id, version: row.version, fields: Vec::new() })).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                row.username,
+                Person {
+                    id: row.id,
+                    version: row.version,
+                    fields: Vec::new(),
+                },
+            )
+        })
+        .collect())
 }
 
-async fn people_whole(conn: &mut PgConnection, site: SiteId, keys: &[String]) -> Result<HashMap<String, Person>, StageError> {
+async fn people_whole(
+    conn: &mut PgConnection,
+    site: SiteId,
+    keys: &[String],
+) -> Result<HashMap<String, Person>, StageError> {
     let rows = sqlx::query!(
         "SELECT id, version, username, firstname, lastname, email, email_key, idnumber, institution, department, city, country
            FROM lms.users WHERE site_id = $1 AND username = ANY ($2) AND deleted_at IS NULL",
@@ -201,12 +276,23 @@ async fn people_whole(conn: &mut PgConnection, site: SiteId, keys: &[String]) ->
         fields[field::DEPARTMENT] = Some(row.department);
         fields[field::CITY] = Some(row.city);
         fields[field::COUNTRY] = Some(row.country);
-        (row.username, Person { id: row.id, version: row.version, fields })
+        (
+            row.username,
+            Person {
+                id: row.id,
+                version: row.version,
+                fields,
+            },
+        )
     });
     Ok(person.collect())
 }
 
-async fn holders(conn: &mut PgConnection, site: SiteId, emails: &[String]) -> Result<HashMap<String, Vec<i64>>, StageError> {
+async fn holders(
+    conn: &mut PgConnection,
+    site: SiteId,
+    emails: &[String],
+) -> Result<HashMap<String, Vec<i64>>, StageError> {
     if emails.is_empty() {
         return Ok(HashMap::new());
     }
@@ -229,13 +315,18 @@ async fn named_memberships(
     rows: &[Row<'_>],
     people: &HashMap<String, Person>,
 ) -> Result<HashMap<(i64, MembershipKey), MembershipTerms>, StageError> {
-    let who_are_there =
-        rows.iter().filter(|row| !row.memberships.is_empty()).filter_map(|row| Some((people.get(row.key.as_ref()?)?.id, row)));
-    let (ids, named): (Vec<i64>, Vec<&[MembershipKey]>) = who_are_there.map(|(id, row)| (id, &row.memberships[..])).unzip();
+    let who_are_there = rows
+        .iter()
+        .filter(|row| !row.memberships.is_empty())
+        .filter_map(|row| Some((people.get(row.key.as_ref()?)?.id, row)));
+    let (ids, named): (Vec<i64>, Vec<&[MembershipKey]>) = who_are_there
+        .map(|(id, row)| (id, &row.memberships[..]))
+        .unzip();
     memberships::held_of_these(conn, ids, named.into_iter().flatten()).await
 }
 
-/// Who was probably meant: somebody whose username begins alike and is near, or whose address it is.
+/// Who was probably meant: somebody whose username begins alike and is near, or whose address it
+/// is.
 async fn suggestions(
     conn: &mut PgConnection,
     site: SiteId,

@@ -70,12 +70,14 @@ impl Rules {
         self.mode != Mode::UpdateOnly || self.details == ExistingDetails::Override
     }
 
-    /// Whose details lines write: those of people who are there, or of people who are not. `None`: of both.
+    /// Whose details lines write: those of people who are there, or of people who are not. `None`:
+    /// of both.
     fn write_details_of_existing(self) -> Option<bool> {
         match (self.mode, self.details) {
             (Mode::CreateAndUpdate, ExistingDetails::Override) => None,
             (Mode::CreateOnly | Mode::CreateAndUpdate, _) => Some(false),
-            // Whoever is unknown is skipped, or rejected; a line that is rejected keeps what it names.
+            // Whoever is unknown is skipped, or rejected; a line that is rejected keeps what it
+            // names.
             (Mode::UpdateOnly, _) => (!self.recipe.spec().unknown_is_error).then_some(true),
         }
     }
@@ -97,8 +99,11 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(import: &Import, header: Header) -> Self {
-        let rules =
-            Rules { recipe: import.recipe, mode: import.settings.mode, details: import.settings.existing_details.unwrap_or_default() };
+        let rules = Rules {
+            recipe: import.recipe,
+            mode: import.settings.mode,
+            details: import.settings.existing_details.unwrap_or_default(),
+        };
         Self {
             columns: Columns::of(&header),
             header,
@@ -115,11 +120,25 @@ impl Users {
 #[async_trait]
 impl Importer for Users {
     fn identify(&self, cells: &Cells<'_>) -> Identity {
-        let text = |position: Option<usize>| position.and_then(|position| cells.at(position)).and_then(|cell| cell.filled());
-        let key = text(self.columns.username).map(standard_username).filter(|key| !key.is_empty());
+        let text = |position: Option<usize>| {
+            position
+                .and_then(|position| cells.at(position))
+                .and_then(|cell| cell.filled())
+        };
+        let key = text(self.columns.username)
+            .map(standard_username)
+            .filter(|key| !key.is_empty());
         // Whether it will be written is for preview to say, whose settings may be others.
-        let email = text(self.columns.email).map(|text| Email::read(text).map_or_else(|| text.to_lowercase(), |email| email.key));
-        Identity { key, claims: if email.is_some() { vec![email] } else { Vec::new() } }
+        let email = text(self.columns.email)
+            .map(|text| Email::read(text).map_or_else(|| text.to_lowercase(), |email| email.key));
+        Identity {
+            key,
+            claims: if email.is_some() {
+                vec![email]
+            } else {
+                Vec::new()
+            },
+        }
     }
 
     fn memberships_of_line(&self) -> u64 {
@@ -135,35 +154,79 @@ impl Importer for Users {
         directory.begin();
         let (header, columns) = (&self.header, &self.columns);
         let open = self.open.take().filter(|_| rows.go_on);
-        // Looking for what was meant takes a moment, in which nobody else should have to wait for this thread.
-        let mut read: Vec<_> =
-            block_in_place(|| rows.all.iter().map(|row| row::read(row, &Cells::new(header, &row.cells), columns, directory)).collect());
-        self.keepers.settle(conn, self.import_no, self.site, self.rules, &mut read).await?;
-        let last = rows.all.last().filter(|_| !rows.are_last).and_then(|row| row.key.clone());
+        // Looking for what was meant takes a moment, in which nobody else should have to wait for
+        // this thread.
+        let mut read: Vec<_> = block_in_place(|| {
+            rows.all
+                .iter()
+                .map(|row| row::read(row, &Cells::new(header, &row.cells), columns, directory))
+                .collect()
+        });
+        self.keepers
+            .settle(conn, self.import_no, self.site, self.rules, &mut read)
+            .await?;
+        let last = rows
+            .all
+            .last()
+            .filter(|_| !rows.are_last)
+            .and_then(|row| row.key.clone());
         let repeated = plan::repeated(&read, last.iter().chain(open.as_ref().map(Open::key)));
-        let site = find::find(conn, self.site, self.rules, &read, &repeated, &mut directory.comparisons).await?;
-        let (planned, open) = block_in_place(|| plan::plan(self.rules, read, site, repeated, open, last))?;
+        let site = find::find(
+            conn,
+            self.site,
+            self.rules,
+            &read,
+            &repeated,
+            &mut directory.comparisons,
+        )
+        .await?;
+        let (planned, open) =
+            block_in_place(|| plan::plan(self.rules, read, site, repeated, open, last))?;
         self.open = open;
         Ok(planned)
     }
 
-    async fn reverse(&mut self, conn: &mut PgConnection, undone: ImportNo, done: &[DonePlan]) -> Result<Planned, StageError> {
+    async fn reverse(
+        &mut self,
+        conn: &mut PgConnection,
+        undone: ImportNo,
+        done: &[DonePlan],
+    ) -> Result<Planned, StageError> {
         undo::plan(conn, self.site, undone, done).await
     }
 
-    async fn depended_on(&self, conn: &mut PgConnection, piece: Piece, plans: &[&PlanSummary]) -> Result<Vec<i64>, StageError> {
+    async fn depended_on(
+        &self,
+        conn: &mut PgConnection,
+        piece: Piece,
+        plans: &[&PlanSummary],
+    ) -> Result<Vec<i64>, StageError> {
         ground::depended_on(conn, piece, plans).await
     }
 
-    async fn versions(&self, conn: &mut PgConnection, subjects: &[i64], lock: bool) -> Result<HashMap<i64, i64>, StageError> {
+    async fn versions(
+        &self,
+        conn: &mut PgConnection,
+        subjects: &[i64],
+        lock: bool,
+    ) -> Result<HashMap<i64, i64>, StageError> {
         execute::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece, plans: &[PlanSummary]) -> Result<Shaken, StageError> {
+    async fn shaken(
+        &self,
+        conn: &mut PgConnection,
+        piece: Piece,
+        plans: &[PlanSummary],
+    ) -> Result<Shaken, StageError> {
         ground::shaken(conn, piece, plans).await
     }
 
-    async fn execute(&self, conn: &mut PgConnection, turn: Turn<'_>) -> Result<Executed, StageError> {
+    async fn execute(
+        &self,
+        conn: &mut PgConnection,
+        turn: Turn<'_>,
+    ) -> Result<Executed, StageError> {
         execute::turn(conn, turn).await
     }
 }

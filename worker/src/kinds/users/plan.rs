@@ -1,5 +1,5 @@
-//! What each line would do. Pure: rows and what the site knows go in, plans come out; a later line of the same person sees what
-//! the earlier ones would do.
+//! What each line would do. Pure: rows and what the site knows go in, plans come out; a later line
+//! of the same person sees what the earlier ones would do.
 
 use super::{
     Rules,
@@ -14,16 +14,23 @@ use muster_shared::{
         issue::{Code, Issue},
         settings::{ExistingDetails, Mode},
     },
-    plan::{Changes, Does, Membership, MembershipKey, MembershipSort, MembershipTerms, Plan, Write},
+    plan::{
+        Changes, Does, Membership, MembershipKey, MembershipSort, MembershipTerms, Plan, Write,
+    },
 };
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 /// Details without which nobody is created.
-const NEEDED: &[(usize, &str)] = &[(field::FIRSTNAME, "firstname"), (field::LASTNAME, "lastname"), (field::EMAIL, "email")];
+const NEEDED: &[(usize, &str)] = &[
+    (field::FIRSTNAME, "firstname"),
+    (field::LASTNAME, "lastname"),
+    (field::EMAIL, "email"),
+];
 
-/// Plans rows in the order of person and line. A row is let go of when it is planned, and so is a person whom no other row is about: at
-/// no time are all rows, people and plans in memory together. `repeated`: usernames that several rows have. `open`: about whom the rows go
-/// on. `last`: about whom more rows may come, who is given back.
+/// Plans rows in the order of person and line. A row is let go of when it is planned, and so is a
+/// person whom no other row is about: at no time are all rows, people and plans in memory together.
+/// `repeated`: usernames that several rows have. `open`: about whom the rows go on. `last`: about
+/// whom more rows may come, who is given back.
 pub(super) fn plan(
     rules: Rules,
     rows: Vec<Row<'_>>,
@@ -32,7 +39,13 @@ pub(super) fn plan(
     open: Option<Open>,
     last: Option<String>,
 ) -> Result<(Planned, Option<Open>), StageError> {
-    let mut planner = Planner { rules, site, repeated, subjects: HashMap::new(), planned: Planned::default() };
+    let mut planner = Planner {
+        rules,
+        site,
+        repeated,
+        subjects: HashMap::new(),
+        planned: Planned::default(),
+    };
     if let Some(open) = open {
         planner.resume(open);
     }
@@ -45,10 +58,18 @@ pub(super) fn plan(
 }
 
 /// Usernames that several rows have, and those of whom other pieces have rows.
-pub(super) fn repeated<'a>(rows: &[Row<'_>], elsewhere: impl IntoIterator<Item = &'a String>) -> HashSet<String> {
+pub(super) fn repeated<'a>(
+    rows: &[Row<'_>],
+    elsewhere: impl IntoIterator<Item = &'a String>,
+) -> HashSet<String> {
     let mut seen = HashSet::with_capacity(rows.len());
     let mut repeated: HashSet<String> = elsewhere.into_iter().cloned().collect();
-    repeated.extend(rows.iter().filter_map(|row| row.key.as_ref()).filter(|key| !seen.insert(*key)).cloned());
+    repeated.extend(
+        rows.iter()
+            .filter_map(|row| row.key.as_ref())
+            .filter(|key| !seen.insert(*key))
+            .cloned(),
+    );
     repeated
 }
 
@@ -94,8 +115,16 @@ impl Planner {
     /// The person, if there is one, for whoever goes on.
     fn open(&mut self, key: String) -> Option<Open> {
         let subject = self.subjects.remove(&key)?;
-        let of_them = self.site.memberships.iter().filter(|((person, _), _)| *person == subject.id);
-        Some(Open { memberships: of_them.map(|(place, held)| (*place, *held)).collect(), key, subject })
+        let of_them = self
+            .site
+            .memberships
+            .iter()
+            .filter(|((person, _), _)| *person == subject.id);
+        Some(Open {
+            memberships: of_them.map(|(place, held)| (*place, *held)).collect(),
+            key,
+            subject,
+        })
     }
 
     fn plan(&mut self, mut row: Row<'_>) -> Result<Plan, StageError> {
@@ -116,35 +145,81 @@ impl Planner {
 
     /// The person as the lines so far would leave them; `None`: there is nobody yet.
     fn subject(&mut self, key: &str) -> Option<Subject> {
-        let found = |Person { id, version, fields }| Subject { id, version: Some(version), fields, turns: 0 };
-        self.subjects.remove(key).or_else(|| self.site.people.remove(key).map(found))
+        let found = |Person {
+                         id,
+                         version,
+                         fields,
+                     }| Subject {
+            id,
+            version: Some(version),
+            fields,
+            turns: 0,
+        };
+        self.subjects
+            .remove(key)
+            .or_else(|| self.site.people.remove(key).map(found))
     }
 
     fn unknown(&self, row: &Row<'_>, key: &str) -> Plan {
         let mut issues = row.issues.clone();
-        let make: fn(Code, &'static str) -> Issue = if self.rules.recipe.spec().unknown_is_error { Issue::error } else { Issue::warning };
-        let issue = make(Code::UserNotFound, "There is nobody with this username.").at(row.key_heading, row.key_text);
+        let make: fn(Code, &'static str) -> Issue = if self.rules.recipe.spec().unknown_is_error {
+            Issue::error
+        } else {
+            Issue::warning
+        };
+        let issue = make(Code::UserNotFound, "There is nobody with this username.")
+            .at(row.key_heading, row.key_text);
         issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
-        if issues.iter().any(Issue::is_error) { Plan::reject(row.line, issues) } else { Plan::skip(row.line, issues) }
+        if issues.iter().any(Issue::is_error) {
+            Plan::reject(row.line, issues)
+        } else {
+            Plan::skip(row.line, issues)
+        }
     }
 
-    fn create(&mut self, mut row: Row<'_>, key: &str) -> Result<(Plan, Option<Subject>), StageError> {
+    fn create(
+        &mut self,
+        mut row: Row<'_>,
+        key: &str,
+    ) -> Result<(Plan, Option<Subject>), StageError> {
         let mut issues = row.issues.clone();
         issues.append(&mut row.detail_issues);
         for (field, name) in NEEDED {
             if row.details[*field].is_none() {
-                issues.push(Issue::error(Code::MissingValue, format!("Somebody new needs `{name}`.")).at(name, ""));
+                issues.push(
+                    Issue::error(Code::MissingValue, format!("Somebody new needs `{name}`."))
+                        .at(name, ""),
+                );
             }
         }
         self.check_email(&row, None, &mut issues);
         if issues.iter().any(Issue::is_error) {
             return Ok((Plan::reject(row.line, issues), None));
         }
-        let id = self.site.ids.next().ok_or_else(|| StageError::defect("fewer ids were reserved than people are new"))?;
+        let id = self
+            .site
+            .ids
+            .next()
+            .ok_or_else(|| StageError::defect("fewer ids were reserved than people are new"))?;
         let memberships = self.memberships(id, &row, &mut issues);
-        let fields = if self.repeated.contains(key) { row.details.clone() } else { Vec::new() };
-        let write = Write { memberships, ..Write::create(id, Changes::of_new(row.details)) };
-        Ok((Plan::write(row.line, write, issues), Some(Subject { id, version: None, fields, turns: 1 })))
+        let fields = if self.repeated.contains(key) {
+            row.details.clone()
+        } else {
+            Vec::new()
+        };
+        let write = Write {
+            memberships,
+            ..Write::create(id, Changes::of_new(row.details))
+        };
+        Ok((
+            Plan::write(row.line, write, issues),
+            Some(Subject {
+                id,
+                version: None,
+                fields,
+                turns: 1,
+            }),
+        ))
     }
 
     fn update(&mut self, row: &Row<'_>, subject: &mut Subject) -> Plan {
@@ -164,7 +239,17 @@ impl Planner {
         }
         subject.turns += 1;
         let memberships = self.memberships(subject.id, row, &mut issues);
-        Plan::write(row.line, Write::update(subject.id, subject.turns, subject.version, changes, memberships), issues)
+        Plan::write(
+            row.line,
+            Write::update(
+                subject.id,
+                subject.turns,
+                subject.version,
+                changes,
+                memberships,
+            ),
+            issues,
+        )
     }
 
     /// The details that a line would write.
@@ -177,7 +262,12 @@ impl Planner {
             }
         }
         // An address that was stored in another spelling, before there was one form, is the same.
-        let stored = || subject.fields[field::EMAIL].as_deref().and_then(Email::read).map(|email| email.address);
+        let stored = || {
+            subject.fields[field::EMAIL]
+                .as_deref()
+                .and_then(Email::read)
+                .map(|email| email.address)
+        };
         if changes.of(field::EMAIL).is_some() && stored() == row.details[field::EMAIL] {
             changes.leave(field::EMAIL);
             changes.leave(field::EMAIL_KEY);
@@ -188,33 +278,59 @@ impl Planner {
         changes
     }
 
-    /// Is the address free for this person? An earlier line keeps what it names, whatever becomes of it.
+    /// Is the address free for this person? An earlier line keeps what it names, whatever becomes
+    /// of it.
     fn check_email(&self, row: &Row<'_>, person: Option<i64>, issues: &mut Vec<Issue>) {
-        let Some(email) = &row.details[field::EMAIL_KEY] else { return };
-        let is_taken = self.site.emails.get(email).is_some_and(|holders| holders.iter().any(|&holder| Some(holder) != person));
+        let Some(email) = &row.details[field::EMAIL_KEY] else {
+            return;
+        };
+        let is_taken = self
+            .site
+            .emails
+            .get(email)
+            .is_some_and(|holders| holders.iter().any(|&holder| Some(holder) != person));
         let message = match row.email_named_on {
             _ if is_taken => "Somebody else has this e-mail address.".to_owned(),
             Some(line) => format!("Line {line} names this e-mail address for somebody else."),
             None => return,
         };
         let text = row.details[field::EMAIL].as_deref().unwrap_or_default();
-        issues.push(Issue::error(Code::DuplicateEmail, message).at(row.headings[field::EMAIL], text));
+        issues
+            .push(Issue::error(Code::DuplicateEmail, message).at(row.headings[field::EMAIL], text));
     }
 
     fn count_ignored(&mut self, row: &Row<'_>) {
         for heading in row.headings.iter().filter(|heading| !heading.is_empty()) {
-            *self.planned.ignored_by_details.entry((*heading).to_owned()).or_default() += 1;
+            *self
+                .planned
+                .ignored_by_details
+                .entry((*heading).to_owned())
+                .or_default() += 1;
         }
     }
 
     /// What becomes of what a line names, remembered for the lines after it.
-    fn memberships(&mut self, person: i64, row: &Row<'_>, issues: &mut Vec<Issue>) -> Vec<Membership> {
-        let mut memberships: Vec<Membership> = row.memberships.iter().map(|&key| self.membership(person, key, issues)).collect();
+    fn memberships(
+        &mut self,
+        person: i64,
+        row: &Row<'_>,
+        issues: &mut Vec<Issue>,
+    ) -> Vec<Membership> {
+        let mut memberships: Vec<Membership> = row
+            .memberships
+            .iter()
+            .map(|&key| self.membership(person, key, issues))
+            .collect();
         Membership::sort_as_told(&mut memberships);
         memberships
     }
 
-    fn membership(&mut self, person: i64, key: MembershipKey, issues: &mut Vec<Issue>) -> Membership {
+    fn membership(
+        &mut self,
+        person: i64,
+        key: MembershipKey,
+        issues: &mut Vec<Issue>,
+    ) -> Membership {
         match self.site.memberships.entry((person, key)) {
             Entry::Vacant(missing) => {
                 missing.insert(MembershipTerms::default());
@@ -234,7 +350,12 @@ impl Planner {
 fn skip_existing(row: &Row<'_>) -> Plan {
     let message = "There is somebody with this username already; the line is skipped.";
     let issue = Issue::warning(Code::UserExists, message).at(row.key_heading, row.key_text);
-    let mut issues: Vec<Issue> = row.issues.iter().filter(|issue| !issue.is_error()).cloned().collect();
+    let mut issues: Vec<Issue> = row
+        .issues
+        .iter()
+        .filter(|issue| !issue.is_error())
+        .cloned()
+        .collect();
     issues.push(issue);
     Plan::skip(row.line, issues)
 }

@@ -53,9 +53,16 @@ impl Columns {
         Self {
             username: header.position("username"),
             email: header.position("email"),
-            details: DETAILS.iter().filter_map(|(name, field)| Some((header.position(name)?, *field))).collect(),
+            details: DETAILS
+                .iter()
+                .filter_map(|(name, field)| Some((header.position(name)?, *field)))
+                .collect(),
             segments: header.numbered("cohort").into_values().collect(),
-            courses: header.numbered("course").into_iter().map(|(number, at)| (at, roles.get(&number).copied())).collect(),
+            courses: header
+                .numbered("course")
+                .into_iter()
+                .map(|(number, at)| (at, roles.get(&number).copied()))
+                .collect(),
         }
     }
 }
@@ -69,7 +76,8 @@ pub(super) struct Row<'a> {
     pub(super) details: Vec<Option<String>>,
     /// The headings of the filled cells, at the same positions.
     pub(super) headings: Vec<&'a str>,
-    /// What the person is to belong to, each once: segments, then courses, each followed by the roles in it.
+    /// What the person is to belong to, each once: segments, then courses, each followed by the
+    /// roles in it.
     pub(super) memberships: Vec<MembershipKey>,
     /// What is wrong whoever the line is about: the line can do nothing.
     pub(super) issues: Vec<Issue>,
@@ -83,7 +91,12 @@ pub(super) struct Row<'a> {
 }
 
 /// Reads a line.
-pub(super) fn read<'a>(staged: &StagedRow, cells: &Cells<'a>, columns: &Columns, directory: &mut Directory) -> Row<'a> {
+pub(super) fn read<'a>(
+    staged: &StagedRow,
+    cells: &Cells<'a>,
+    columns: &Columns,
+    directory: &mut Directory,
+) -> Row<'a> {
     let mut row = Row {
         line: staged.line,
         key: staged.key.clone(),
@@ -92,7 +105,11 @@ pub(super) fn read<'a>(staged: &StagedRow, cells: &Cells<'a>, columns: &Columns,
         memberships: Vec::new(),
         issues: staged.issues.clone(),
         detail_issues: Vec::new(),
-        email_named_on: staged.clashes.iter().find(|(claim, _)| *claim == super::EMAIL_CLAIM).map(|(_, line)| *line),
+        email_named_on: staged
+            .clashes
+            .iter()
+            .find(|(claim, _)| *claim == super::EMAIL_CLAIM)
+            .map(|(_, line)| *line),
         key_heading: "",
         key_text: "",
     };
@@ -113,14 +130,21 @@ pub(super) fn read<'a>(staged: &StagedRow, cells: &Cells<'a>, columns: &Columns,
     }
     for &(course, role) in &columns.courses {
         if let Some(cell) = cells.at(course) {
-            read_course(&mut row, &cell, role.and_then(|role| cells.at(role)), directory);
+            read_course(
+                &mut row,
+                &cell,
+                role.and_then(|role| cells.at(role)),
+                directory,
+            );
         }
     }
     row
 }
 
 fn read_key<'a>(row: &mut Row<'a>, cells: &Cells<'a>, columns: &Columns) {
-    let Some(cell) = columns.username.and_then(|position| cells.at(position)) else { return };
+    let Some(cell) = columns.username.and_then(|position| cells.at(position)) else {
+        return;
+    };
     (row.key_heading, row.key_text) = (cell.heading, cell.text);
     if cell.text.is_empty() {
         row.issues.push(missing(cell.heading));
@@ -133,14 +157,21 @@ fn read_key<'a>(row: &mut Row<'a>, cells: &Cells<'a>, columns: &Columns) {
     check_odd_space(&cell, &mut row.issues);
     let standard = standard_username(cell.text);
     if standard.is_empty() {
-        let message = "A username has letters a-z, digits, and . - _ @; none of them is left of this one.";
-        row.issues.push(cell.issue(Issue::error(Code::BadValue, message)));
+        let message =
+            "A username has letters a-z, digits, and . - _ @; none of them is left of this one.";
+        row.issues
+            .push(cell.issue(Issue::error(Code::BadValue, message)));
     } else if standard == "guest" {
-        row.issues.push(cell.issue(Issue::error(Code::BadValue, "`guest` is nobody's username.")));
+        row.issues.push(cell.issue(Issue::error(
+            Code::BadValue,
+            "`guest` is nobody's username.",
+        )));
     } else if !is_too_long && standard != cell.text.to_lowercase() {
         let given = cut(cell.text, Issue::VALUE_CHARS);
-        let message = format!("Characters that a username cannot have are left out: {given} → {standard}");
-        row.issues.push(cell.issue(Issue::warning(Code::UsernameChanged, message)));
+        let message =
+            format!("Characters that a username cannot have are left out: {given} → {standard}");
+        row.issues
+            .push(cell.issue(Issue::warning(Code::UsernameChanged, message)));
     }
     row.details[field::USERNAME] = Some(standard);
 }
@@ -155,14 +186,18 @@ fn read_detail<'a>(row: &mut Row<'a>, cell: &Cell<'a>, field: usize) {
                 value = email.address;
                 row.details[field::EMAIL_KEY] = Some(email.key);
             }
-            None => row.detail_issues.push(cell.issue(Issue::error(Code::BadEmail, "This is no e-mail address such as anna@example.com."))),
+            None => row.detail_issues.push(cell.issue(Issue::error(
+                Code::BadEmail,
+                "This is no e-mail address such as anna@example.com.",
+            ))),
         },
         field::COUNTRY => {
             if let Some(country) = rust_iso3166::from_alpha2(&text.to_uppercase()) {
                 country.alpha2.clone_into(&mut value);
             } else {
                 let message = "This is no country code of ISO 3166-1 with two letters, such as NO.";
-                row.detail_issues.push(cell.issue(Issue::error(Code::BadValue, message)));
+                row.detail_issues
+                    .push(cell.issue(Issue::error(Code::BadValue, message)));
             }
         }
         _ => {}
@@ -178,49 +213,77 @@ fn read_segment(row: &mut Row<'_>, cell: &Cell<'_>, directory: &mut Directory) {
     let Some(text) = cell.filled() else { return };
     match directory.segment(text) {
         Some(segment) if segment.is_managed => {
-            let message = "The members of this segment are chosen by a rule; nobody can be added by a file.";
-            row.issues.push(cell.issue(Issue::error(Code::SegmentManaged, message)));
+            let message =
+                "The members of this segment are chosen by a rule; nobody can be added by a file.";
+            row.issues
+                .push(cell.issue(Issue::error(Code::SegmentManaged, message)));
         }
         Some(segment) => name(&mut row.memberships, MembershipKey::segment(segment.id)),
         None => {
-            let issue = Issue::error(Code::SegmentNotFound, "There is no segment with this ID number.");
-            row.issues.push(cell.issue(issue).suggest(directory.like_segment(text)));
+            let issue = Issue::error(
+                Code::SegmentNotFound,
+                "There is no segment with this ID number.",
+            );
+            row.issues
+                .push(cell.issue(issue).suggest(directory.like_segment(text)));
         }
     }
 }
 
-fn read_course(row: &mut Row<'_>, cell: &Cell<'_>, role: Option<Cell<'_>>, directory: &mut Directory) {
+fn read_course(
+    row: &mut Row<'_>,
+    cell: &Cell<'_>,
+    role: Option<Cell<'_>>,
+    directory: &mut Directory,
+) {
     let role_text = role.and_then(|role| role.filled());
     let Some(text) = cell.filled() else {
         if let Some(role) = role.filter(|_| role_text.is_some()) {
-            let message = format!("`{}` says a role, and `{}` is empty.", role.heading, cell.heading);
-            row.issues.push(role.issue(Issue::error(Code::NoCourse, message)));
+            let message = format!(
+                "`{}` says a role, and `{}` is empty.",
+                role.heading, cell.heading
+            );
+            row.issues
+                .push(role.issue(Issue::error(Code::NoCourse, message)));
         }
         return;
     };
     let course = directory.course(text);
     if course.is_none() {
-        let issue = Issue::error(Code::CourseNotFound, "There is no course with this short name.");
-        row.issues.push(cell.issue(issue).suggest(directory.like_course(text)));
+        let issue = Issue::error(
+            Code::CourseNotFound,
+            "There is no course with this short name.",
+        );
+        row.issues
+            .push(cell.issue(issue).suggest(directory.like_course(text)));
     }
     let role_id = directory.role(role_text.unwrap_or(DEFAULT_ROLE));
     if let (None, Some(role)) = (role_id, role) {
         let (roles, suggestion) = directory.like_role(role.text);
-        let issue = Issue::error(Code::RoleNotFound, format!("There is no such role; there are {roles}."));
+        let issue = Issue::error(
+            Code::RoleNotFound,
+            format!("There is no such role; there are {roles}."),
+        );
         row.issues.push(role.issue(issue).suggest(suggestion));
     }
     if let Some((course, role)) = course.zip(role_id) {
         name(&mut row.memberships, MembershipKey::enrolment(course));
-        name(&mut row.memberships, MembershipKey::course_role(course, role));
+        name(
+            &mut row.memberships,
+            MembershipKey::course_role(course, role),
+        );
     }
 }
 
-/// Names a membership, unless the line does already; behind others in the same thing, if it hangs on one of them.
+/// Names a membership, unless the line does already; behind others in the same thing, if it hangs
+/// on one of them.
 fn name(memberships: &mut Vec<MembershipKey>, key: MembershipKey) {
     if memberships.contains(&key) {
         return;
     }
     let base = key.base();
-    let beside = memberships.iter().rposition(|other| base.is_some() && (Some(*other) == base || other.base() == base));
+    let beside = memberships
+        .iter()
+        .rposition(|other| base.is_some() && (Some(*other) == base || other.base() == base));
     memberships.insert(beside.map_or(memberships.len(), |beside| beside + 1), key);
 }

@@ -16,8 +16,8 @@ use strum::VariantArray;
 /// What the subjects of the kinds are called whose lines are about people.
 const PERSON: &str = "user";
 
-/// Where a page ended: when, in which import, which of its lines about the person, whom; of what was done by hand both are 0. Not the line: an
-/// undo does the last line of a person first.
+/// Where a page ended: when, in which import, which of its lines about the person, whom; of what
+/// was done by hand both are 0. Not the line: an undo does the last line of a person first.
 pub(crate) type Place = (Moment, i64, i16, i64);
 
 /// Everyone in a site who has or had a name.
@@ -50,8 +50,13 @@ pub(super) struct Origin {
 }
 
 impl People {
-    /// Who has the name, had it when they were deleted, or had it before they were renamed or deleted for good; `None`: nobody.
-    pub(super) async fn of_name(conn: &mut PgConnection, site: SiteId, username: &str) -> Result<Option<Self>, StoreError> {
+    /// Who has the name, had it when they were deleted, or had it before they were renamed or
+    /// deleted for good; `None`: nobody.
+    pub(super) async fn of_name(
+        conn: &mut PgConnection,
+        site: SiteId,
+        username: &str,
+    ) -> Result<Option<Self>, StoreError> {
         let found = sqlx::query!(
             r#"SELECT id AS "id!", CASE WHEN source IS NULL THEN created_at END AS made_at
                  FROM lms.users
@@ -71,16 +76,35 @@ impl People {
         .fetch_all(conn)
         .await?;
         let ids: Vec<_> = found.iter().map(|row| row.id).collect();
-        let (made, made_at) = found.into_iter().filter_map(|row| row.made_at.map(|at| (row.id, at))).unzip();
-        Ok((!ids.is_empty()).then_some(Self { site, ids, made, made_at }))
+        let (made, made_at) = found
+            .into_iter()
+            .filter_map(|row| row.made_at.map(|at| (row.id, at)))
+            .unzip();
+        Ok((!ids.is_empty()).then_some(Self {
+            site,
+            ids,
+            made,
+            made_at,
+        }))
     }
 
-    /// What was done to them, newest first: a probe of the index on blocks of subjects for each import of the site that has plans.
-    pub(super) async fn entries(&self, conn: &mut PgConnection, after: Option<Place>, limit: i64) -> Result<Vec<Entry>, StoreError> {
-        let kinds = Kind::VARIANTS.iter().filter(|kind| kind.spec().subject == PERSON);
+    /// What was done to them, newest first: a probe of the index on blocks of subjects for each
+    /// import of the site that has plans.
+    pub(super) async fn entries(
+        &self,
+        conn: &mut PgConnection,
+        after: Option<Place>,
+        limit: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let kinds = Kind::VARIANTS
+            .iter()
+            .filter(|kind| kind.spec().subject == PERSON);
         let kinds: Vec<_> = kinds.map(|kind| kind.name().to_owned()).collect();
-        let (at, no, seq, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, seq, user)| (Some(at), no, seq, user));
-        // OFFSET 0 keeps the planner from going the other way round: it would look for these people in all plans that there are.
+        let (at, no, seq, user) = after.map_or((None, 0, 0, 0), |(Moment(at), no, seq, user)| {
+            (Some(at), no, seq, user)
+        });
+        // OFFSET 0 keeps the planner from going the other way round: it would look for these people
+        // in all plans that there are.
         let rows = sqlx::query!(
             r#"SELECT no AS "no!", seq AS "seq!", line AS "line!", user_id AS "user_id!", import, kind, fields, outcome AS "outcome!", at AS "at!",
                       (SELECT a.email FROM muster.accounts a WHERE a.id = found.applied_by) AS by
@@ -116,9 +140,22 @@ impl People {
         rows.into_iter()
             .map(|row| {
                 let import = row.import.zip(row.kind).zip(row.fields);
-                let import = import.map(|((id, kind), fields)| Origin::new(ImportId(id), &kind, fields)).transpose()?;
-                let outcome = row.outcome.parse().map_err(|_| StoreError::inconsistent("import_outcomes.outcome", &row.outcome))?;
-                Ok(Entry { no: row.no, seq: row.seq, line: row.line, user_id: row.user_id, import, outcome, by: row.by, at: row.at })
+                let import = import
+                    .map(|((id, kind), fields)| Origin::new(ImportId(id), &kind, fields))
+                    .transpose()?;
+                let outcome = row.outcome.parse().map_err(|_| {
+                    StoreError::inconsistent("import_outcomes.outcome", &row.outcome)
+                })?;
+                Ok(Entry {
+                    no: row.no,
+                    seq: row.seq,
+                    line: row.line,
+                    user_id: row.user_id,
+                    import,
+                    outcome,
+                    by: row.by,
+                    at: row.at,
+                })
             })
             .collect()
     }
@@ -126,7 +163,9 @@ impl People {
 
 impl Origin {
     fn new(id: ImportId, kind: &str, fields: Vec<String>) -> Result<Self, StoreError> {
-        let kind = kind.parse().map_err(|_| StoreError::inconsistent("imports.kind", kind))?;
+        let kind = kind
+            .parse()
+            .map_err(|_| StoreError::inconsistent("imports.kind", kind))?;
         Ok(Self { id, kind, fields })
     }
 }

@@ -12,7 +12,12 @@ impl Apply<'_> {
     pub(super) fn turn(&mut self, subject: Id, plan: &Plan) {
         let deed = &plan.deed;
         let category = self.category(plan);
-        let joins: Vec<Id> = deed.segments.iter().filter(|(_, joins)| *joins).map(|(id, _)| *id).collect();
+        let joins: Vec<Id> = deed
+            .segments
+            .iter()
+            .filter(|(_, joins)| *joins)
+            .map(|(id, _)| *id)
+            .collect();
         let taken = self.take(subject, plan);
         let mut done = plan.clone();
         if deed.action == Action::Delete {
@@ -34,10 +39,13 @@ impl Apply<'_> {
         }
     }
 
-    /// Only an undo takes away, and only what the undone import gave. Roles go before enrolments, on which they hang.
+    /// Only an undo takes away, and only what the undone import gave. Roles go before enrolments,
+    /// on which they hang.
     fn take(&mut self, person: Id, plan: &Plan) -> Taken {
         let mut taken = Taken::default();
-        let Some(undone) = self.undoes else { return taken };
+        let Some(undone) = self.undoes else {
+            return taken;
+        };
         for &segment in &plan.deed.leaves {
             if self.state.members.get(&(person, segment)) == Some(&undone) {
                 self.state.members.remove(&(person, segment));
@@ -50,7 +58,11 @@ impl Apply<'_> {
             if self.state.roles.get(&role) == Some(&undone) {
                 self.state.roles.remove(&role);
                 taken.roles.push((course.course, course.role));
-                self.hide(('r', person, course.course, course.role), undone, &mut taken);
+                self.hide(
+                    ('r', person, course.course, course.role),
+                    undone,
+                    &mut taken,
+                );
             }
         }
         for course in plan.deed.courses.iter().filter(|course| course.ends) {
@@ -70,7 +82,10 @@ impl Apply<'_> {
 
     /// Remembers under whose number a membership stood that is taken away.
     fn hide(&mut self, place: Place, given_by: Source, taken: &mut Taken) {
-        taken.shown.insert(place, self.state.first_given_by.remove(&place).unwrap_or(given_by));
+        taken.shown.insert(
+            place,
+            self.state.first_given_by.remove(&place).unwrap_or(given_by),
+        );
     }
 
     /// Gives a membership the number under which it stood.
@@ -81,7 +96,11 @@ impl Apply<'_> {
     }
 
     fn delete(&mut self, subject: Id, plan: &Plan) {
-        let email = self.shelf().records.get(&subject).and_then(|record| record.fields.get(EMAIL).cloned().flatten());
+        let email = self
+            .shelf()
+            .records
+            .get(&subject)
+            .and_then(|record| record.fields.get(EMAIL).cloned().flatten());
         if let Some(email) = email.filter(|_| self.kind == Kind::People) {
             self.state.addresses.remove(&email.to_lowercase());
         }
@@ -107,7 +126,16 @@ impl Apply<'_> {
                 Kind::Courses => COURSES,
             };
             let version = self.shelf().last_version(subject);
-            self.shelf().insert(subject, Record { key, fields: vec![None; fields.len()], category: None, version, source });
+            self.shelf().insert(
+                subject,
+                Record {
+                    key,
+                    fields: vec![None; fields.len()],
+                    category: None,
+                    version,
+                    source,
+                },
+            );
         }
         let mut address = None;
         if let Some(record) = self.shelf().records.get_mut(&subject) {
@@ -119,7 +147,8 @@ impl Apply<'_> {
                     write.after = category.map(named);
                     continue;
                 }
-                let before = std::mem::replace(&mut record.fields[write.field], write.after.clone());
+                let before =
+                    std::mem::replace(&mut record.fields[write.field], write.after.clone());
                 if kind == Kind::People && write.field == EMAIL && !plan.keeps_address {
                     address = Some((before, write.after.clone()));
                 }
@@ -129,7 +158,9 @@ impl Apply<'_> {
             if let Some(before) = before {
                 self.state.addresses.remove(&before.to_lowercase());
             }
-            self.state.addresses.extend(after.map(|after| (after.to_lowercase(), subject)));
+            self.state
+                .addresses
+                .extend(after.map(|after| (after.to_lowercase(), subject)));
         }
         self.count(plan);
     }
@@ -144,7 +175,10 @@ impl Apply<'_> {
             self.add("segments_joined", usize::from(is_new));
         }
         for course in &plan.deed.courses {
-            let (place, role) = ((person, course.course), (person, course.course, course.role));
+            let (place, role) = (
+                (person, course.course),
+                (person, course.course, course.role),
+            );
             let enrols = course.enrols && !self.state.enrolments.contains_key(&place);
             let adds = course.adds_role && !self.state.roles.contains_key(&role);
             if enrols {

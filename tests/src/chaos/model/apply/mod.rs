@@ -1,4 +1,5 @@
-//! Executing plans: person by person, as they are, held where they changed, taken apart where the LMS refuses.
+//! Executing plans: person by person, as they are, held where they changed, taken apart where the
+//! LMS refuses.
 
 mod deeds;
 
@@ -91,10 +92,29 @@ impl Origin<'_> {
 }
 
 /// Executes plans; `executed`: only what an import that ended early came to.
-pub(crate) fn apply(state: &mut State, origin: &Origin<'_>, plans: &[Plan], source: Source, executed: Option<&Executed>) -> Applied {
-    let undoes = if let Origin::Undo { of, .. } = origin { Some(*of) } else { None };
+pub(crate) fn apply(
+    state: &mut State,
+    origin: &Origin<'_>,
+    plans: &[Plan],
+    source: Source,
+    executed: Option<&Executed>,
+) -> Applied {
+    let undoes = if let Origin::Undo { of, .. } = origin {
+        Some(*of)
+    } else {
+        None
+    };
     let (kind, back) = (origin.kind(), HashMap::new());
-    let mut apply = Apply { state, origin, kind, source, undoes, paths: HashSet::new(), back, applied: Applied::default() };
+    let mut apply = Apply {
+        state,
+        origin,
+        kind,
+        source,
+        undoes,
+        paths: HashSet::new(),
+        back,
+        applied: Applied::default(),
+    };
     if executed.is_none_or(|executed| executed.groundwork) {
         apply.groundwork(plans);
     }
@@ -110,11 +130,17 @@ pub(crate) fn apply(state: &mut State, origin: &Origin<'_>, plans: &[Plan], sour
     for (subject, mut plans) in subjects {
         plans.sort_by_key(|plan| plan.deed.turn);
         if let Some(executed) = executed {
-            let lines = plans.iter().filter(|plan| executed.lines.contains(&plan.line)).count();
+            let lines = plans
+                .iter()
+                .filter(|plan| executed.lines.contains(&plan.line))
+                .count();
             if lines == 0 {
                 continue;
             } else if lines < plans.len() {
-                apply.applied.impossible = Some(format!("of {:?} only some lines were executed", plans[0].key));
+                apply.applied.impossible = Some(format!(
+                    "of {:?} only some lines were executed",
+                    plans[0].key
+                ));
             }
         }
         apply.subject(subject, &plans);
@@ -129,7 +155,11 @@ pub(crate) fn apply(state: &mut State, origin: &Origin<'_>, plans: &[Plan], sour
 impl Apply<'_> {
     /// Under whose number subjects and categories are made.
     fn first(&self) -> Source {
-        if let Origin::Undo { first, .. } = self.origin { *first } else { self.source }
+        if let Origin::Undo { first, .. } = self.origin {
+            *first
+        } else {
+            self.source
+        }
     }
 
     fn record(&mut self, plan: &Plan, outcome: Outcome) {
@@ -140,14 +170,20 @@ impl Apply<'_> {
         *self.applied.effects.entry(effect).or_default() += count as i64;
     }
 
-    /// Makes the categories that are missing still, from the root; none where the one is gone in which it belongs.
+    /// Makes the categories that are missing still, from the root; none where the one is gone in
+    /// which it belongs.
     fn groundwork(&mut self, plans: &[Plan]) {
         if let Origin::Undo { undone, .. } = self.origin {
             // Taken away from the leaves, they come back from the root.
             for (id, node) in undone.removed.iter().rev() {
-                let parent = node.parent.map(|parent| self.back.get(&parent).copied().unwrap_or(parent));
+                let parent = node
+                    .parent
+                    .map(|parent| self.back.get(&parent).copied().unwrap_or(parent));
                 if parent.is_none_or(|parent| self.state.categories.contains_key(&parent)) {
-                    let there = self.state.child(parent, &node.name).unwrap_or_else(|| self.make(*id, parent, &node.name));
+                    let there = self
+                        .state
+                        .child(parent, &node.name)
+                        .unwrap_or_else(|| self.make(*id, parent, &node.name));
                     self.back.insert(*id, there);
                 }
             }
@@ -174,11 +210,16 @@ impl Apply<'_> {
 
     /// Is the category there in which another would be made for this plan?
     fn has_ground(&self, plan: &Plan) -> bool {
-        plan.under.is_none_or(|id| self.state.categories.contains_key(&id))
+        plan.under
+            .is_none_or(|id| self.state.categories.contains_key(&id))
     }
 
     fn make(&mut self, id: Id, parent: Option<Id>, name: &str) -> Id {
-        let node = Node { parent, name: name.to_owned(), source: self.first() };
+        let node = Node {
+            parent,
+            name: name.to_owned(),
+            source: self.first(),
+        };
         self.state.categories.insert(id, node.clone());
         self.applied.made.push((id, node));
         self.add("categories_created", 1);
@@ -187,10 +228,21 @@ impl Apply<'_> {
 
     /// What the undone import made goes at the end, from the leaves, if nothing hangs on it.
     fn last(&mut self) {
-        let Origin::Undo { undone, .. } = self.origin else { return };
+        let Origin::Undo { undone, .. } = self.origin else {
+            return;
+        };
         for (id, node) in undone.made.iter().rev() {
-            let has_courses = self.state.courses.records.values().any(|course| course.category == Some(*id));
-            let has_children = self.state.categories.values().any(|node| node.parent == Some(*id));
+            let has_courses = self
+                .state
+                .courses
+                .records
+                .values()
+                .any(|course| course.category == Some(*id));
+            let has_children = self
+                .state
+                .categories
+                .values()
+                .any(|node| node.parent == Some(*id));
             if !has_courses && !has_children && self.state.categories.remove(id).is_some() {
                 self.applied.removed.push((*id, node.clone()));
                 self.add("categories_deleted", 1);
@@ -225,7 +277,8 @@ impl Apply<'_> {
         }
     }
 
-    /// A subject that changed since is planned again; the same plan goes on. On what is deleted nothing else may hang.
+    /// A subject that changed since is planned again; the same plan goes on. On what is deleted
+    /// nothing else may hang.
     fn is_as_planned(&mut self, subject: Id, stored: &[&Plan]) -> bool {
         let is_deleted = stored.iter().any(|plan| plan.deed.action == Action::Delete);
         if let Some(undone) = self.undoes.filter(|_| is_deleted)
@@ -236,13 +289,21 @@ impl Apply<'_> {
         if !stored.iter().all(|plan| self.names_what_is_there(plan)) {
             return false;
         }
-        let Some(version) = stored.iter().find_map(|plan| plan.version) else { return true };
-        let is_as_found = self.shelf().records.get(&subject).is_some_and(|record| record.version == version);
+        let Some(version) = stored.iter().find_map(|plan| plan.version) else {
+            return true;
+        };
+        let is_as_found = self
+            .shelf()
+            .records
+            .get(&subject)
+            .is_some_and(|record| record.version == version);
         if is_as_found && self.has_what_is_granted(subject, stored) {
             return true;
         }
         let mut fresh = match self.origin {
-            Origin::Undo { kind, undone, of, .. } => undo::plans(self.state, *kind, undone, *of, Some(subject)),
+            Origin::Undo {
+                kind, undone, of, ..
+            } => undo::plans(self.state, *kind, undone, *of, Some(subject)),
             Origin::File { rules, table } => {
                 let lines: HashSet<u32> = stored.iter().map(|plan| plan.line).collect();
                 plans(self.state, rules, table, &|line| lines.contains(&line))
@@ -258,29 +319,40 @@ impl Apply<'_> {
             }
         }
         fresh.sort_by_key(|plan| plan.deed.turn);
-        fresh.len() == stored.len() && fresh.iter().zip(stored).all(|(fresh, stored)| fresh.deed == stored.deed)
+        fresh.len() == stored.len()
+            && fresh
+                .iter()
+                .zip(stored)
+                .all(|(fresh, stored)| fresh.deed == stored.deed)
     }
 
-    /// Are the segments, courses and categories there that a plan names? An undo names more courses than it gives something in.
+    /// Are the segments, courses and categories there that a plan names? An undo names more courses
+    /// than it gives something in.
     fn names_what_is_there(&self, plan: &Plan) -> bool {
         let deed = &plan.deed;
         let has_category = match &deed.category {
-            Some(Category::There(id)) => self.state.categories.contains_key(&self.back.get(id).copied().unwrap_or(*id)),
+            Some(Category::There(id)) => self
+                .state
+                .categories
+                .contains_key(&self.back.get(id).copied().unwrap_or(*id)),
             Some(Category::Made(_)) => self.has_ground(plan),
             None => true,
         };
         has_category && self.state.has_what_is_named(deed, self.undoes.is_some())
     }
 
-    /// Has the person what the plans leave as it is, if no line before gives it? An undo counts on enrolments for roles, and on what it
-    /// would give back and finds.
+    /// Has the person what the plans leave as it is, if no line before gives it? An undo counts on
+    /// enrolments for roles, and on what it would give back and finds.
     fn has_what_is_granted(&self, person: Id, stored: &[&Plan]) -> bool {
-        let (mut members, mut enrolments, mut roles) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (mut members, mut enrolments, mut roles) =
+            (HashSet::new(), HashSet::new(), HashSet::new());
         for plan in stored {
             for &(segment, joins) in &plan.deed.segments {
                 if joins {
                     members.insert(segment);
-                } else if !members.contains(&segment) && !self.state.members.contains_key(&(person, segment)) {
+                } else if !members.contains(&segment)
+                    && !self.state.members.contains_key(&(person, segment))
+                {
                     return false;
                 }
             }
@@ -289,7 +361,8 @@ impl Apply<'_> {
                 if named.enrols {
                     enrolments.insert(course);
                 }
-                let is_enrolled = enrolments.contains(&course) || self.state.enrolments.contains_key(&(person, course));
+                let is_enrolled = enrolments.contains(&course)
+                    || self.state.enrolments.contains_key(&(person, course));
                 if !is_enrolled && (self.undoes.is_none() || named.adds_role || named.is_enrolled) {
                     return false;
                 }
@@ -312,8 +385,15 @@ impl Apply<'_> {
         if plan.deed.action == Action::Create && self.shelf().find(key).is_some() {
             return true;
         }
-        let email = plan.deed.writes.iter().find(|write| self.kind == Kind::People && write.field == EMAIL && !plan.keeps_address);
-        let holder = email.and_then(|email| self.state.addresses.get(&email.after.as_ref()?.to_lowercase()));
+        let email =
+            plan.deed.writes.iter().find(|write| {
+                self.kind == Kind::People && write.field == EMAIL && !plan.keeps_address
+            });
+        let holder = email.and_then(|email| {
+            self.state
+                .addresses
+                .get(&email.after.as_ref()?.to_lowercase())
+        });
         holder.is_some_and(|holder| *holder != subject)
     }
 }

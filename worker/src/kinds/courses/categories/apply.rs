@@ -1,5 +1,5 @@
-//! What apply does about categories: makes those that are missing, looks whether the others are still there, and takes away in an undo
-//! what the import made.
+//! What apply does about categories: makes those that are missing, looks whether the others are
+//! still there, and takes away in an undo what the import made.
 
 use crate::{
     error::StageError,
@@ -12,8 +12,9 @@ use muster_shared::{
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap};
 
-/// Makes the reserved categories, those nearer to the root first; how many. Where somebody else was quicker theirs is taken. What
-/// belongs into a category that is gone is not made; the courses that would go there are held.
+/// Makes the reserved categories, those nearer to the root first; how many. Where somebody else was
+/// quicker theirs is taken. What belongs into a category that is gone is not made; the courses that
+/// would go there are held.
 pub(in crate::kinds::courses) async fn make(
     conn: &mut PgConnection,
     site: SiteId,
@@ -36,7 +37,9 @@ pub(in crate::kinds::courses) async fn make(
     .fetch_all(&mut *conn)
     .await?;
     // Else each of them would be compared with all categories of the site.
-    sqlx::query!("SET LOCAL enable_hashjoin = on").execute(&mut *conn).await?;
+    sqlx::query!("SET LOCAL enable_hashjoin = on")
+        .execute(&mut *conn)
+        .await?;
     let mut made = 0;
     for depth in depths {
         let inserted = sqlx::query!(
@@ -72,9 +75,12 @@ pub(in crate::kinds::courses) async fn make(
     Ok(made)
 }
 
-/// Courses whose plans put them into a category that is gone, or that could not be made. Those that are there are locked against
-/// removal, in the order of their ids.
-pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, piece: Piece) -> Result<Vec<i64>, StageError> {
+/// Courses whose plans put them into a category that is gone, or that could not be made. Those that
+/// are there are locked against removal, in the order of their ids.
+pub(in crate::kinds::courses) async fn of_what_is_gone(
+    conn: &mut PgConnection,
+    piece: Piece,
+) -> Result<Vec<i64>, StageError> {
     let named = sqlx::query!(
         r#"SELECT p.subject AS "course!", coalesce(m.actual_id, p.after[5]::bigint) AS category
              FROM muster.plans_of($1, $2, $3) p
@@ -94,11 +100,17 @@ pub(in crate::kinds::courses) async fn of_what_is_gone(conn: &mut PgConnection, 
     )
     .fetch_all(conn)
     .await?;
-    let is_there = |category: Option<i64>| category.is_some_and(|id| there.binary_search(&id).is_ok());
-    Ok(named.into_iter().filter(|plan| !is_there(plan.category)).map(|plan| plan.course).collect())
+    let is_there =
+        |category: Option<i64>| category.is_some_and(|id| there.binary_search(&id).is_ok());
+    Ok(named
+        .into_iter()
+        .filter(|plan| !is_there(plan.category))
+        .map(|plan| plan.course)
+        .collect())
 }
 
-/// Plans that name the categories which an import made by their reserved ids, with those that they really have.
+/// Plans that name the categories which an import made by their reserved ids, with those that they
+/// really have.
 pub(in crate::kinds::courses) async fn with_actual_ids(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -111,10 +123,18 @@ pub(in crate::kinds::courses) async fn with_actual_ids(
     )
     .fetch_all(conn)
     .await?;
-    let actual: HashMap<String, String> = others.into_iter().map(|row| (row.reserved_id.to_string(), row.actual_id.to_string())).collect();
+    let actual: HashMap<String, String> = others
+        .into_iter()
+        .map(|row| (row.reserved_id.to_string(), row.actual_id.to_string()))
+        .collect();
     let mut plans = plans.to_vec();
-    let changes = plans.iter_mut().filter_map(|plan| plan.write.changes.of_mut(CATEGORY_ID));
-    for id in changes.flat_map(|change| [&mut change.before, &mut change.after]).flatten() {
+    let changes = plans
+        .iter_mut()
+        .filter_map(|plan| plan.write.changes.of_mut(CATEGORY_ID));
+    for id in changes
+        .flat_map(|change| [&mut change.before, &mut change.after])
+        .flatten()
+    {
         if let Some(actual) = actual.get(id.as_str()) {
             id.clone_from(actual);
         }
@@ -122,9 +142,14 @@ pub(in crate::kinds::courses) async fn with_actual_ids(
     Ok(plans)
 }
 
-/// Takes away the categories that the undone import made, the deepest first, but those that were renamed or moved or on which something
-/// hangs; how many. They are locked against new courses and categories before anybody looks.
-pub(in crate::kinds::courses) async fn remove(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
+/// Takes away the categories that the undone import made, the deepest first, but those that were
+/// renamed or moved or on which something hangs; how many. They are locked against new courses and
+/// categories before anybody looks.
+pub(in crate::kinds::courses) async fn remove(
+    conn: &mut PgConnection,
+    site: SiteId,
+    import: ImportNo,
+) -> Result<i64, StageError> {
     sqlx::query!(
         "SELECT id FROM lms.categories
           WHERE site_id = $2 AND id IN (SELECT reserved_id FROM muster.import_makes WHERE import_no = $1 AND removes)

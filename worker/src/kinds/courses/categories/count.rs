@@ -1,11 +1,17 @@
-//! What the preview of an undo says of categories: how many its apply would make and take away, by the rules of [`super::apply`].
+//! What the preview of an undo says of categories: how many its apply would make and take away, by
+//! the rules of [`super::apply`].
 
 use crate::error::StageError;
 use muster_shared::model::ids::{ImportNo, SiteId};
 use sqlx::PgConnection;
 
-/// Categories that would be made: those whose parent is there, or would be, and that are not there themselves.
-pub(in crate::kinds::courses) async fn count_to_make(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
+/// Categories that would be made: those whose parent is there, or would be, and that are not there
+/// themselves.
+pub(in crate::kinds::courses) async fn count_to_make(
+    conn: &mut PgConnection,
+    site: SiteId,
+    import: ImportNo,
+) -> Result<i64, StageError> {
     Ok(sqlx::query_scalar!(
         r#"WITH RECURSIVE named AS (
             SELECT reserved_id, scope, key FROM muster.import_makes WHERE import_no = $1 AND what = 'category' AND NOT removes),
@@ -28,8 +34,13 @@ pub(in crate::kinds::courses) async fn count_to_make(conn: &mut PgConnection, si
     .await?)
 }
 
-/// Categories that would be taken away: those that are as the undone import made them, and on which nothing hangs but what goes too.
-pub(in crate::kinds::courses) async fn count_to_remove(conn: &mut PgConnection, site: SiteId, import: ImportNo) -> Result<i64, StageError> {
+/// Categories that would be taken away: those that are as the undone import made them, and on which
+/// nothing hangs but what goes too.
+pub(in crate::kinds::courses) async fn count_to_remove(
+    conn: &mut PgConnection,
+    site: SiteId,
+    import: ImportNo,
+) -> Result<i64, StageError> {
     Ok(sqlx::query_scalar!(
         r#"WITH RECURSIVE made AS (
             SELECT c.id, c.parent_id, c.name = m.key AND coalesce(c.parent_id, 0) = m.scope AS is_as_made

@@ -1,6 +1,6 @@
-//! Categories: paths such as `Science / Physics`. Those that are missing get reserved ids at preview and are made by apply's
-//! groundwork, unless somebody else was quicker. A site may have many, and so may a file: only those are looked up that courses are in or
-//! that lines name.
+//! Categories: paths such as `Science / Physics`. Those that are missing get reserved ids at
+//! preview and are made by apply's groundwork, unless somebody else was quicker. A site may have
+//! many, and so may a file: only those are looked up that courses are in or that lines name.
 
 mod apply;
 mod count;
@@ -25,11 +25,12 @@ pub(super) use count::{count_to_make, count_to_remove};
 const SEPARATOR: &str = " / ";
 /// The most characters of one name.
 const MAX_NAME: usize = 255;
-/// The most names of one path. Each level of a file's paths is a statement of preview and one of apply, and nobody finds a course
-/// below so many.
+/// The most names of one path. Each level of a file's paths is a statement of preview and one of
+/// apply, and nobody finds a course below so many.
 const MAX_DEPTH: usize = 10;
 
-/// A path with its names trimmed; an issue if one of them is empty or too long, or if there are too many.
+/// A path with its names trimmed; an issue if one of them is empty or too long, or if there are too
+/// many.
 pub(super) fn standard_path(cell: &Cell<'_>) -> Result<String, Issue> {
     let names: Vec<&str> = cell.text.split(SEPARATOR).map(trimmed).collect();
     if names.len() <= MAX_DEPTH && names.iter().copied().all(is_name) {
@@ -42,10 +43,13 @@ pub(super) fn standard_path(cell: &Cell<'_>) -> Result<String, Issue> {
     Err(cell.issue(Issue::error(Code::BadValue, message)))
 }
 
-/// A separator at an end of the path was trimmed, and is left as a slash: the name beyond it is empty.
+/// A separator at an end of the path was trimmed, and is left as a slash: the name beyond it is
+/// empty.
 fn is_name(name: &str) -> bool {
-    let has_slash_at_end = |slash: Option<&str>| slash.is_some_and(|rest| rest.is_empty() || trimmed(rest) != rest);
-    let is_half = has_slash_at_end(name.strip_prefix('/')) || has_slash_at_end(name.strip_suffix('/'));
+    let has_slash_at_end =
+        |slash: Option<&str>| slash.is_some_and(|rest| rest.is_empty() || trimmed(rest) != rest);
+    let is_half =
+        has_slash_at_end(name.strip_prefix('/')) || has_slash_at_end(name.strip_suffix('/'));
     !name.is_empty() && !is_half && name.chars().count() <= MAX_NAME
 }
 
@@ -62,11 +66,21 @@ pub(super) struct Categories {
 impl Categories {
     /// None yet.
     pub(super) fn new(site: SiteId, import_no: ImportNo) -> Self {
-        Self { import_no, site, ids: HashMap::new(), names: HashMap::new() }
+        Self {
+            import_no,
+            site,
+            ids: HashMap::new(),
+            names: HashMap::new(),
+        }
     }
 
-    /// These and all above them. What this import makes goes by its reserved id, made already or not, as in the plans.
-    pub(super) async fn look_up(&mut self, conn: &mut PgConnection, ids: impl Iterator<Item = i64>) -> Result<(), StageError> {
+    /// These and all above them. What this import makes goes by its reserved id, made already or
+    /// not, as in the plans.
+    pub(super) async fn look_up(
+        &mut self,
+        conn: &mut PgConnection,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<(), StageError> {
         let ids = Vec::from_iter(ids.collect::<BTreeSet<_>>());
         if ids.is_empty() {
             return Ok(());
@@ -87,7 +101,8 @@ impl Categories {
         )
         .fetch_all(conn)
         .await?;
-        self.names.extend(rows.into_iter().map(|row| (row.id, (row.parent, row.name))));
+        self.names
+            .extend(rows.into_iter().map(|row| (row.id, (row.parent, row.name))));
         Ok(())
     }
 
@@ -96,7 +111,11 @@ impl Categories {
         let mut names = Vec::new();
         let mut next = id;
         // Nothing keeps the LMS from hanging a category below itself.
-        while let Some((parent, name)) = self.names.get(&next).filter(|_| names.len() < self.names.len()) {
+        while let Some((parent, name)) = self
+            .names
+            .get(&next)
+            .filter(|_| names.len() < self.names.len())
+        {
             names.push(name.as_str());
             next = *parent;
         }
@@ -106,19 +125,29 @@ impl Categories {
 
     /// The plans, if the categories into which courses would go back are there.
     pub(super) fn check(&self, plans: Vec<Plan>) -> Result<Vec<Plan>, Issue> {
-        let gone = |id: &str| id.parse().is_ok_and(|id: i64| !self.names.contains_key(&id));
-        let mut written = plans.iter().filter_map(Plan::written).filter_map(|write| write.changes.after(CATEGORY_ID));
+        let gone = |id: &str| {
+            id.parse()
+                .is_ok_and(|id: i64| !self.names.contains_key(&id))
+        };
+        let mut written = plans
+            .iter()
+            .filter_map(Plan::written)
+            .filter_map(|write| write.changes.after(CATEGORY_ID));
         match written.find(|id| gone(id)) {
-            Some(_) => Err(Issue::warning(Code::TargetChanged, "The category that it was in is gone.")),
+            Some(_) => Err(Issue::warning(
+                Code::TargetChanged,
+                "The category that it was in is gone.",
+            )),
             None => Ok(plans),
         }
     }
 
-    /// Puts the ids of the categories into the plans that write a path, reserving those that are missing. `places`: where each course is,
-    /// and then is: by id, since a name may hold what stands between names.
+    /// Puts the ids of the categories into the plans that write a path, reserving those that are
+    /// missing. `places`: where each course is, and then is: by id, since a name may hold what
+    /// stands between names.
     ///
-    /// Reserving goes over `control`, a statement for each level: inside the long transaction of a batch two lanes that reserve
-    /// the same names in another order would wait for each other.
+    /// Reserving goes over `control`, a statement for each level: inside the long transaction of a
+    /// batch two lanes that reserve the same names in another order would wait for each other.
     pub(super) async fn put_ids(
         &mut self,
         conn: &mut PgConnection,
@@ -126,19 +155,27 @@ impl Categories {
         plans: &mut [Plan],
         places: &mut HashMap<i64, Option<String>>,
     ) -> Result<(), StageError> {
-        let written: BTreeSet<String> =
-            plans.iter().filter_map(|plan| plan.written()?.changes.after(CATEGORY_PATH)).map(str::to_owned).collect();
+        let written: BTreeSet<String> = plans
+            .iter()
+            .filter_map(|plan| plan.written()?.changes.after(CATEGORY_PATH))
+            .map(str::to_owned)
+            .collect();
         let ids = self.ids_of(conn, control, &written).await?;
         for write in plans.iter_mut().filter_map(writing) {
-            let Some(path) = write.changes.after(CATEGORY_PATH) else { continue };
+            let Some(path) = write.changes.after(CATEGORY_PATH) else {
+                continue;
+            };
             let after = ids.get(path).map(ToString::to_string);
             let before = places.insert(write.subject, after.clone()).flatten();
-            write.changes.write(CATEGORY_ID, before.as_deref(), after.as_deref());
+            write
+                .changes
+                .write(CATEGORY_ID, before.as_deref(), after.as_deref());
         }
         Ok(())
     }
 
-    /// The ids of categories by their paths, level by level: those above are known by then. Those that are missing are reserved.
+    /// The ids of categories by their paths, level by level: those above are known by then. Those
+    /// that are missing are reserved.
     async fn ids_of<'a>(
         &mut self,
         conn: &mut PgConnection,
@@ -148,7 +185,8 @@ impl Categories {
         let mut ids = HashMap::new();
         let mut steps: Vec<Step<'a>> = paths.iter().map(|path| Step::to(path)).collect();
         for depth in 0.. {
-            let (level, whole): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| !step.names.is_empty());
+            let (level, whole): (Vec<_>, Vec<_>) =
+                steps.into_iter().partition(|step| !step.names.is_empty());
             ids.extend(whole.iter().map(|step| (step.path, step.parent)));
             if level.is_empty() {
                 break;
@@ -156,13 +194,20 @@ impl Categories {
             let keys = level.iter().map(Step::key).collect();
             self.find_level(conn, &keys).await?;
             self.reserve_level(control, &keys, depth).await?;
-            steps = level.into_iter().filter_map(|step| Some(step.on(*self.ids.get(&step.key())?))).collect();
+            steps = level
+                .into_iter()
+                .filter_map(|step| Some(step.on(*self.ids.get(&step.key())?)))
+                .collect();
         }
         Ok(ids)
     }
 
     /// Looks up those of one level that are there.
-    async fn find_level(&mut self, conn: &mut PgConnection, level: &BTreeSet<(i64, String)>) -> Result<(), StageError> {
+    async fn find_level(
+        &mut self,
+        conn: &mut PgConnection,
+        level: &BTreeSet<(i64, String)>,
+    ) -> Result<(), StageError> {
         let (parents, names) = self.unknown(level);
         if parents.is_empty() {
             return Ok(());
@@ -184,12 +229,18 @@ impl Categories {
         .fetch_all(conn)
         .await?;
         // What this import makes comes last: plans name it by its reserved id, made already or not.
-        self.ids.extend(rows.into_iter().map(|row| ((row.parent, row.name), row.id)));
+        self.ids
+            .extend(rows.into_iter().map(|row| ((row.parent, row.name), row.id)));
         Ok(())
     }
 
     /// Reserves what is missing of one level.
-    async fn reserve_level(&mut self, control: &PgPool, level: &BTreeSet<(i64, String)>, depth: i16) -> Result<(), StageError> {
+    async fn reserve_level(
+        &mut self,
+        control: &PgPool,
+        level: &BTreeSet<(i64, String)>,
+        depth: i16,
+    ) -> Result<(), StageError> {
         let (parents, names) = self.unknown(level);
         if parents.is_empty() {
             return Ok(());
@@ -217,13 +268,21 @@ impl Categories {
         )
         .fetch_all(control)
         .await?;
-        self.ids.extend(reserved.into_iter().map(|make| ((make.scope, make.key), make.reserved_id)));
+        self.ids.extend(
+            reserved
+                .into_iter()
+                .map(|make| ((make.scope, make.key), make.reserved_id)),
+        );
         Ok(())
     }
 
     /// Parents and names of those that are not known yet.
     fn unknown(&self, level: &BTreeSet<(i64, String)>) -> (Vec<i64>, Vec<String>) {
-        level.iter().filter(|key| !self.ids.contains_key(*key)).cloned().unzip()
+        level
+            .iter()
+            .filter(|key| !self.ids.contains_key(*key))
+            .cloned()
+            .unzip()
     }
 }
 
@@ -244,17 +303,28 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn to(path: &'a str) -> Self {
-        Self { path, parent: 0, names: path.split(SEPARATOR).collect() }
+        Self {
+            path,
+            parent: 0,
+            names: path.split(SEPARATOR).collect(),
+        }
     }
 
     /// Parent and name of the next one.
     fn key(&self) -> (i64, String) {
-        (self.parent, self.names.first().copied().unwrap_or_default().to_owned())
+        (
+            self.parent,
+            self.names.first().copied().unwrap_or_default().to_owned(),
+        )
     }
 
     /// Goes on below the one that was found.
     fn on(&self, parent: i64) -> Self {
-        Self { parent, names: self.names[1..].to_vec(), ..*self }
+        Self {
+            parent,
+            names: self.names[1..].to_vec(),
+            ..*self
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What people belong to, in the database: looked up for all sorts at once by the views, given and taken by a statement for each sort.
+//! What people belong to, in the database: looked up for all sorts at once by the views, given and
+//! taken by a statement for each sort.
 
 mod give;
 mod sql;
@@ -19,8 +20,9 @@ pub(super) use take::{source, take};
 /// What people belong to.
 pub(super) type Held = HashMap<(i64, MembershipKey), MembershipTerms>;
 
-/// Which of these memberships people have, and perhaps others of the same sorts in the same things, without their dates.
-/// `+ 0` keeps the things out of the index, which would be searched for each pair of a person and a thing.
+/// Which of these memberships people have, and perhaps others of the same sorts in the same things,
+/// without their dates. `+ 0` keeps the things out of the index, which would be searched for each
+/// pair of a person and a thing.
 pub(super) async fn held_of_these<'a>(
     conn: &mut PgConnection,
     people: Vec<i64>,
@@ -76,9 +78,26 @@ struct Row {
 
 impl Row {
     fn place(self) -> Result<((i64, MembershipKey), MembershipTerms), StageError> {
-        let Self { user_id, id, role_id: role, source, status, starts_at, ends_at, .. } = self;
+        let Self {
+            user_id,
+            id,
+            role_id: role,
+            source,
+            status,
+            starts_at,
+            ends_at,
+            ..
+        } = self;
         let sort = sort_of(&self.what)?;
-        Ok(((user_id, MembershipKey { sort, id, role }), MembershipTerms { source, status, starts_at, ends_at }))
+        Ok((
+            (user_id, MembershipKey { sort, id, role }),
+            MembershipTerms {
+                source,
+                status,
+                starts_at,
+                ends_at,
+            },
+        ))
     }
 }
 
@@ -88,7 +107,8 @@ pub(super) async fn objects<'a>(
     site: SiteId,
     named: impl Iterator<Item = &'a MembershipKey>,
 ) -> Result<HashSet<(MembershipSort, i64)>, StageError> {
-    let (sorts, ids): (BTreeSet<String>, BTreeSet<i64>) = named.map(|key| (key.sort.text(), key.id)).unzip();
+    let (sorts, ids): (BTreeSet<String>, BTreeSet<i64>) =
+        named.map(|key| (key.sort.text(), key.id)).unzip();
     let rows = sqlx::query!(
         r#"SELECT what AS "what!", id AS "id!" FROM lms.membership_objects WHERE site_id = $1 AND what = ANY ($2) AND id = ANY ($3)"#,
         site.0,
@@ -98,15 +118,18 @@ pub(super) async fn objects<'a>(
     .fetch_all(conn)
     .await?;
     let object = |(what, id): (String, i64)| Ok((sort_of(&what)?, id));
-    rows.into_iter().map(|row| object((row.what, row.id))).collect()
+    rows.into_iter()
+        .map(|row| object((row.what, row.id)))
+        .collect()
 }
 
 fn sort_of(letter: &str) -> Result<MembershipSort, StageError> {
-    MembershipSort::of_text(letter).ok_or_else(|| StageError::defect("a view of memberships has a sort that is not known"))
+    MembershipSort::of_text(letter)
+        .ok_or_else(|| StageError::defect("a view of memberships has a sort that is not known"))
 }
 
-/// Of the things to which memberships lead, those that are there. They are locked against removal until the transaction ends, a table after
-/// the other, in the order of their ids.
+/// Of the things to which memberships lead, those that are there. They are locked against removal
+/// until the transaction ends, a table after the other, in the order of their ids.
 pub(super) async fn lock_objects<'a>(
     conn: &mut PgConnection,
     site: SiteId,
@@ -114,13 +137,22 @@ pub(super) async fn lock_objects<'a>(
 ) -> Result<HashSet<(&'static str, i64)>, StageError> {
     let mut by_table: BTreeMap<&'static str, BTreeSet<i64>> = BTreeMap::new();
     for key in named {
-        by_table.entry(key.sort.spec().objects).or_default().insert(key.id);
+        by_table
+            .entry(key.sort.spec().objects)
+            .or_default()
+            .insert(key.id);
     }
     let mut there = HashSet::new();
     for (table, ids) in by_table {
-        let statement = format!("SELECT id FROM {table} WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE");
+        let statement = format!(
+            "SELECT id FROM {table} WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE"
+        );
         let ids = Vec::from_iter(ids);
-        let found: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(statement)).bind(&ids).bind(site.0).fetch_all(&mut *conn).await?;
+        let found: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(statement))
+            .bind(&ids)
+            .bind(site.0)
+            .fetch_all(&mut *conn)
+            .await?;
         there.extend(found.into_iter().map(|id| (table, id)));
     }
     Ok(there)
@@ -131,10 +163,19 @@ pub(super) async fn managed<'a>(
     conn: &mut PgConnection,
     named: impl Iterator<Item = &'a MembershipKey>,
 ) -> Result<HashSet<i64>, StageError> {
-    let segments = super::find::distinct(named.filter(|key| key.sort == MembershipSort::Segment).map(|key| key.id));
+    let segments = super::find::distinct(
+        named
+            .filter(|key| key.sort == MembershipSort::Segment)
+            .map(|key| key.id),
+    );
     if segments.is_empty() {
         return Ok(HashSet::new());
     }
-    let managed = sqlx::query_scalar!("SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed", &segments).fetch_all(conn).await?;
+    let managed = sqlx::query_scalar!(
+        "SELECT id FROM lms.segments WHERE id = ANY ($1) AND is_managed",
+        &segments
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(managed.into_iter().collect())
 }

@@ -4,10 +4,17 @@ use super::{give::Given, take::Taken};
 use crate::{error::StageError, kinds::turn::Turn};
 use chrono::{DateTime, Utc};
 use muster_shared::plan::MembershipSort;
-use sqlx::{Connection, PgConnection, Postgres, error::DatabaseError, postgres::PgArguments, query::Query};
+use sqlx::{
+    Connection, PgConnection, Postgres, error::DatabaseError, postgres::PgArguments, query::Query,
+};
 
 /// Gives memberships of a sort, but those that are there: how many.
-pub(super) async fn insert(conn: &mut PgConnection, turn: Turn<'_>, sort: MembershipSort, given: &Given) -> Result<i64, StageError> {
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    sort: MembershipSort,
+    given: &Given,
+) -> Result<i64, StageError> {
     match sort {
         MembershipSort::Segment => join_segments(conn, turn, given).await,
         MembershipSort::Enrolment => enrol(conn, turn, given).await,
@@ -15,8 +22,14 @@ pub(super) async fn insert(conn: &mut PgConnection, turn: Turn<'_>, sort: Member
     }
 }
 
-/// Takes memberships of a sort that are as they were given, and remembers each by its line: how many.
-pub(super) async fn delete(conn: &mut PgConnection, turn: Turn<'_>, sort: MembershipSort, taken: &Taken) -> Result<i64, StageError> {
+/// Takes memberships of a sort that are as they were given, and remembers each by its line: how
+/// many.
+pub(super) async fn delete(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    sort: MembershipSort,
+    taken: &Taken,
+) -> Result<i64, StageError> {
     match sort {
         MembershipSort::Segment => leave_segments(conn, turn, taken).await,
         MembershipSort::Enrolment => end_enrolments(conn, turn, taken).await,
@@ -24,8 +37,9 @@ pub(super) async fn delete(conn: &mut PgConnection, turn: Turn<'_>, sort: Member
     }
 }
 
-/// Inserts what is not there yet: how many rows. Nearly always nothing is there, and then an insert that need not ask before every row
-/// costs a tenth less; only if it meets something, one that asks follows.
+/// Inserts what is not there yet: how many rows. Nearly always nothing is there, and then an insert
+/// that need not ask before every row costs a tenth less; only if it meets something, one that asks
+/// follows.
 macro_rules! insert_missing {
     ($conn:ident, $statement:literal, $($argument:expr),+ $(,)?) => {
         match unless_taken($conn, sqlx::query!($statement, $($argument),+)).await? {
@@ -38,7 +52,11 @@ macro_rules! insert_missing {
     };
 }
 
-async fn join_segments(conn: &mut PgConnection, turn: Turn<'_>, given: &Given) -> Result<i64, StageError> {
+async fn join_segments(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    given: &Given,
+) -> Result<i64, StageError> {
     insert_missing!(
         conn,
         "INSERT INTO lms.segment_members (site_id, user_id, segment_id, source)
@@ -67,7 +85,11 @@ async fn enrol(conn: &mut PgConnection, turn: Turn<'_>, given: &Given) -> Result
     )
 }
 
-async fn add_roles(conn: &mut PgConnection, turn: Turn<'_>, given: &Given) -> Result<i64, StageError> {
+async fn add_roles(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    given: &Given,
+) -> Result<i64, StageError> {
     insert_missing!(
         conn,
         "INSERT INTO lms.role_assignments (site_id, user_id, course_id, role_id, source)
@@ -81,7 +103,8 @@ async fn add_roles(conn: &mut PgConnection, turn: Turn<'_>, given: &Given) -> Re
     )
 }
 
-/// Executes an insert behind a savepoint, so that nothing of it stays if one of its rows is there already: how many rows it inserted, or `None`.
+/// Executes an insert behind a savepoint, so that nothing of it stays if one of its rows is there
+/// already: how many rows it inserted, or `None`.
 pub(in crate::kinds::users) async fn unless_taken(
     conn: &mut PgConnection,
     insert: Query<'_, Postgres, PgArguments>,
@@ -92,7 +115,11 @@ pub(in crate::kinds::users) async fn unless_taken(
             attempt.commit().await?;
             Ok(Some(inserted.rows_affected() as i64))
         }
-        Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => {
+        Err(error)
+            if error
+                .as_database_error()
+                .is_some_and(DatabaseError::is_unique_violation) =>
+        {
             attempt.rollback().await?;
             Ok(None)
         }
@@ -100,7 +127,11 @@ pub(in crate::kinds::users) async fn unless_taken(
     }
 }
 
-async fn leave_segments(conn: &mut PgConnection, turn: Turn<'_>, taken: &Taken) -> Result<i64, StageError> {
+async fn leave_segments(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    taken: &Taken,
+) -> Result<i64, StageError> {
     let left = sqlx::query!(
         "WITH gone AS (
             DELETE FROM lms.segment_members m
@@ -118,7 +149,11 @@ async fn leave_segments(conn: &mut PgConnection, turn: Turn<'_>, taken: &Taken) 
 }
 
 /// An enrolment stays while somebody has another role in the course.
-async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>, taken: &Taken) -> Result<i64, StageError> {
+async fn end_enrolments(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    taken: &Taken,
+) -> Result<i64, StageError> {
     let ended = sqlx::query!(
         "WITH gone AS (
             DELETE FROM lms.enrolments m
@@ -136,7 +171,11 @@ async fn end_enrolments(conn: &mut PgConnection, turn: Turn<'_>, taken: &Taken) 
     Ok(ended.execute(conn).await?.rows_affected() as i64)
 }
 
-async fn remove_roles(conn: &mut PgConnection, turn: Turn<'_>, taken: &Taken) -> Result<i64, StageError> {
+async fn remove_roles(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    taken: &Taken,
+) -> Result<i64, StageError> {
     let removed = sqlx::query!(
         "WITH gone AS (
             DELETE FROM lms.role_assignments m

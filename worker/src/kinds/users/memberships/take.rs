@@ -1,4 +1,5 @@
-//! Taking memberships away: only what the undone import gave, each kept as it was, so that an undo of the undo can give it back.
+//! Taking memberships away: only what the undone import gave, each kept as it was, so that an undo
+//! of the undo can give it back.
 
 use super::sql::delete;
 use crate::{error::StageError, kinds::turn::Turn};
@@ -20,13 +21,20 @@ pub(super) struct Taken {
 }
 
 /// Takes what plans of a turn take. A sort that hangs on another goes before it.
-pub(in crate::kinds::users) async fn take(conn: &mut PgConnection, turn: Turn<'_>, effects: &mut Effects) -> Result<(), StageError> {
+pub(in crate::kinds::users) async fn take(
+    conn: &mut PgConnection,
+    turn: Turn<'_>,
+    effects: &mut Effects,
+) -> Result<(), StageError> {
     for &sort in MembershipSort::all().iter().rev() {
         let taken = Taken::of(turn, sort);
         if taken.lines.is_empty() {
             continue;
         }
-        effects.add(&sort.spec().effects[1], delete(conn, turn, sort, &taken).await?);
+        effects.add(
+            &sort.spec().effects[1],
+            delete(conn, turn, sort, &taken).await?,
+        );
     }
     Ok(())
 }
@@ -35,7 +43,11 @@ impl Taken {
     fn of(turn: Turn<'_>, sort: MembershipSort) -> Self {
         let mut taken = Self::default();
         for plan in turn.plans {
-            for membership in plan.memberships.iter().filter(|m| m.key.sort == sort && m.does == Does::Leaves) {
+            for membership in plan
+                .memberships
+                .iter()
+                .filter(|m| m.key.sort == sort && m.does == Does::Leaves)
+            {
                 taken.lines.push(plan.line);
                 taken.people.push(plan.target);
                 taken.ids.push(membership.key.id);
@@ -47,8 +59,12 @@ impl Taken {
     }
 }
 
-/// Under whose number a membership that an undo takes was given: that of the undone import, unless the plan says otherwise.
-pub(in crate::kinds::users) fn source(membership: &Membership, undone: Option<ImportNo>) -> Option<i64> {
+/// Under whose number a membership that an undo takes was given: that of the undone import, unless
+/// the plan says otherwise.
+pub(in crate::kinds::users) fn source(
+    membership: &Membership,
+    undone: Option<ImportNo>,
+) -> Option<i64> {
     let before = membership.detail.as_ref().and_then(|detail| detail.before);
     before.map_or(undone.map(|undone| undone.0), |before| before.source)
 }
