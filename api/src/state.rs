@@ -10,7 +10,7 @@ use anyhow::Context;
 use muster_shared::{
     files::Files,
     model::ids::{ImportId, SiteId},
-    queue::{Bell, Lane, Notices, Rung, Wake},
+    queue::{Bell, Notices, Queue, Rung, Wake},
     store::{StoreError, pool},
 };
 use sqlx::PgPool;
@@ -97,10 +97,14 @@ impl App {
     /// making anybody wait. What fails is made up for by the worker's rescuer.
     pub(crate) fn ring(&self, import: ImportId, is_small: bool) {
         let bell = self.bell.clone();
-        let lane = if is_small { Lane::Express } else { Lane::Bulk };
+        let queue = if is_small {
+            Queue::Express
+        } else {
+            Queue::Bulk
+        };
         let ringing = async move {
             let wake = Wake::new(import);
-            let (rung, told) = tokio::join!(bell.ring(&wake, lane), bell.tell(import));
+            let (rung, told) = tokio::join!(bell.ring(&wake, queue), bell.tell(import));
             match rung {
                 Ok(Rung::Waiting) => {}
                 Ok(Rung::Full) => {

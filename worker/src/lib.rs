@@ -89,7 +89,7 @@ fn context(config: Config) -> anyhow::Result<Context> {
         "starting"
     );
     Ok(Context {
-        queue: queue::Lane::Express,
+        queue: queue::Queue::Express,
         control: control(
             &config,
             config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS,
@@ -111,7 +111,7 @@ fn on_its_own(express: &Context) -> anyhow::Result<Context> {
         Lanes::connect(config, config.lanes)?,
     );
     Ok(Context {
-        queue: queue::Lane::Bulk,
+        queue: queue::Queue::Bulk,
         control: connections.0,
         lanes: connections.1,
         ..express.clone()
@@ -133,7 +133,7 @@ fn control(config: &Config, lanes: usize) -> Result<PgPool, sqlx::Error> {
 async fn consume(context: &Context, concurrency: usize, pulse: Pulse) {
     let settings = Consume {
         redis_url: context.config.redis_url.clone(),
-        lane: context.queue,
+        queue: context.queue,
         concurrency,
     };
     let handler = {

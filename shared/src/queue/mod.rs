@@ -4,21 +4,21 @@
 //! Postgres remembers, Redis rings. A wake says "look at this import" and what there is to do is
 //! read from Postgres; a notice says "this import changed" and what changed is read from Postgres.
 //! A lost wake is rung again by the rescuer, a lost notice costs a moment. Both processes meet
-//! here: the api rings and listens, the worker rings, tells, and consumes what [`Lane::config`]
+//! here: the api rings and listens, the worker rings, tells, and consumes what [`Queue::config`]
 //! describes.
 
 mod backoff;
 mod connection;
 mod error;
-mod lane;
 mod notify;
+mod queues;
 mod ring;
 mod wake;
 
 pub use backoff::Backoff;
 pub use connection::{Connection, install_crypto};
 pub use error::QueueError;
-pub use lane::Lane;
 pub use notify::Notices;
+pub use queues::Queue;
 pub use ring::{BOUND, Bell, Rung};
 pub use wake::Wake;

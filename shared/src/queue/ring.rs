@@ -1,6 +1,6 @@
 //! Ringing: puts a wake into a queue; never waits long, and never lets a queue grow past its bound.
 
-use super::{Connection, Lane, QueueError, Wake};
+use super::{Connection, Queue, QueueError, Wake};
 use apalis_core::task::builder::TaskBuilder;
 use apalis_redis::queries::push_tasks;
 use std::time::Duration;
@@ -38,13 +38,13 @@ impl Bell {
         })
     }
 
-    /// Puts a wake into the lane's queue, within 2 s.
+    /// Puts a wake into the queue, within 2 s.
     ///
     /// Each ring is a task with a new id: one whose id is still known would silently be ignored.
-    pub async fn ring(&self, wake: &Wake, lane: Lane) -> Result<Rung, QueueError> {
+    pub async fn ring(&self, wake: &Wake, queue: Queue) -> Result<Rung, QueueError> {
         let payload = serde_json::to_vec(wake)?;
         in_time(async {
-            let config = lane.config();
+            let config = queue.config();
             let mut connection = self.connection.clone();
             let (scheduled, active): (usize, usize) = redis::pipe()
                 .zcard(config.scheduled_jobs_set())

@@ -1,6 +1,6 @@
 //! Files and people in such numbers that an import has several batches, and the wakes for them.
 
-use muster_shared::queue::{Bell, Lane, Wake};
+use muster_shared::queue::{Bell, Queue, Wake};
 use muster_tests::harness::Muster;
 
 /// An import's id.
@@ -65,7 +65,7 @@ pub(super) async fn with_people(muster: &Muster, count: i32) {
 pub(super) async fn ring(muster: &Muster, id: &str) {
     let bell = Bell::connect(&muster.redis_url()).expect("an address");
     let _ = bell
-        .ring(&Wake::new(id.parse().expect("an id")), Lane::Express)
+        .ring(&Wake::new(id.parse().expect("an id")), Queue::Express)
         .await
         .expect("Redis is up");
 }

@@ -4,7 +4,7 @@ use crate::{batch::claim::Lanes, process::config::Config};
 use muster_shared::{
     files::Files,
     model::ids::ImportId,
-    queue::{Bell, Lane, Wake},
+    queue::{Bell, Queue, Wake},
 };
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     /// Whose imports are served. The two share neither lanes nor connections.
-    pub(crate) queue: Lane,
+    pub(crate) queue: Queue,
     /// Short transactions: claims, settling, things made ahead.
     pub(crate) control: PgPool,
     /// The transactions of batches, which only a claim begins.
@@ -29,7 +29,7 @@ pub(crate) struct Context {
 impl Context {
     /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A bell that does
     /// not ring is no harm: the rescuer looks after it.
-    pub(crate) async fn ring(&self, import: ImportId, queue: Lane, lanes: i64) {
+    pub(crate) async fn ring(&self, import: ImportId, queue: Queue, lanes: i64) {
         for _ in 0..lanes {
             if let Err(error) = self.bell.ring(&Wake::new(import), queue).await {
                 tracing::warn!(import.id = %import, %error, "the bell did not ring");

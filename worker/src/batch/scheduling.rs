@@ -4,7 +4,7 @@
 use crate::{batch::context::Context, error::StageError};
 use muster_shared::{
     model::ids::{ImportId, SiteId},
-    queue::Lane,
+    queue::Queue,
     store::batches,
 };
 
@@ -15,7 +15,7 @@ pub(crate) async fn next(
     passed_over: &[ImportId],
 ) -> Result<Option<ImportId>, StageError> {
     let mut conn = context.control.acquire().await?;
-    let is_small = context.queue == Lane::Express;
+    let is_small = context.queue == Queue::Express;
     Ok(batches::next_in_turn(
         &mut conn,
         is_small,
@@ -31,5 +31,5 @@ pub(crate) async fn another_site_waits(
     site: SiteId,
 ) -> Result<bool, StageError> {
     let mut conn = context.control.acquire().await?;
-    Ok(batches::another_site_waits(&mut conn, context.queue == Lane::Express, site).await?)
+    Ok(batches::another_site_waits(&mut conn, context.queue == Queue::Express, site).await?)
 }

@@ -7,7 +7,7 @@
 
 use super::settle::settle;
 use crate::{batch::context::Context, error::StageError};
-use muster_shared::{model::ids::ImportId, queue::Lane, store::batches};
+use muster_shared::{model::ids::ImportId, queue::Queue, store::batches};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -34,7 +34,7 @@ struct Found {
     /// To be settled.
     ended: Vec<ImportId>,
     /// To be rung for.
-    unserved: Vec<(ImportId, Lane)>,
+    unserved: Vec<(ImportId, Queue)>,
 }
 
 /// Rescues until the process is asked to stop.
@@ -114,14 +114,14 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
     if beside.ringing.is_empty() {
         let config = &context.config;
         for (queue, lanes) in [
-            (Lane::Express, config.express_lanes),
-            (Lane::Bulk, config.lanes),
+            (Queue::Express, config.express_lanes),
+            (Queue::Bulk, config.lanes),
         ] {
             // A wake is only a bell, so there are no more of them than a process has lanes; the
             // others have their turn in the next looks.
             let ids = batches::unserved(
                 &mut tx,
-                queue == Lane::Express,
+                queue == Queue::Express,
                 config.lanes_per_import,
                 RING_EVERY,
                 lanes,

@@ -7,7 +7,7 @@ use apalis::prelude::{
     WorkerError,
 };
 use apalis_redis::RedisStorage;
-use muster_shared::queue::{Connection, Lane, Wake};
+use muster_shared::queue::{Connection, Queue, Wake};
 use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ impl Codec<Payload> for AsIs {
 pub(super) async fn consume<H, F>(
     name: String,
     connection: Connection,
-    lane: Lane,
+    queue: Queue,
     handlers: Handlers<H>,
     pulse: Pulse,
     stop: CancellationToken,
@@ -52,7 +52,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let storage = RedisStorage::<Payload, _>::new(connection)
-        .with_config(lane.config())
+        .with_config(queue.config())
         .with_codec(AsIs)
         .poll_with_strategy(SteadyPoll::new());
     let draining = handlers.clone();

@@ -6,7 +6,7 @@
 //! goes by the sets of what is done and dead, and nothing leaves those.
 
 use apalis_redis::Config;
-use muster_shared::queue::{Connection, Lane};
+use muster_shared::queue::{Connection, Queue};
 use redis::{RedisResult, Script};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
@@ -41,14 +41,14 @@ return page[1]
 ";
 
 /// Prunes a queue every minute, for ever; what fails is tried again the next time.
-pub(super) async fn keep_pruning(mut connection: Connection, lane: Lane) -> Infallible {
-    let config = lane.config();
+pub(super) async fn keep_pruning(mut connection: Connection, queue: Queue) -> Infallible {
+    let config = queue.config();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if let Err(error) = prune(&mut connection, &config, KEEP).await {
-            tracing::warn!(queue = lane.queue(), %error, "pruning failed; it is tried again in a minute");
+            tracing::warn!(queue = queue.name(), %error, "pruning failed; it is tried again in a minute");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{consume::consume, handlers::Handlers, prune::keep_pruning};
 use crate::process::pulse::Pulse;
-use muster_shared::queue::{Backoff, Connection, Lane, QueueError, Wake};
+use muster_shared::queue::{Backoff, Connection, Queue, QueueError, Wake};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -20,7 +20,7 @@ pub(crate) struct Consume {
     /// Where Redis is (`redis://` or `rediss://`).
     pub(crate) redis_url: String,
     /// The queue.
-    pub(crate) lane: Lane,
+    pub(crate) queue: Queue,
     /// How many wakes are handled at once; at least 1.
     pub(crate) concurrency: usize,
 }
@@ -43,21 +43,21 @@ where
 {
     let Consume {
         redis_url,
-        lane,
+        queue,
         concurrency,
     } = settings;
     let connection = Connection::open(&redis_url)?;
     let handlers = Handlers::new(handler, concurrency);
-    let _pruner = AbortOnDropHandle::new(tokio::spawn(keep_pruning(connection.clone(), lane)));
+    let _pruner = AbortOnDropHandle::new(tokio::spawn(keep_pruning(connection.clone(), queue)));
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
     while !stop.is_cancelled() {
         pulse.beat();
         let (name, born) = (unique_name(), Instant::now());
-        tracing::info!(queue = lane.queue(), worker = name, "taking wakes");
+        tracing::info!(queue = queue.name(), worker = name, "taking wakes");
         let worker = consume(
             name,
             connection.clone(),
-            lane,
+            queue,
             handlers.clone(),
             pulse.clone(),
             stop.clone(),
@@ -76,7 +76,7 @@ where
         }
         let delay = backoff.delay();
         tracing::warn!(
-            queue = lane.queue(),
+            queue = queue.name(),
             ?end,
             ?delay,
             "the worker ended; another one follows"

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 /// Which queue a wake travels in: short imports do not wait behind long ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lane {
+pub enum Queue {
     /// Imports that are done in seconds, and whatever a person waits for.
     Express,
     /// Everything else.
     Bulk,
 }
 
-impl Lane {
-    /// Both lanes.
+impl Queue {
+    /// Both.
     pub const ALL: [Self; 2] = [Self::Express, Self::Bulk];
 
     /// The queue's name, with which all its keys in Redis begin.
     #[must_use]
-    pub const fn queue(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Express => "muster:express",
             Self::Bulk => "muster:bulk",
@@ -29,7 +29,7 @@ impl Lane {
     #[must_use]
     pub fn config(self) -> Config {
         Config::default()
-            .queue(self.queue())
+            .queue(self.name())
             // A worker with a full buffer sends no heartbeats: with 10 at a time 3 of 4 long tasks
             // ran twice at once.
             .batch_size(1)
@@ -52,20 +52,20 @@ mod tests {
 
     #[test]
     fn a_dead_worker_is_given_up_after_the_retries_of_a_living_one() {
-        for lane in Lane::ALL {
-            assert_eq!(lane.config().orphaned_duration(), Duration::from_mins(3));
-            assert!(lane.config().orphaned_duration() > 2 * super::super::connection::BUDGET);
+        for queue in Queue::ALL {
+            assert_eq!(queue.config().orphaned_duration(), Duration::from_mins(3));
+            assert!(queue.config().orphaned_duration() > 2 * super::super::connection::BUDGET);
         }
     }
 
     #[test]
     fn the_queues_share_no_key() {
         assert_ne!(
-            Lane::Express.config().active_jobs_list(),
-            Lane::Bulk.config().active_jobs_list()
+            Queue::Express.config().active_jobs_list(),
+            Queue::Bulk.config().active_jobs_list()
         );
         assert_eq!(
-            Lane::Express.config().active_jobs_list(),
+            Queue::Express.config().active_jobs_list(),
             "muster:express:active"
         );
     }
