@@ -16,7 +16,7 @@ mod wakeups;
 #[cfg(any(test, fuzzing))]
 pub use validate::fuzz;
 
-use batch::{claim::Lanes, context::Context};
+use batch::{claim::BatchPool, context::Context};
 use lanes::rescuer;
 use muster_shared::{
     files::Files,
@@ -94,7 +94,7 @@ fn context(config: Config) -> anyhow::Result<Context> {
             &config,
             config.express_lanes + rescuer::CONNECTIONS + pruner::CONNECTIONS,
         )?,
-        lanes: Lanes::connect(&config, config.express_lanes)?,
+        batch_pool: BatchPool::connect(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
         bell: Bell::connect(&config.redis_url)?,
         stop: shutdown::on_signal()?,
@@ -108,12 +108,12 @@ fn on_its_own(express: &Context) -> anyhow::Result<Context> {
     let config = &express.config;
     let connections = (
         control(config, config.lanes)?,
-        Lanes::connect(config, config.lanes)?,
+        BatchPool::connect(config, config.lanes)?,
     );
     Ok(Context {
         queue: queue::Queue::Bulk,
         control: connections.0,
-        lanes: connections.1,
+        batch_pool: connections.1,
         ..express.clone()
     })
 }

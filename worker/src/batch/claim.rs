@@ -2,7 +2,7 @@
 //!
 //! The lock on the batch's own row, taken as a transaction begins and kept to its commit, is the
 //! true lease: the expiry only says when somebody may try to take it. So nobody sees a transaction
-//! of [`Lanes`] before [`Claim::begin`] has locked the row and renewed the lease, and nothing is
+//! of [`BatchPool`] before [`Claim::begin`] has locked the row and renewed the lease, and nothing is
 //! marked done but in such a transaction.
 
 use crate::{
@@ -57,9 +57,9 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// The connections for the transactions of batches. Whoever wants one needs a claim.
 #[derive(Clone)]
-pub(crate) struct Lanes(PgPool);
+pub(crate) struct BatchPool(PgPool);
 
-impl Lanes {
+impl BatchPool {
     /// For so many lanes. One connection more: that of a statement that was given up is busy until
     /// the server has ended it.
     pub(crate) fn connect(config: &Config, lanes: usize) -> Result<Self, sqlx::Error> {
@@ -75,7 +75,7 @@ impl Lanes {
 /// A batch that this lane holds, as far as it knows.
 pub(crate) struct Claim {
     batch: Batch,
-    lanes: Lanes,
+    pool: BatchPool,
     control: PgPool,
     config: Arc<Config>,
 }
@@ -150,7 +150,7 @@ impl Claim {
         let is_first = taken.batch.step == Step::Main && open.claimed == 0 && !taken.has_done;
         let claim = Self {
             batch: taken.batch,
-            lanes: context.lanes.clone(),
+            pool: context.batch_pool.clone(),
             control: context.control.clone(),
             config: Arc::clone(&context.config),
         };
@@ -169,13 +169,13 @@ impl Claim {
 
     /// Begins a transaction, each of whose statements sees what is committed by then.
     pub(crate) async fn begin(&self) -> Result<Work<'_>, StageError> {
-        self.confirm(self.lanes.0.begin().await?).await
+        self.confirm(self.pool.0.begin().await?).await
     }
 
     /// Begins a transaction that sees everything as of one moment.
     pub(crate) async fn begin_as_of_now(&self) -> Result<Work<'_>, StageError> {
         self.confirm(
-            self.lanes
+            self.pool
                 .0
                 .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
                 .await?,

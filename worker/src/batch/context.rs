@@ -1,6 +1,6 @@
 //! What a stage is handed.
 
-use crate::{batch::claim::Lanes, process::config::Config};
+use crate::{batch::claim::BatchPool, process::config::Config};
 use muster_shared::{
     files::Files,
     model::ids::ImportId,
@@ -19,7 +19,7 @@ pub(crate) struct Context {
     /// Short transactions: claims, settling, things made ahead.
     pub(crate) control: PgPool,
     /// The transactions of batches, which only a claim begins.
-    pub(crate) lanes: Lanes,
+    pub(crate) batch_pool: BatchPool,
     pub(crate) files: Files,
     pub(crate) bell: Bell,
     /// Asked to end: finish the batch, take no other.
