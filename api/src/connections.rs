@@ -27,22 +27,22 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a head may take, and how long a connection may be idle before the next one.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may take nothing of an answer. Long enough for a report to be halted for a
 /// moment, or for a change of networks; who stays away longer takes the report up again with a new
 /// request.
-pub(crate) const UNREAD_PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const UNREAD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The most bytes of a head. It has at most 100 headers, which is hyper's own bound; to set that
 /// costs an allocation for each request.
 const HEAD_BYTES: usize = 32 << 10;
 
 /// Connections at once; those beyond wait in the system's queue.
-const MOST: u64 = 2_000;
+const MAX_CONNECTIONS: u64 = 2_000;
 
 /// Descriptors that are left for Postgres, Redis, uploads on their way to the disk, and the log.
-const KEPT: u64 = 128;
+const RESERVED_DESCRIPTORS: u64 = 128;
 
 /// How long to wait when the system gives no connection: it is short of descriptors or memory, and
 /// will be for a moment.
@@ -52,7 +52,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// that takes and the system allows.
 pub(crate) fn most() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = MOST + KEPT;
+    let wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS;
     // No limit at all is more than is wanted.
     let (allowed, possible) = (
         current.unwrap_or(wanted),
@@ -72,7 +72,7 @@ pub(crate) fn most() -> usize {
 
 /// So many of these descriptors are for connections: of a few only one half.
 fn within(descriptors: u64) -> usize {
-    (descriptors - KEPT.min(descriptors / 2)).min(MOST) as usize
+    (descriptors - RESERVED_DESCRIPTORS.min(descriptors / 2)).min(MAX_CONNECTIONS) as usize
 }
 
 /// Answers what comes over the listener, over `most` connections at once, until told to stop; then
@@ -147,7 +147,7 @@ async fn answer(connection: TcpStream, router: Router, stop: CancellationToken) 
     // no clock runs.
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(HEAD_TIMEOUT)
         .max_header_size(HEAD_BYTES);
     let mut answering =
         pin!(http.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router)));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers; it needs nothing else for that.
 pub(crate) async fn livez(_: Query<()>) -> Response {
@@ -53,7 +53,7 @@ async fn database(app: &App) -> &'static str {
     let applied = sqlx::query_scalar::<_, i64>(
         "SELECT coalesce(max(version), 0) FROM public._sqlx_migrations WHERE success",
     );
-    match timeout(PATIENCE, applied.fetch_one(&app.health)).await {
+    match timeout(PROBE_TIMEOUT, applied.fetch_one(&app.health)).await {
         Ok(Ok(applied)) if applied >= newest => "ok",
         Ok(Ok(_)) => "behind: run `muster-api migrate`",
         Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some("42P01") => {

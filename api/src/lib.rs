@@ -45,7 +45,7 @@ enum Command {
         /// The number of this Muster among several, 0 to 511: what it makes is numbered from a
         /// range of its own. Refused when the database has numbers of another; say the same each
         /// time. Without it, numbers stay as they are
-        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=commands::cell::LAST))]
+        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=commands::cell::MAX))]
         cell: Option<i64>,
     },
     /// Make a site

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How long a lost notice may go unnoticed.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The process's subscription.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Live {
             }
             drop(seen);
             tokio::select! {
-                _ = timeout(LOOK, told(&mut notices, id)) => {}
+                _ = timeout(POLL_INTERVAL, told(&mut notices, id)) => {}
                 () = sleep_until(end) => {}
                 () = self.stop.cancelled() => {}
             }

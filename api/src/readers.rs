@@ -16,10 +16,10 @@ use tokio::{
 };
 
 /// The most connections that the reads of one site hold at a time.
-const OF_ONE_SITE: usize = 5;
+const MAX_OF_SITE: usize = 5;
 
 /// How long a read may wait for its turn, in its site and among all.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connections, and which sites have some of them.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Readers {
                 _turn: turn,
             })
         };
-        timeout(PATIENCE, reader)
+        timeout(ACQUIRE_TIMEOUT, reader)
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut.into()))
     }
@@ -66,7 +66,7 @@ impl Readers {
             return turns;
         }
         sites.retain(|_, turns| turns.strong_count() > 0);
-        let turns = Arc::new(Semaphore::new(OF_ONE_SITE));
+        let turns = Arc::new(Semaphore::new(MAX_OF_SITE));
         sites.insert(site, Arc::downgrade(&turns));
         turns
     }
@@ -98,7 +98,7 @@ mod tests {
             std::iter::from_fn(|| readers.turns(SiteId(1)).try_acquire_owned().ok()).collect();
         assert_eq!(
             (taken.len(), readers.turns(SiteId(2)).available_permits()),
-            (OF_ONE_SITE, OF_ONE_SITE)
+            (MAX_OF_SITE, MAX_OF_SITE)
         );
         drop(turns);
         assert_eq!(
@@ -107,7 +107,7 @@ mod tests {
             "they are held"
         );
         drop(taken);
-        assert_eq!(readers.turns(SiteId(1)).available_permits(), OF_ONE_SITE);
+        assert_eq!(readers.turns(SiteId(1)).available_permits(), MAX_OF_SITE);
         drop(readers.turns(SiteId(3)));
         assert_eq!(
             readers.sites.lock().unwrap().len(),

@@ -46,7 +46,7 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
         listener,
         router(app),
         most,
-        connections::UNREAD_PATIENCE,
+        connections::UNREAD_TIMEOUT,
         stop.clone(),
     );
     let overdue = async {

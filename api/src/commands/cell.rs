@@ -11,7 +11,7 @@ use std::fmt;
 const BITS: u32 = 44;
 
 /// The last cell.
-pub(crate) const LAST: i64 = 511;
+pub(crate) const MAX: i64 = 511;
 
 /// The numbers of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,11 +160,11 @@ mod tests {
                 high: (1 << 44) - 1
             }
         );
-        for cell in 0..LAST {
+        for cell in 0..MAX {
             assert_eq!(Range::of(cell).high + 1, Range::of(cell + 1).low);
         }
         assert_eq!(
-            (Range::of(LAST).low, Range::of(LAST).high),
+            (Range::of(MAX).low, Range::of(MAX).high),
             (511 << 44, (1 << 53) - 1)
         );
         let range = Range::of(3);

@@ -23,7 +23,7 @@ use std::{error::Error, time::Duration};
 use tokio::time::timeout;
 
 /// How long nothing may come.
-const SILENCE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most bytes of a field that is no file.
 const FIELD_BYTES: usize = 64 << 10;
@@ -192,7 +192,7 @@ fn too_much_around() -> Problem {
 }
 
 async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
-    let field = timeout(SILENCE, form.next_field())
+    let field = timeout(IDLE_TIMEOUT, form.next_field())
         .await
         .map_err(|_| Problem::Timeout)?;
     field.map_err(|error| {
@@ -207,7 +207,7 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
 async fn text(mut field: Field<'_>, name: &str) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     loop {
-        let piece = timeout(SILENCE, field.chunk())
+        let piece = timeout(IDLE_TIMEOUT, field.chunk())
             .await
             .map_err(|_| Problem::Timeout)?;
         let piece = piece.map_err(|error| {
@@ -251,7 +251,7 @@ where
 {
     let patient = stream::unfold(Some(Box::pin(body)), |body| async {
         let mut body = body?;
-        match timeout(SILENCE, body.next()).await {
+        match timeout(IDLE_TIMEOUT, body.next()).await {
             Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
             Ok(Some(Err(_))) => Some((Err(Interrupted::Broken), None)),
             Ok(None) => None,

@@ -36,7 +36,7 @@ pub(crate) fn read_mapping(
         ]);
     }
     for (heading, value) in given {
-        if faults.len() >= Fault::MOST {
+        if faults.len() >= Fault::MAX {
             break;
         }
         let read = heading_of(heading, &mut seen).and_then(|()| column_of(kind, value));

@@ -1,6 +1,6 @@
 //! A problem as it is answered.
 
-use super::{Fault, LATER, Problem, SOON};
+use super::{Fault, Problem, RETRY_LATER, RETRY_SOON};
 use axum::{
     Json,
     http::{HeaderValue, header},
@@ -77,10 +77,10 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             Self::Unavailable(..) | Self::TooManyUploads => {
-                headers.insert(header::RETRY_AFTER, SOON)
+                headers.insert(header::RETRY_AFTER, RETRY_SOON)
             }
             Self::TooManyImports { .. } | Self::StorageFull(_) => {
-                headers.insert(header::RETRY_AFTER, LATER)
+                headers.insert(header::RETRY_AFTER, RETRY_LATER)
             }
             _ => None,
         };

@@ -25,7 +25,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// The most that are told of one request: nobody reads more, and each costs a comparison with
     /// all that is known.
-    pub(crate) const MOST: usize = 100;
+    pub(crate) const MAX: usize = 100;
 
     /// Something wrong with a parameter.
     pub(crate) fn new(parameter: &str, code: &'static str, detail: impl Into<String>) -> Self {

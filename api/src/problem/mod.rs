@@ -129,10 +129,10 @@ impl Problem {
 }
 
 /// When to try again what fails because a system is away or busy, in seconds.
-const SOON: HeaderValue = HeaderValue::from_static("5");
+const RETRY_SOON: HeaderValue = HeaderValue::from_static("5");
 
 /// When to try again what takes somebody to do something first, in seconds.
-const LATER: HeaderValue = HeaderValue::from_static("60");
+const RETRY_LATER: HeaderValue = HeaderValue::from_static("60");
 
 impl Problem {
     /// Status, code, title and detail: the one place that says them.

@@ -17,7 +17,7 @@ use std::time::Duration;
 const MAX_BYTES: usize = 1 << 20;
 
 /// How long one may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(15);
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A JSON object; nothing at all counts as an empty one.
 pub(crate) struct Body(pub(crate) Map<String, Value>);
@@ -28,7 +28,7 @@ impl<S: Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
         let arriving = to_bytes(request.into_body(), MAX_BYTES);
-        let arrived = tokio::time::timeout(PATIENCE, arriving)
+        let arrived = tokio::time::timeout(BODY_TIMEOUT, arriving)
             .await
             .map_err(|_| Problem::Timeout)?;
         let bytes = arrived.map_err(|error| unreadable(&error))?;
@@ -108,7 +108,7 @@ pub(crate) fn unknown_members(
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, value) in given {
-        if faults.len() >= Fault::MOST {
+        if faults.len() >= Fault::MAX {
             break;
         }
         let pointer = format!("{prefix}/{}", pointer_token(name));

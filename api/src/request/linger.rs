@@ -19,7 +19,7 @@ use std::{
 use tokio::{runtime::Handle, time::timeout};
 
 /// How long the rest is listened to. Clients that look for an answer find it well before.
-const WHILE: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Hears the clients of all requests out.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
@@ -67,7 +67,7 @@ impl Drop for HeardOut {
     fn drop(&mut self) {
         let rest = self.rest.take().filter(|_| self.is_sending);
         if let (Some(mut rest), Ok(runtime)) = (rest, Handle::try_current()) {
-            runtime.spawn(timeout(WHILE, async move {
+            runtime.spawn(timeout(DRAIN_TIMEOUT, async move {
                 while let Some(Ok(_)) = rest.next().await {}
             }));
         }

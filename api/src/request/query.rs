@@ -60,7 +60,7 @@ impl Given {
             faults: Vec::new(),
         };
         for (name, value) in pairs {
-            if given.faults.len() >= Fault::MOST {
+            if given.faults.len() >= Fault::MAX {
                 break;
             }
             if !known.contains(&name.as_str()) {
@@ -129,7 +129,7 @@ impl Given {
         Some(
             given
                 .into_iter()
-                .take(Fault::MOST)
+                .take(Fault::MAX)
                 .filter_map(|word| self.parse(name, word, words))
                 .collect(),
         )
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn no_more_is_told_than_somebody_reads() {
-        assert_eq!(faults(given(&"x=1&".repeat(1_000))).len(), Fault::MOST);
+        assert_eq!(faults(given(&"x=1&".repeat(1_000))).len(), Fault::MAX);
     }
 
     #[test]

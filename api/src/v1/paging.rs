@@ -20,10 +20,10 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 /// The most of one page.
-const MOST: i64 = 200;
+const MAX_PAGE_SIZE: i64 = 200;
 
 /// A page if nothing is said.
-const USUAL: i64 = 50;
+const DEFAULT_PAGE_SIZE: i64 = 50;
 
 /// What a list is asked for: filters `F`, and after which key `K` the page begins.
 #[derive(Debug)]
@@ -65,7 +65,9 @@ impl<F: Parameters, K: DeserializeOwned> Page<F, K> {
             .cloned()
             .collect();
         let mut given = Given::new(&known, pairs);
-        let limit = given.number("limit", 1..=MOST).unwrap_or(USUAL);
+        let limit = given
+            .number("limit", 1..=MAX_PAGE_SIZE)
+            .unwrap_or(DEFAULT_PAGE_SIZE);
         let after = given.text("cursor").and_then(|cursor| {
             let key = decode(&cursor);
             if key.is_none() {
@@ -275,6 +277,6 @@ mod tests {
                 "{query}"
             );
         }
-        assert_eq!(page("").unwrap().limit, USUAL);
+        assert_eq!(page("").unwrap().limit, DEFAULT_PAGE_SIZE);
     }
 }

@@ -145,7 +145,7 @@ impl Issue {
 
     /// The most issues of one line: a file of many columns could otherwise give rise to a hundred
     /// times its own size.
-    pub const MOST_OF_A_LINE: usize = 200;
+    pub const MAX_OF_A_LINE: usize = 200;
 
     /// An error.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
@@ -195,12 +195,12 @@ impl Issue {
     pub fn told(mut issues: Vec<Self>) -> Vec<Self> {
         let Some(more) = issues
             .len()
-            .checked_sub(Self::MOST_OF_A_LINE)
+            .checked_sub(Self::MAX_OF_A_LINE)
             .filter(|more| *more > 0)
         else {
             return issues;
         };
-        let untold = issues.split_off(Self::MOST_OF_A_LINE - 1);
+        let untold = issues.split_off(Self::MAX_OF_A_LINE - 1);
         let message = format!("{} more problems of this line are not listed.", more + 1);
         let severity = untold
             .iter()

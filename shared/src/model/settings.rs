@@ -89,7 +89,7 @@ pub struct SettingFault {
 }
 
 /// The most faults of settings that are told.
-const MOST_FAULTS: usize = 100;
+const MAX_FAULTS: usize = 100;
 
 impl Settings {
     /// What holds when nothing is said.
@@ -119,7 +119,7 @@ impl Settings {
         let faults = given
             .iter()
             .filter_map(|(name, value)| settings.put(recipe, kind, name, value).err());
-        let faults: Vec<_> = faults.take(MOST_FAULTS).collect();
+        let faults: Vec<_> = faults.take(MAX_FAULTS).collect();
         if faults.is_empty() {
             Ok(settings)
         } else {

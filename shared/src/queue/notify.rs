@@ -23,7 +23,7 @@ const CHANNEL: &str = "muster:changed";
 const PING: Duration = Duration::from_secs(15);
 
 /// How many notices a listener may be behind before it is told that it missed some.
-const BEHIND: usize = 1024;
+const CAPACITY: usize = 1024;
 
 impl Bell {
     /// Tells all listeners that an import changed, within 2 s.
@@ -48,7 +48,7 @@ impl Notices {
     /// Listens to the Redis at `redis_url`, which need not be up yet. Needs a tokio runtime.
     pub fn connect(redis_url: &str) -> Result<Self, QueueError> {
         let client = client(redis_url)?;
-        let sender = broadcast::Sender::new(BEHIND);
+        let sender = broadcast::Sender::new(CAPACITY);
         let listening = tokio::spawn(keep_listening(client, sender.clone()));
         Ok(Self {
             sender,

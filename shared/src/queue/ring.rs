@@ -13,7 +13,7 @@ pub const BOUND: usize = 100;
 
 /// How long one ring or notice may take; the rescuer makes up for it, so no request should wait
 /// longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Rings the queues and tells what changed; one per process, cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,9 +80,9 @@ impl Bell {
 pub(super) async fn in_time<T>(
     answer: impl Future<Output = Result<T, QueueError>>,
 ) -> Result<T, QueueError> {
-    timeout(PATIENCE, answer)
+    timeout(ANSWER_TIMEOUT, answer)
         .await
-        .unwrap_or(Err(QueueError::Late(PATIENCE)))
+        .unwrap_or(Err(QueueError::Late(ANSWER_TIMEOUT)))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
         let bell = Bell::connect("redis://127.0.0.1:1/").unwrap();
         assert!(matches!(
             bell.check().await,
-            Err(QueueError::Late(PATIENCE))
+            Err(QueueError::Late(ANSWER_TIMEOUT))
         ));
     }
 }

@@ -8,7 +8,7 @@ use std::{str::FromStr, time::Duration};
 
 /// How long a connection may take to be had: while Postgres is away, or all of the pool are in use,
 /// whoever asks hears so after this.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A pool of at most `size` connections that name themselves `name`. Connects when first used, so
 /// that a process starts while Postgres is away. Every session has `settings` put over the
@@ -24,6 +24,6 @@ pub fn connect(
         .options(settings.iter().copied());
     Ok(PgPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options))
 }

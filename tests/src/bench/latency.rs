@@ -21,7 +21,7 @@ const LINES: u64 = 50;
 const IDLE: u64 = 20;
 /// Between two small imports, and between two looks, beside a large one.
 const PAUSE: Duration = Duration::from_millis(500);
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Seconds of small imports.
 #[derive(Default)]
@@ -122,6 +122,6 @@ async fn look(client: &Client, path: &str, seconds: &mut Vec<f64>) -> anyhow::Re
             answer.text()
         );
         seconds.push(begun.elapsed().as_secs_f64());
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

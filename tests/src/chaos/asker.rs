@@ -15,7 +15,7 @@ use std::{
 };
 
 /// How long nobody may answer before that is a defect.
-const PATIENCE: Duration = Duration::from_mins(3);
+const DEADLINE: Duration = Duration::from_mins(3);
 /// How long an import may work before that is a defect. Servers are away for half of the time.
 const WORKING: Duration = Duration::from_mins(7);
 /// Longer than an api takes for anything but waiting, shorter than it is frozen.
@@ -87,8 +87,8 @@ impl Asker {
             if let Some(answer) = self.once(&make).await {
                 return Ok(answer);
             }
-            if begun.elapsed() > PATIENCE {
-                bail!("{}: nobody answers for {} s", self.site, PATIENCE.as_secs());
+            if begun.elapsed() > DEADLINE {
+                bail!("{}: nobody answers for {} s", self.site, DEADLINE.as_secs());
             }
         }
     }
@@ -185,8 +185,8 @@ impl Asker {
             if let Some(id) = self.named(&parcel.filename).await? {
                 return Ok(id);
             }
-            if begun.elapsed() > PATIENCE {
-                bail!("{}: no upload in {} s", self.site, PATIENCE.as_secs());
+            if begun.elapsed() > DEADLINE {
+                bail!("{}: no upload in {} s", self.site, DEADLINE.as_secs());
             }
         }
     }
@@ -224,8 +224,8 @@ impl Asker {
             {
                 return Ok(Some(child));
             }
-            if begun.elapsed() > PATIENCE {
-                bail!("{}: nothing goes on in {} s", self.site, PATIENCE.as_secs());
+            if begun.elapsed() > DEADLINE {
+                bail!("{}: nothing goes on in {} s", self.site, DEADLINE.as_secs());
             }
         }
     }

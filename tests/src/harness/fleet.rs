@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 /// Between two looks for members that ended.
-const LOOK: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// A Muster of several processes, with a Postgres of its own.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Crew {
             for member in self.members() {
                 member.revive().await;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -253,7 +253,7 @@ impl Member {
             }
             drop(process);
             // It may have ended since another process had its port for a moment.
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

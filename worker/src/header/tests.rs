@@ -1,6 +1,6 @@
 //! Headers, and what is told of them.
 
-use super::{Expect, Meaning, understand, understand::MOST_TOLD};
+use super::{Expect, Meaning, understand, understand::MAX_TOLD};
 use muster_shared::model::{issue::FileIssue, kind::Kind, recipe::Recipe, site::Limits};
 
 /// Understands a header: its columns and warnings, or its faults, as text.
@@ -199,14 +199,14 @@ fn what_only_the_whole_header_shows_is_cut_too() {
             .collect();
         understood(Recipe::Custom, &header.join(","), &[])
     };
-    assert_eq!(told(499).split("; ").count(), MOST_TOLD + 1);
+    assert_eq!(told(499).split("; ").count(), MAX_TOLD + 1);
     assert!(
         told(499).ends_with("; unknown-column"),
         "it says how many more there are"
     );
     let ignored = vec!["theme"; 400].join(",");
     let warned = understood(Recipe::Custom, &format!("username,{ignored}"), &[]);
-    assert_eq!(warned.matches("ignored-column").count(), MOST_TOLD + 1);
+    assert_eq!(warned.matches("ignored-column").count(), MAX_TOLD + 1);
 }
 
 #[test]

@@ -19,7 +19,7 @@ const IGNORE: &str = "ignore";
 
 /// The most faults of a header, and the most warnings, that are told: they are stored with the
 /// import and are in every answer that shows it.
-pub(super) const MOST_TOLD: usize = 100;
+pub(super) const MAX_TOLD: usize = 100;
 
 /// Understands headings: the columns with warnings of the file, or all that is wrong. `line` is
 /// where they stand.
@@ -328,13 +328,13 @@ impl<'a> Reading<'a> {
             line,
             count: 1,
         };
-        let (mut faults, untold) = first(self.faults, MOST_TOLD.saturating_sub(missing.len()));
+        let (mut faults, untold) = first(self.faults, MAX_TOLD.saturating_sub(missing.len()));
         faults.extend(missing);
         if untold > 0 {
             let message = format!("{untold} more columns are wrong. Has the file a header at all?");
             faults.push(more(Issue::error(Code::UnknownColumn, message)));
         }
-        let (mut warnings, untold) = first(self.warnings, MOST_TOLD);
+        let (mut warnings, untold) = first(self.warnings, MAX_TOLD);
         if untold > 0 {
             warnings.push(more(Issue::warning(
                 Code::IgnoredColumn,

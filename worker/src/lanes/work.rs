@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const SHARE_OF_LEASE: f64 = 0.75;
 /// A lane waits so long at most for a batch that was put off; past that the rescuer rings when its
 /// time has come.
-const SHORT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Runs the stage on a batch and sees to it that the claim ends, whatever happens. `false`: this
 /// import is another's.
 pub(super) async fn work(
@@ -64,7 +64,7 @@ pub(super) async fn work(
             tracing::warn!(%error, "put off");
             let pause = claim.put_off(&mut conn, in_the_way(&error)).await?;
             drop(conn);
-            if let Some(pause) = pause.filter(|pause| *pause < SHORT) {
+            if let Some(pause) = pause.filter(|pause| *pause < MAX_WAIT) {
                 tokio::time::sleep(pause).await;
             }
             Ok(true)
@@ -125,7 +125,7 @@ async fn patiently(context: &Context) -> Result<PoolConnection<Postgres>, StageE
             {
                 return Err(error.into());
             }
-            Err(_) => tokio::time::sleep(SHORT).await,
+            Err(_) => tokio::time::sleep(MAX_WAIT).await,
         }
     }
 }

@@ -10,7 +10,7 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Lines of one piece: a fraction of a second.
-const PIECE_LINES: i32 = 5_000;
+const CHUNK_LINES: i32 = 5_000;
 
 /// An import that was let go.
 struct Pruned {
@@ -69,7 +69,7 @@ async fn one(context: &Context, import: &Pruned) -> Result<(), StageError> {
             tracing::info!(import.id = %import.id, "swept away");
             return Ok(());
         };
-        from = line.saturating_add(PIECE_LINES);
+        from = line.saturating_add(CHUNK_LINES);
         delete(&mut tx, import.no, line, from).await?;
         tx.commit().await?;
     }

@@ -455,7 +455,7 @@ mod tests {
             ["open-quote -", "bad-bytes a"]
         );
         let many = cells(&["\u{fffd}"; 300], 300, &(0..300).collect::<Vec<_>>());
-        assert_eq!(told(&many, None).len(), Issue::MOST_OF_A_LINE);
+        assert_eq!(told(&many, None).len(), Issue::MAX_OF_A_LINE);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long the last acknowledgements get on their way before the worker stops.
-const LAST: Duration = Duration::from_millis(100);
+const ACK_FLUSH_DELAY: Duration = Duration::from_millis(100);
 
 /// A payload as it lies in Redis.
 type Payload = Vec<u8>;
@@ -89,6 +89,6 @@ where
     stop.cancelled().await;
     worker.pause()?;
     handlers.finish().await;
-    tokio::time::sleep(LAST).await;
+    tokio::time::sleep(ACK_FLUSH_DELAY).await;
     worker.stop()
 }

@@ -5,7 +5,7 @@ use encoding_rs::Encoding;
 
 /// The detector weighs some 27 encodings byte by byte, so that it is shown this much of a file, and
 /// not more.
-const MOST_BYTES: usize = 512 << 10;
+const MAX_BYTES: usize = 512 << 10;
 
 /// Blocks without a byte above ASCII tell nothing and are not shown.
 const BLOCK_BYTES: usize = 4 << 10;
@@ -82,7 +82,7 @@ impl Legacy {
     }
 
     fn is_full(&self) -> bool {
-        self.shown >= MOST_BYTES
+        self.shown >= MAX_BYTES
     }
 
     /// Blocks are counted from the first byte above ASCII, so that they are the same in whatever

@@ -92,7 +92,7 @@ fn outcomes(body: &Map<String, Value>) -> Result<Vec<Became>, Problem> {
         None | Some(Value::Null) => wanted.extend(&LEFT[..WHEN_NOT_SAID]),
         Some(Value::Array(given)) if !given.is_empty() => {
             for (i, value) in given.iter().enumerate() {
-                if faults.len() >= Fault::MOST {
+                if faults.len() >= Fault::MAX {
                     break;
                 }
                 match outcome(value) {

@@ -18,7 +18,7 @@ use muster_shared::model::ids::ImportId;
 use std::time::Duration;
 
 /// The most seconds that somebody may wait.
-const MOST_SECONDS: u64 = 30;
+const MAX_SECONDS: u64 = 30;
 
 /// How long somebody waits.
 pub(crate) struct Wait(Duration);
@@ -28,7 +28,7 @@ impl Parameters for Wait {
 
     fn read(given: &mut Given) -> Self {
         Self(Duration::from_secs(
-            given.number("wait", 0..=MOST_SECONDS).unwrap_or(0),
+            given.number("wait", 0..=MAX_SECONDS).unwrap_or(0),
         ))
     }
 }

@@ -27,7 +27,7 @@ const LONGER: i32 = 4;
 /// As long as one may be: what comes behind lines that took no time may take much.
 const LONGEST: i32 = 16 * RANGE;
 /// What a page may take before it ends with what it has.
-const PATIENCE: Duration = Duration::from_millis(300);
+const TIME_BUDGET: Duration = Duration::from_millis(300);
 
 /// Lines that match.
 pub(crate) struct Found {
@@ -69,7 +69,7 @@ pub(crate) async fn page(
     let mut lines = Vec::new();
     let (mut after, mut length) = (after, RANGE);
     while after < end && (lines.len() as i64) < limit {
-        if begun.elapsed() >= PATIENCE {
+        if begun.elapsed() >= TIME_BUDGET {
             return Ok(Found {
                 lines,
                 searched_to: Some(after),
@@ -83,7 +83,7 @@ pub(crate) async fn page(
         };
         let asked = Instant::now();
         lines.extend(in_range(&mut *conn, import, filters, wanted.as_ref(), range).await?);
-        length = if asked.elapsed() < PATIENCE / 10 {
+        length = if asked.elapsed() < TIME_BUDGET / 10 {
             length.saturating_mul(LONGER).min(LONGEST)
         } else {
             RANGE
