@@ -50,7 +50,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections the process may have at once. Its limit on descriptors is raised as far as
 /// that takes and the system allows.
-pub(crate) fn most() -> usize {
+pub(crate) fn max_connections() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS;
     // No limit at all is more than is wanted.
@@ -75,17 +75,17 @@ fn within(descriptors: u64) -> usize {
     (descriptors - RESERVED_DESCRIPTORS.min(descriptors / 2)).min(MAX_CONNECTIONS) as usize
 }
 
-/// Answers what comes over the listener, over `most` connections at once, until told to stop; then
+/// Answers what comes over the listener, over `max` connections at once, until told to stop; then
 /// finishes the requests that are under way. A client that takes nothing of its answers for as long
 /// as `patience` loses its connection.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    most: usize,
+    max: usize,
     patience: Duration,
     stop: CancellationToken,
 ) {
-    let (permits, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
+    let (permits, open) = (Arc::new(Semaphore::new(max)), TaskTracker::new());
     while let Some(Ok(permit)) = stop
         .run_until_cancelled(permits.clone().acquire_owned())
         .await

@@ -40,12 +40,12 @@ pub(crate) async fn serve(config: &Config, stop: CancellationToken) -> anyhow::R
     let listener = TcpListener::bind(config.bind)
         .await
         .with_context(|| format!("MUSTER_BIND cannot be used: {}", config.bind))?;
-    let most = connections::most();
-    tracing::info!(address = %listener.local_addr()?, connections = most, "listening");
+    let max_connections = connections::max_connections();
+    tracing::info!(address = %listener.local_addr()?, connections = max_connections, "listening");
     let serving = connections::serve(
         listener,
         router(app),
-        most,
+        max_connections,
         connections::UNREAD_TIMEOUT,
         stop.clone(),
     );

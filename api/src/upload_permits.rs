@@ -28,12 +28,12 @@ impl UploadPermits {
     /// A permit for an upload of that site; `None`: there is none for it now.
     pub(crate) fn take(self: &Arc<Self>, site: SiteId) -> Option<UploadPermit> {
         let mut taken = self.taken();
-        let most = if taken.contains_key(&site) {
+        let max = if taken.contains_key(&site) {
             PERMITS - RESERVED
         } else {
             PERMITS
         };
-        if taken.values().sum::<usize>() >= most {
+        if taken.values().sum::<usize>() >= max {
             return None;
         }
         *taken.entry(site).or_default() += 1;

@@ -114,10 +114,10 @@ async fn settle_one(
         .await
         .with_context(|| format!("{table} is in use; try again"))?;
     let stored = format!("SELECT min({column}), max({column}) FROM {table}");
-    let (least, most): (Option<i64>, Option<i64>) = sqlx::query_as(AssertSqlSafe(stored))
+    let (least, max): (Option<i64>, Option<i64>) = sqlx::query_as(AssertSqlSafe(stored))
         .fetch_one(&mut *conn)
         .await?;
-    if let Some(other) = [least, most]
+    if let Some(other) = [least, max]
         .into_iter()
         .flatten()
         .find(|&number| !range.has(number))

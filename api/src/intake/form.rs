@@ -283,7 +283,7 @@ where
 impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
-            UploadError::TooLarge { limit, most } => too_large(limit, most),
+            UploadError::TooLarge { limit, max } => too_large(limit, max),
             UploadError::Refused(refusal) => {
                 Self::UnsupportedMediaType(format!("{refusal} {}", refusal.hint()))
             }
@@ -301,15 +301,15 @@ impl From<UploadError> for Problem {
     }
 }
 
-fn too_large(limit: &str, most: u64) -> Problem {
+fn too_large(limit: &str, max: u64) -> Problem {
     Problem::TooLarge(match limit {
         "expansion_ratio" => format!(
-            "The file expands to more than {most} times its size: this site's limit `{limit}`."
+            "The file expands to more than {max} times its size: this site's limit `{limit}`."
         ),
         "expanded_bytes" => {
-            format!("The file expands to more than {most} bytes: this site's limit `{limit}`.")
+            format!("The file expands to more than {max} bytes: this site's limit `{limit}`.")
         }
-        _ => format!("The file has more than {most} bytes: this site's limit `{limit}`."),
+        _ => format!("The file has more than {max} bytes: this site's limit `{limit}`."),
     })
 }
 
@@ -323,9 +323,9 @@ fn length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-/// Refuses by its length what would be refused in the end. `most` is for the whole body.
-fn check_length(length: Option<u64>, most: u64, limit: u64) -> Result<(), Problem> {
-    if length.is_some_and(|length| length > most) {
+/// Refuses by its length what would be refused in the end. `max` is for the whole body.
+fn check_length(length: Option<u64>, max: u64, limit: u64) -> Result<(), Problem> {
+    if length.is_some_and(|length| length > max) {
         Err(too_large("file_bytes", limit))
     } else {
         Ok(())

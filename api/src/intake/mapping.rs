@@ -69,11 +69,11 @@ impl Wrong {
 /// A heading must be no longer than one may be, and must not be the same as another: headings are
 /// matched without regard to case and to what nobody sees at their edges.
 fn heading_of<'a>(heading: &'a str, seen: &mut HashMap<String, &'a str>) -> Result<(), Wrong> {
-    let most = ColumnSpec::HEADING_CHARS;
-    if cut(heading, most).len() < heading.len() {
+    let max = ColumnSpec::HEADING_CHARS;
+    if cut(heading, max).len() < heading.len() {
         return Err(Wrong(
             "invalid-value",
-            format!("A heading has at most {most} characters."),
+            format!("A heading has at most {max} characters."),
             None,
         ));
     }

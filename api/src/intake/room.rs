@@ -34,7 +34,7 @@ pub(crate) async fn take(conn: &mut PgConnection, site: SiteId) -> Result<(), Pr
     check(conn, site, limits.open_imports).await
 }
 
-async fn check(conn: &mut PgConnection, site: SiteId, most: u64) -> Result<(), Problem> {
+async fn check(conn: &mut PgConnection, site: SiteId, max: u64) -> Result<(), Problem> {
     let open = sqlx::query_scalar!(
         r#"SELECT count(*) AS "open!" FROM muster.imports
             WHERE site_id = $1 AND status NOT IN ('applied', 'cancelled', 'rejected') AND undoes_no IS NULL"#,
@@ -42,8 +42,8 @@ async fn check(conn: &mut PgConnection, site: SiteId, most: u64) -> Result<(), P
     )
     .fetch_one(conn)
     .await?;
-    if open as u64 >= most {
-        Err(Problem::TooManyImports { open, most })
+    if open as u64 >= max {
+        Err(Problem::TooManyImports { open, max })
     } else {
         Ok(())
     }

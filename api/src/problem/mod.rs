@@ -93,7 +93,7 @@ pub(crate) enum Problem {
         /// How many are open.
         open: i64,
         /// The site's limit.
-        most: u64,
+        max: u64,
     },
     /// As many uploads arrive as one process takes at once.
     TooManyUploads,
@@ -283,12 +283,12 @@ impl Problem {
                 "There is a site with this slug",
                 "Choose another slug.",
             ),
-            Self::TooManyImports { open, most } => (
+            Self::TooManyImports { open, max } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-imports",
                 "This site has too many open imports".to_owned(),
                 Some(format!(
-                    "{open} are open; this site's limit `open_imports` allows {most}. Apply or cancel some: open are all that are neither \
+                    "{open} are open; this site's limit `open_imports` allows {max}. Apply or cancel some: open are all that are neither \
                      applied, cancelled nor rejected."
                 )),
             ),
@@ -399,7 +399,7 @@ mod tests {
             (
                 Problem::TooManyImports {
                     open: 100,
-                    most: 100,
+                    max: 100,
                 },
                 429,
                 "too-many-imports",

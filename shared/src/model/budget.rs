@@ -105,13 +105,13 @@ impl Budget {
     /// Lines at most, of which each names so many memberships.
     #[must_use]
     pub const fn lines(&self, memberships: u64) -> u64 {
-        let most = self.load.memberships / if memberships == 0 { 1 } else { memberships };
-        let most = if most < self.load.lines {
-            most
+        let max = self.load.memberships / if memberships == 0 { 1 } else { memberships };
+        let max = if max < self.load.lines {
+            max
         } else {
             self.load.lines
         };
-        if most == 0 { 1 } else { most }
+        if max == 0 { 1 } else { max }
     }
 
     /// Bytes at most.

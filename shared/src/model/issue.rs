@@ -216,11 +216,11 @@ impl Issue {
 }
 
 /// The text, or as much of it as may be stored.
-fn bounded(text: String, most: usize) -> String {
-    if text.len() <= most {
+fn bounded(text: String, max: usize) -> String {
+    if text.len() <= max {
         text
     } else {
-        cut(&text, most).to_owned()
+        cut(&text, max).to_owned()
     }
 }
 

@@ -85,8 +85,8 @@ impl Lexicon {
             *comparisons -= cost;
             let likeness =
                 strsim::normalized_damerau_levenshtein(&lower, &entry.word.to_lowercase());
-            let is_better = |(most, word): (f64, &str)| {
-                likeness > most || likeness.total_cmp(&most).is_eq() && entry.word.as_str() < word
+            let is_better = |(max, word): (f64, &str)| {
+                likeness > max || likeness.total_cmp(&max).is_eq() && entry.word.as_str() < word
             };
             if likeness >= LIKENESS && best.is_none_or(is_better) {
                 best = Some((likeness, &entry.word));

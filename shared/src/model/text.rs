@@ -15,15 +15,15 @@ fn is_invisible(c: char) -> bool {
     !c.is_ascii() && CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::Format
 }
 
-/// The beginning of a text, at most `most` characters of it.
+/// The beginning of a text, at most `max` characters of it.
 #[must_use]
-pub fn cut(text: &str, most: usize) -> &str {
+pub fn cut(text: &str, max: usize) -> &str {
     // Most texts are shorter in bytes already.
-    if text.len() <= most {
+    if text.len() <= max {
         return text;
     }
     text.char_indices()
-        .nth(most)
+        .nth(max)
         .map_or(text, |(end, _)| &text[..end])
 }
 
@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        for (text, most, expected) in [
+        for (text, max, expected) in [
             ("øre", 2, "ør"),
             ("øre", 3, "øre"),
             ("øre", 9, "øre"),
             ("øre", 0, ""),
             ("", 0, ""),
         ] {
-            assert_eq!(cut(text, most), expected, "{text} {most}");
+            assert_eq!(cut(text, max), expected, "{text} {max}");
         }
     }
 }

@@ -103,10 +103,10 @@ impl<'a> Reading<'a> {
 
     fn column(&mut self, position: usize, heading: &str, is_report: bool) -> Option<Meaning> {
         let name = self.name(heading, is_report)?;
-        let most = ColumnSpec::HEADING_CHARS;
-        if cut(heading, most).len() < heading.len() {
+        let max = ColumnSpec::HEADING_CHARS;
+        if cut(heading, max).len() < heading.len() {
             let message = format!(
-                "A heading has at most {most} characters; column {} has more. Shorten it.",
+                "A heading has at most {max} characters; column {} has more. Shorten it.",
                 position + 1
             );
             self.fault(Code::TooLong, cut(heading, Issue::VALUE_CHARS), &message);
@@ -309,11 +309,11 @@ impl<'a> Reading<'a> {
         for name in names {
             let count = seen.iter().filter(|(other, _, _)| *other == name).count() as u64;
             if count > self.expect.limits.numbered_columns {
-                let most = self.expect.limits.numbered_columns;
+                let max = self.expect.limits.numbered_columns;
                 self.fault(
                     Code::Limit,
                     name,
-                    &format!("The file has {count} columns `{name}…`; at most {most} are allowed."),
+                    &format!("The file has {count} columns `{name}…`; at most {max} are allowed."),
                 );
             }
         }
@@ -365,9 +365,9 @@ impl<'a> Reading<'a> {
 }
 
 /// The first of some, and how many more there are.
-fn first<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, usize) {
-    let more = all.len().saturating_sub(most);
-    all.truncate(most);
+fn first<T>(mut all: Vec<T>, max: usize) -> (Vec<T>, usize) {
+    let more = all.len().saturating_sub(max);
+    all.truncate(max);
     (all, more)
 }
 

@@ -70,10 +70,10 @@ impl<'a> Cell<'a> {
         // Most cells are shorter in bytes already.
         if self.text.len() > self.spec.max_chars && self.text.chars().count() > self.spec.max_chars
         {
-            let most = self.spec.max_chars;
+            let max = self.spec.max_chars;
             issues.push(self.issue(Issue::error(
                 Code::TooLong,
-                format!("`{}` may have at most {most} characters.", self.heading),
+                format!("`{}` may have at most {max} characters.", self.heading),
             )));
         }
     }

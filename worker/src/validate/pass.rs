@@ -307,11 +307,11 @@ impl Pass {
     }
 
     fn too_long(&self, line: i32) -> FileIssue {
-        let most = self.limits.record_bytes;
+        let max = self.limits.record_bytes;
         limit(
             line,
             format!(
-                "The record that begins on line {line} is longer than {most} bytes. Is a closing quote missing?"
+                "The record that begins on line {line} is longer than {max} bytes. Is a closing quote missing?"
             ),
         )
     }

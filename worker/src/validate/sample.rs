@@ -123,7 +123,7 @@ pub(super) struct Bounds {
 struct Sample {
     drawn: Vec<Drawn>,
     /// Greater lots are not among the smallest.
-    most: f64,
+    max: f64,
 }
 
 struct Drawn {
@@ -136,7 +136,7 @@ impl Sample {
     fn new() -> Self {
         Self {
             drawn: Vec::new(),
-            most: f64::INFINITY,
+            max: f64::INFINITY,
         }
     }
 
@@ -145,7 +145,7 @@ impl Sample {
         let chance = (xxh3_64(&line.to_le_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
         let weight = LINE_WEIGHT as f64 + bytes as f64;
         let lot = -(1.0 - chance).ln() / weight;
-        if lot > self.most {
+        if lot > self.max {
             return;
         }
         self.drawn.push(Drawn {
@@ -163,14 +163,14 @@ impl Sample {
             let (_, last, _) = self
                 .drawn
                 .select_nth_unstable_by(SAMPLE - 1, |a, b| a.lot.total_cmp(&b.lot));
-            self.most = last.lot;
+            self.max = last.lot;
             self.drawn.truncate(SAMPLE);
         }
     }
 
     /// How many lines one that was drawn stands for: one that was sure to be, for itself alone.
     fn lines(&self, drawn: &Drawn) -> f64 {
-        (self.most.recip() / drawn.weight).max(1.0)
+        (self.max.recip() / drawn.weight).max(1.0)
     }
 
     fn bounds(mut self) -> Bounds {

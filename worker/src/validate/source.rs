@@ -120,35 +120,35 @@ impl Source {
     }
 
     /// Bytes that the cells of the last item hold once they are text, if so many are wanted.
-    pub(super) fn bytes_held(&self, most: usize) -> u64 {
+    pub(super) fn bytes_held(&self, max: usize) -> u64 {
         Load::bytes_of(
-            self.records.width().min(most + 1),
+            self.records.width().min(max + 1),
             self.records.cells().map(<[u8]>::len).sum(),
         )
     }
 
     /// The cells of the last item. At most so many are taken apart: a record of a million
     /// delimiters would take fifty times its size.
-    pub(super) fn cells(&self, most: usize) -> Cells {
+    pub(super) fn cells(&self, max: usize) -> Cells {
         let mut cells = Cells {
             texts: Vec::new(),
             width: self.records.width(),
             bad: Vec::new(),
         };
-        for raw in self.records.cells().take(most) {
+        for raw in self.records.cells().take(max) {
             self.add(&mut cells, raw);
         }
-        if cells.width > most {
+        if cells.width > max {
             let blank = self
                 .records
                 .cells()
                 .rev()
                 .take_while(|raw| is_blank(raw))
                 .count();
-            cells.width = (cells.width - blank).max(most);
+            cells.width = (cells.width - blank).max(max);
         }
-        if cells.width > most {
-            let surplus = self.surplus(most, cells.width);
+        if cells.width > max {
+            let surplus = self.surplus(max, cells.width);
             self.add(&mut cells, &surplus);
         }
         cells

@@ -246,7 +246,7 @@ pub(super) async fn look_at_all_lines(conn: &mut PgConnection) -> Result<(), Sta
 pub(super) async fn too_many_lines(
     conn: &mut PgConnection,
     import: ImportNo,
-    most: u64,
+    max: u64,
 ) -> Result<Option<FileIssue>, StageError> {
     // Counting small numbers first is five times as fast as counting keys, and nearly always
     // enough.
@@ -257,13 +257,13 @@ pub(super) async fn too_many_lines(
             WHERE import_no = $1 AND slot IN (SELECT slot FROM full_slots) AND key IS NOT NULL
             GROUP BY key HAVING count(*) > $2 ORDER BY min(line) LIMIT 1"#,
         import.0,
-        most as i64,
+        max as i64,
     )
     .fetch_optional(conn)
     .await?;
     Ok(found.map(|found| {
         let message = format!(
-            "{} lines of the file are about the same one; at most {most} are allowed.",
+            "{} lines of the file are about the same one; at most {max} are allowed.",
             found.lines
         );
         let mut issue = Issue::error(Code::Limit, message);

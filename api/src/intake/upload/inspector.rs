@@ -131,12 +131,12 @@ impl Text<'_> {
 
     /// Are they not too many for so many uploaded bytes?
     fn within_ratio(&self, uploaded: u64) -> Result<(), UploadError> {
-        let most = self.limits.expansion_ratio;
-        let is_beyond = self.bytes > RATIO_FROM_BYTES.max(uploaded.saturating_mul(most));
+        let max = self.limits.expansion_ratio;
+        let is_beyond = self.bytes > RATIO_FROM_BYTES.max(uploaded.saturating_mul(max));
         if is_beyond {
             Err(UploadError::TooLarge {
                 limit: "expansion_ratio",
-                most,
+                max,
             })
         } else {
             Ok(())
@@ -144,9 +144,9 @@ impl Text<'_> {
     }
 }
 
-fn within(limit: &'static str, most: u64, is: u64) -> Result<(), UploadError> {
-    if is > most {
-        Err(UploadError::TooLarge { limit, most })
+fn within(limit: &'static str, max: u64, is: u64) -> Result<(), UploadError> {
+    if is > max {
+        Err(UploadError::TooLarge { limit, max })
     } else {
         Ok(())
     }

@@ -46,12 +46,12 @@ pub(crate) struct Content {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
     /// A limit of the site is passed.
-    #[error("the file is larger than the limit `{limit}` of {most} allows")]
+    #[error("the file is larger than the limit `{limit}` of {max} allows")]
     TooLarge {
         /// The name of the limit.
         limit: &'static str,
         /// The limit.
-        most: u64,
+        max: u64,
     },
     /// It is no text.
     #[error(transparent)]

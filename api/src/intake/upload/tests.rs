@@ -187,7 +187,7 @@ async fn what_is_not_to_be_stored_leaves_nothing() {
     };
     let text = b"a,b\n".repeat(250);
     let large = |error: UploadError| match error {
-        UploadError::TooLarge { limit, most } => (limit, most),
+        UploadError::TooLarge { limit, max } => (limit, max),
         other => panic!("{other}"),
     };
     assert_eq!(
@@ -294,7 +294,7 @@ async fn a_bomb_is_refused_early() {
             error,
             UploadError::TooLarge {
                 limit: "expansion_ratio",
-                most: 200
+                max: 200
             }
         ),
         "{error}"
@@ -317,7 +317,7 @@ async fn a_bomb_that_does_not_say_how_long_it_is_goes_off_at_its_end() {
             error,
             UploadError::TooLarge {
                 limit: "expansion_ratio",
-                most: 200
+                max: 200
             }
         ),
         "{error}"
@@ -393,7 +393,7 @@ async fn the_ratio_is_that_of_the_whole_whatever_the_pieces() {
                 error,
                 UploadError::TooLarge {
                     limit: "expansion_ratio",
-                    most: 5
+                    max: 5
                 }
             ),
             "{error}"

@@ -187,9 +187,9 @@ impl Pages {
             fitting.last().copied()
         };
         // Of long lines no more are looked for than fit: each is weighed before it is read.
-        let most = Budget::REPORT.lines(0) as i64;
+        let max = Budget::REPORT.lines(0) as i64;
         self.at_once = if is_whole {
-            (self.at_once * 2).min(most)
+            (self.at_once * 2).min(max)
         } else {
             fitting.len() as i64 + 1
         };

@@ -64,7 +64,7 @@ pub async fn another_site_waits(
 /// Imports that nobody holds a batch of and nobody can claim one of: those that were asked to stop
 /// come first. One whose row is locked is being looked after, and one whose batch was put off has
 /// something to wait for. Locks them.
-pub async fn settleable(conn: &mut PgConnection, most: usize) -> Result<Vec<ImportId>, StoreError> {
+pub async fn settleable(conn: &mut PgConnection, max: usize) -> Result<Vec<ImportId>, StoreError> {
     let ids = sqlx::query_scalar!(
         "SELECT id FROM muster.imports
           WHERE id = ANY (ARRAY (
@@ -76,7 +76,7 @@ pub async fn settleable(conn: &mut PgConnection, most: usize) -> Result<Vec<Impo
           ORDER BY status IN ('pausing', 'cancelling') DESC, no
           LIMIT $1
             FOR NO KEY UPDATE SKIP LOCKED",
-        most as i64,
+        max as i64,
     )
     .fetch_all(conn)
     .await?;
@@ -84,13 +84,13 @@ pub async fn settleable(conn: &mut PgConnection, most: usize) -> Result<Vec<Impo
 }
 
 /// Imports of that size with a batch to claim, room for another lane, and none that rang in the
-/// last `ring_every` seconds; `most` of them. Remembers that they are rung for.
+/// last `ring_every` seconds; `max` of them. Remembers that they are rung for.
 pub async fn unserved(
     conn: &mut PgConnection,
     is_small: bool,
     lanes_per_import: i64,
     ring_every: f64,
-    most: usize,
+    max: usize,
 ) -> Result<Vec<ImportId>, StoreError> {
     let ids = sqlx::query_scalar!(
         "WITH due AS (
@@ -106,7 +106,7 @@ pub async fn unserved(
         is_small,
         lanes_per_import,
         ring_every,
-        most as i64,
+        max as i64,
     )
     .fetch_all(conn)
     .await?;

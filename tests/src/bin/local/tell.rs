@@ -120,11 +120,11 @@ fn section(title: &str, rows: &[(String, i64)]) -> String {
 }
 
 /// Grouped issues, errors first, at most so many.
-pub(crate) fn issues(page: &IssuePage, most: usize, address: &str) -> String {
+pub(crate) fn issues(page: &IssuePage, max: usize, address: &str) -> String {
     if page.issues.is_empty() {
         return "Nothing is wrong with it.\n".to_owned();
     }
-    let shown = &page.issues[..page.issues.len().min(most)];
+    let shown = &page.issues[..page.issues.len().min(max)];
     let code_width = shown
         .iter()
         .map(|group| group.code.len())

@@ -12,7 +12,7 @@ struct Spec {
     key: &'static str,
     fields: &'static [&'static str],
     /// The most characters of each.
-    most: &'static [usize],
+    max: &'static [usize],
     /// What a new one has when the line says nothing.
     defaults: &'static [(usize, &'static str)],
     exists: &'static str,
@@ -22,7 +22,7 @@ struct Spec {
 const OF_SEGMENTS: Spec = Spec {
     key: "idnumber",
     fields: SEGMENTS,
-    most: &[254, 65_536, 255],
+    max: &[254, 65_536, 255],
     defaults: &[(1, ""), (2, "true")],
     exists: "segment-exists",
     not_found: "segment-not-found",
@@ -30,7 +30,7 @@ const OF_SEGMENTS: Spec = Spec {
 const OF_COURSES: Spec = Spec {
     key: "shortname",
     fields: COURSES,
-    most: &[254, 100, 2_000, 65_536, 255, 255, 255],
+    max: &[254, 100, 2_000, 65_536, 255, 255, 255],
     defaults: &[(1, ""), (CATEGORY, "General"), (3, ""), (4, "true")],
     exists: "course-exists",
     not_found: "course-not-found",
@@ -134,7 +134,7 @@ impl Planner<'_> {
         for (field, value) in said.iter_mut().enumerate() {
             let Some(text) = value.clone() else { continue };
             let read = match self.spec.fields[field] {
-                _ if is_longer(&text, self.spec.most[field]) => Err("too-long"),
+                _ if is_longer(&text, self.spec.max[field]) => Err("too-long"),
                 "visible" => yes_or_no(&text).map(|yes| yes.to_string()),
                 "startdate" | "enddate" => is_date(&text).then_some(text).ok_or("bad-value"),
                 "category_path" => path(&text),

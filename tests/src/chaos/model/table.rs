@@ -102,6 +102,6 @@ pub(super) fn text(cells: &[String], at: Option<usize>) -> Option<&str> {
 }
 
 /// Is it longer than a column allows?
-pub(super) fn is_longer(text: &str, most: usize) -> bool {
-    text.chars().count() > most
+pub(super) fn is_longer(text: &str, max: usize) -> bool {
+    text.chars().count() > max
 }
