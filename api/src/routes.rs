@@ -58,19 +58,19 @@ fn quick() -> Router<App> {
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/pause",
-            post(imports::ask::pause),
+            post(imports::command::pause),
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/resume",
-            post(imports::ask::resume),
+            post(imports::command::resume),
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/retry",
-            post(imports::ask::retry),
+            post(imports::command::retry),
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/cancel",
-            post(imports::ask::cancel),
+            post(imports::command::cancel),
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/undo",
@@ -104,7 +104,7 @@ fn slow() -> Router<App> {
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/continue",
-            post(imports::proceed::proceed),
+            post(imports::continue_import::continue_import),
         )
         .route(
             "/api/v1/sites/{site}/imports/{import}/report.csv",

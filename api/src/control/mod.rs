@@ -18,7 +18,7 @@ use muster_shared::{
         access::Role,
         ids::{ImportId, SiteId},
         settings::Settings,
-        status::{Request, Status},
+        status::{Command, Status},
     },
     store::{
         batches,
@@ -54,11 +54,11 @@ pub(crate) async fn apply(
     none_unknown(body, &json!({"deletes": null}))?;
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
-    if import.status.is_what(Request::Apply) && import.pruned_at.is_none() {
+    if import.status.is_satisfied_by(Command::Apply) && import.pruned_at.is_none() {
         return Ok(());
     }
     if_match.check(import.status_version)?;
-    allowed(&import, Request::Apply)?;
+    allowed(&import, Command::Apply)?;
     says_deletes(
         body,
         batches::sums(&mut tx, import.no).await?.actions.delete,
@@ -85,10 +85,10 @@ fn says_deletes(body: &Map<String, Value>, planned: i64) -> Result<(), Problem> 
 
 /// Asks for what needs no more than a word: pause, resume, retry or cancel. What was applied before
 /// stays in any case. Once apply was asked for it takes an admin.
-pub(crate) async fn ask(
+pub(crate) async fn command(
     app: &App,
     target: Target,
-    request: Request,
+    command: Command,
     if_match: &IfMatch,
     body: &Map<String, Value>,
 ) -> Result<(), Problem> {
@@ -99,16 +99,16 @@ pub(crate) async fn ask(
     if import.applied_at.is_some() && target.role < Role::Admin {
         return Err(Problem::Forbidden(Needs::Role(Role::Admin)));
     }
-    if import.status.is_what(request) {
+    if import.status.is_satisfied_by(command) {
         return Ok(());
     }
     if_match.check(import.status_version)?;
-    allowed(&import, request)?;
-    let to = match request {
-        Request::Pause => Status::Pausing,
-        Request::Cancel if import.status.is_at_rest() => Status::Cancelled,
-        Request::Cancel => Status::Cancelling,
-        Request::Retry => again(&mut tx, &import).await?,
+    allowed(&import, command)?;
+    let to = match command {
+        Command::Pause => Status::Pausing,
+        Command::Cancel if import.status.is_at_rest() => Status::Cancelled,
+        Command::Cancel => Status::Cancelling,
+        Command::Retry => again(&mut tx, &import).await?,
         _ => Status::Applying,
     };
     move_on(app, tx, &import, to, target).await
@@ -135,7 +135,7 @@ pub(crate) async fn preview(
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
     if_match.check(import.status_version)?;
-    allowed(&import, Request::Preview)?;
+    allowed(&import, Command::Preview)?;
     let Wish { settings, mapping } = Wish::read(&import, body)?;
     let reads_anew = import.status == Status::Rejected
         || import.mapping != mapping
@@ -254,11 +254,11 @@ async fn lock(conn: &mut PgConnection, target: Target) -> Result<Import, Problem
     imports::lock(conn, target.import).await?.ok_or_else(absent)
 }
 
-fn allowed(import: &Import, request: Request) -> Result<(), Problem> {
-    if import.allows(request) {
+fn allowed(import: &Import, command: Command) -> Result<(), Problem> {
+    if import.allows(command) {
         Ok(())
     } else {
-        Err(Problem::wrong_status(Asked::Request(request), import))
+        Err(Problem::wrong_status(Asked::Command(command), import))
     }
 }
 

@@ -13,7 +13,7 @@ use muster_shared::{
     model::{
         ids::{AccountId, ImportId, ImportNo},
         recipe::Recipe,
-        status::{Request, Status},
+        status::{Command, Status},
     },
     store::{
         batches,
@@ -35,7 +35,7 @@ pub(crate) async fn undo(
     let mut tx = app.pool.begin().await?;
     let import = lock(&mut tx, target).await?;
     if_match.check(import.status_version)?;
-    allowed(&import, Request::Undo)?;
+    allowed(&import, Command::Undo)?;
     match latest(&mut tx, import.no).await? {
         Some(undo) if undo.is_ending => return Err(ending(&mut tx, undo.id).await?),
         Some(undo) if undo.is_open => return Ok(undo.id),
@@ -109,7 +109,7 @@ async fn ending(conn: &mut PgConnection, undo: ImportId) -> Result<Problem, Prob
     let undo = imports::of_id(conn, undo)
         .await?
         .ok_or(Problem::NotFound(ImportId::ABSENT))?;
-    Ok(Problem::wrong_status(Asked::Request(Request::Undo), &undo))
+    Ok(Problem::wrong_status(Asked::Command(Command::Undo), &undo))
 }
 
 /// The import that undoes: the facts about the file are those of the undone one, whose lines it

@@ -8,7 +8,7 @@ use muster_shared::{
         action::Became,
         ids::{ImportId, ImportNo},
         site::Site,
-        status::Request,
+        status::Command,
     },
     store::{
         StoreError,
@@ -34,9 +34,9 @@ pub(crate) async fn carry(
         .ok_or_else(absent)?;
     // Locked, so that its lines are not swept away before anybody can see that they are needed.
     let parent = imports::lock(&mut tx, parent).await?.ok_or_else(absent)?;
-    if !parent.allows(Request::Continue) {
+    if !parent.allows(Command::Continue) {
         return Err(Problem::wrong_status(
-            Asked::Request(Request::Continue),
+            Asked::Command(Command::Continue),
             &parent,
         ));
     }

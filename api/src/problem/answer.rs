@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use muster_shared::model::status::{Request, Status};
+use muster_shared::model::status::{Command, Status};
 use serde::Serialize;
 
 /// A problem on the wire.
@@ -32,7 +32,7 @@ pub(super) enum Members<'a> {
     },
     Status {
         import_status: Status,
-        can: &'a [Request],
+        can: &'a [Command],
     },
     Version {
         version: i32,

@@ -1,12 +1,12 @@
 //! What is asked of an import, and how it is refused.
 
-use muster_shared::model::status::{Request, Status};
+use muster_shared::model::status::{Command, Status};
 
 /// What is asked of an import: a change of status, or something to be had only in some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// A change of status.
-    Request(Request),
+    Command(Command),
     /// The report.
     Report,
     /// That it be deleted.
@@ -17,14 +17,14 @@ impl Asked {
     /// What it is to be refused.
     pub(super) fn refusal(self) -> &'static str {
         match self {
-            Self::Request(Request::Apply) => "This import cannot be applied now",
-            Self::Request(Request::Preview) => "This import cannot be previewed again now",
-            Self::Request(Request::Pause) => "This import cannot be paused now",
-            Self::Request(Request::Resume) => "This import cannot be resumed now",
-            Self::Request(Request::Retry) => "This import cannot be tried again now",
-            Self::Request(Request::Cancel) => "This import cannot be cancelled now",
-            Self::Request(Request::Undo) => "This import cannot be undone now",
-            Self::Request(Request::Continue) => "This import cannot be continued now",
+            Self::Command(Command::Apply) => "This import cannot be applied now",
+            Self::Command(Command::Preview) => "This import cannot be previewed again now",
+            Self::Command(Command::Pause) => "This import cannot be paused now",
+            Self::Command(Command::Resume) => "This import cannot be resumed now",
+            Self::Command(Command::Retry) => "This import cannot be tried again now",
+            Self::Command(Command::Cancel) => "This import cannot be cancelled now",
+            Self::Command(Command::Undo) => "This import cannot be undone now",
+            Self::Command(Command::Continue) => "This import cannot be continued now",
             Self::Report => "There is no report of this import yet",
             Self::Delete => "This import cannot be deleted now",
         }

@@ -18,7 +18,7 @@ use muster_shared::{
     model::{
         access::Role,
         ids::ImportId,
-        status::{Request, Status},
+        status::{Command, Status},
     },
     store::imports::Import,
 };
@@ -57,7 +57,7 @@ pub(crate) enum Problem {
         /// Where the import stands.
         status: Status,
         /// What may be asked of it there.
-        can: Vec<Request>,
+        can: Vec<Command>,
     },
     /// The import is no longer at the version of `If-Match`.
     Changed {
@@ -82,7 +82,7 @@ pub(crate) enum Problem {
         /// Where the import stands.
         status: Status,
         /// What may be asked of it there.
-        can: Vec<Request>,
+        can: Vec<Command>,
         /// The other one.
         by: ImportId,
     },
@@ -366,9 +366,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_says_what_and_what_to_do() {
-        let can = vec![Request::Cancel];
+        let can = vec![Command::Cancel];
         let refused = Problem::WrongStatus {
-            asked: Asked::Request(Request::Apply),
+            asked: Asked::Command(Command::Apply),
             status: Status::Validating,
             can,
         };

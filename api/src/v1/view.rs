@@ -13,7 +13,7 @@ use muster_shared::{
         recipe::Recipe,
         settings::Settings,
         stage::Stage,
-        status::{Request, Status},
+        status::{Command, Status},
         tally::{Actions, Effects, IssueCounts, Outcomes},
     },
     plan::all_effects,
@@ -34,7 +34,7 @@ pub(crate) struct ImportView {
     kind: Kind,
     status: Status,
     at_rest: bool,
-    can: Vec<Request>,
+    can: Vec<Command>,
     settings: Settings,
     mapping: BTreeMap<String, String>,
     file: FileView,
@@ -120,7 +120,7 @@ impl ImportView {
         now: DateTime<Utc>,
     ) -> Self {
         let is_applied = import.applied_at.is_some();
-        let undo_until = import.allows(Request::Undo).then_some(import.expires_at);
+        let undo_until = import.allows(Command::Undo).then_some(import.expires_at);
         Self {
             id: import.id,
             site: site.to_owned(),

@@ -151,7 +151,7 @@ pub const ARROWS: &[Arrow<Status, Mover>] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Request {
+pub enum Command {
     /// Execute the plans.
     Apply,
     /// Plan again, with other settings.
@@ -210,31 +210,31 @@ impl Status {
     /// Does it allow this? What a request needs besides, such as something to undo, the import
     /// knows.
     #[must_use]
-    pub fn allows(self, request: Request) -> bool {
-        match request {
-            Request::Apply => self == Ready,
-            Request::Preview => matches!(self, Ready | Rejected),
-            Request::Pause => self == Applying,
-            Request::Resume => self == Paused,
-            Request::Retry => self == Failed,
-            Request::Cancel => matches!(
+    pub fn allows(self, command: Command) -> bool {
+        match command {
+            Command::Apply => self == Ready,
+            Command::Preview => matches!(self, Ready | Rejected),
+            Command::Pause => self == Applying,
+            Command::Resume => self == Paused,
+            Command::Retry => self == Failed,
+            Command::Cancel => matches!(
                 self,
                 Validating | Rejected | Previewing | Ready | Applying | Pausing | Paused | Failed
             ),
-            Request::Undo | Request::Continue => matches!(self, Applied | Cancelled),
+            Command::Undo | Command::Continue => matches!(self, Applied | Cancelled),
         }
     }
 
     /// Is what is asked for already so, or on its way?
     #[must_use]
-    pub fn is_what(self, request: Request) -> bool {
-        match request {
-            Request::Apply => matches!(self, Applying | Applied),
-            Request::Pause => matches!(self, Pausing | Paused),
-            Request::Resume => self == Applying,
-            Request::Retry => matches!(self, Validating | Previewing | Applying),
-            Request::Cancel => matches!(self, Cancelling | Cancelled),
-            Request::Preview | Request::Undo | Request::Continue => false,
+    pub fn is_satisfied_by(self, command: Command) -> bool {
+        match command {
+            Command::Apply => matches!(self, Applying | Applied),
+            Command::Pause => matches!(self, Pausing | Paused),
+            Command::Resume => self == Applying,
+            Command::Retry => matches!(self, Validating | Previewing | Applying),
+            Command::Cancel => matches!(self, Cancelling | Cancelled),
+            Command::Preview | Command::Undo | Command::Continue => false,
         }
     }
 }
@@ -305,20 +305,20 @@ mod tests {
             };
             let goes_on = asked(Validating) || asked(Previewing) || asked(Applying);
             let expected = [
-                (Request::Apply, *status == Ready && asked(Applying)),
+                (Command::Apply, *status == Ready && asked(Applying)),
                 (
-                    Request::Preview,
+                    Command::Preview,
                     *status != Failed && (asked(Previewing) || asked(Validating)),
                 ),
-                (Request::Pause, asked(Pausing)),
-                (Request::Resume, *status == Paused && goes_on),
-                (Request::Retry, *status == Failed && goes_on),
-                (Request::Cancel, asked(Cancelling) || asked(Cancelled)),
+                (Command::Pause, asked(Pausing)),
+                (Command::Resume, *status == Paused && goes_on),
+                (Command::Retry, *status == Failed && goes_on),
+                (Command::Cancel, asked(Cancelling) || asked(Cancelled)),
             ];
             for (request, is_asked) in expected {
                 assert_eq!(status.allows(request), is_asked, "{request} of {status}");
                 assert!(
-                    !(is_asked && status.is_what(request)),
+                    !(is_asked && status.is_satisfied_by(request)),
                     "{request} of {status}"
                 );
             }
@@ -329,8 +329,8 @@ mod tests {
     fn what_nothing_can_move_but_a_new_import_is_at_its_end() {
         for status in Status::VARIANTS {
             let is_end = !ARROWS.iter().any(|arrow| arrow.from == *status);
-            assert_eq!(status.allows(Request::Undo), is_end, "{status}");
-            assert_eq!(status.allows(Request::Continue), is_end, "{status}");
+            assert_eq!(status.allows(Command::Undo), is_end, "{status}");
+            assert_eq!(status.allows(Command::Continue), is_end, "{status}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Imports: made, listed, looked at, asked to move.
 
 pub(crate) mod apply;
-pub(crate) mod ask;
-mod asking;
+pub(crate) mod command;
+mod command_request;
+pub(crate) mod continue_import;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod issues;
 pub(crate) mod list;
 pub(crate) mod preview;
-pub(crate) mod proceed;
 pub(crate) mod show;
 pub(crate) mod undo;
 

@@ -1,19 +1,19 @@
 //! `POST …/imports/{id}/undo`: take back what it did, in an import of its own.
 
-use super::{asking::Asking, made};
+use super::{command_request::CommandRequest, made};
 use crate::{auth::Admin, control, intake, problem::Problem};
 use axum::response::Response;
 
 /// Asks for it.
-pub(crate) async fn undo(asking: Asking<Admin>) -> Result<Response, Problem> {
-    let expires_at = intake::expires_at(&asking.site);
+pub(crate) async fn undo(request: CommandRequest<Admin>) -> Result<Response, Problem> {
+    let expires_at = intake::expires_at(&request.site);
     let undo = control::undo(
-        &asking.app,
-        asking.target,
-        &asking.if_match,
+        &request.app,
+        request.target,
+        &request.if_match,
         expires_at,
-        &asking.body,
+        &request.body,
     )
     .await?;
-    made(&asking.app, &asking.site, undo).await
+    made(&request.app, &request.site, undo).await
 }

@@ -12,7 +12,7 @@ use crate::model::{
     recipe::Recipe,
     settings::Settings,
     stage::Stage,
-    status::{Mover, Request, Status, may_be_moved},
+    status::{Command, Mover, Status, may_be_moved},
 };
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
@@ -116,23 +116,23 @@ pub struct File {
 impl Import {
     /// What may be asked of it now, in the order in which it is offered.
     #[must_use]
-    pub fn can(&self) -> Vec<Request> {
-        Request::VARIANTS
+    pub fn can(&self) -> Vec<Command> {
+        Command::VARIANTS
             .iter()
             .copied()
-            .filter(|&request| self.allows(request))
+            .filter(|&command| self.allows(command))
             .collect()
     }
 
     /// May this be asked of it now?
     #[must_use]
-    pub fn allows(&self, request: Request) -> bool {
+    pub fn allows(&self, command: Command) -> bool {
         self.pruned_at.is_none()
-            && self.status.allows(request)
-            && match request {
-                Request::Preview => self.undoes.is_none(),
-                Request::Undo => self.applied_at.is_some(),
-                Request::Continue => self.applied_at.is_some() && self.undoes.is_none(),
+            && self.status.allows(command)
+            && match command {
+                Command::Preview => self.undoes.is_none(),
+                Command::Undo => self.applied_at.is_some(),
+                Command::Continue => self.applied_at.is_some() && self.undoes.is_none(),
                 _ => true,
             }
     }

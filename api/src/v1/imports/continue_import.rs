@@ -21,7 +21,7 @@ use axum::{
 use muster_shared::model::{
     action::{Became, Outcome},
     ids::ImportId,
-    status::Request as Asks,
+    status::Command,
     suggest::nearest,
 };
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ const LEFT: [Became; 5] = [
 const WHEN_NOT_SAID: usize = 3;
 
 /// Makes the new import.
-pub(crate) async fn proceed(
+pub(crate) async fn continue_import(
     access: Access<Uploader>,
     Named(parent): Named<ImportId>,
     State(app): State<App>,
@@ -49,9 +49,9 @@ pub(crate) async fn proceed(
         let parent =
             in_time(async { of_site(&mut *app.connection().await?, access.site.id, parent).await })
                 .await?;
-        if !parent.allows(Asks::Continue) {
+        if !parent.allows(Command::Continue) {
             return Err(Problem::wrong_status(
-                Asked::Request(Asks::Continue),
+                Asked::Command(Command::Continue),
                 &parent,
             ));
         }

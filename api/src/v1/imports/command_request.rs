@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use std::marker::PhantomData;
 
 /// A request by somebody with the permission `R`.
-pub(crate) struct Asking<R> {
+pub(crate) struct CommandRequest<R> {
     pub(super) app: App,
     pub(super) site: Site,
     pub(super) target: Target,
@@ -27,7 +27,7 @@ pub(crate) struct Asking<R> {
     permission: PhantomData<R>,
 }
 
-impl<R: Permission + Send> FromRequest<App> for Asking<R> {
+impl<R: Permission + Send> FromRequest<App> for CommandRequest<R> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
@@ -54,7 +54,7 @@ impl<R: Permission + Send> FromRequest<App> for Asking<R> {
     }
 }
 
-impl<R> Asking<R> {
+impl<R> CommandRequest<R> {
     /// The import as it is now that it was asked.
     pub(super) async fn answer(self) -> Result<Response, Problem> {
         answer(
