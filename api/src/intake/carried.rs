@@ -5,7 +5,7 @@ use super::{Problem, expires_at, room};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
 use muster_shared::{
     model::{
-        action::Became,
+        action::LineResult,
         ids::{ImportId, ImportNo},
         site::Site,
         status::Command,
@@ -14,7 +14,7 @@ use muster_shared::{
         StoreError,
         batches::{self, BATCH_LINES, never_tried},
         imports::{self, File, Import, NewImport},
-        lines::that_became,
+        lines::lines_with_result,
     },
 };
 use sqlx::PgConnection;
@@ -25,7 +25,7 @@ pub(crate) async fn carry(
     account: Account,
     site: &Site,
     parent: ImportId,
-    became: Vec<Became>,
+    became: Vec<LineResult>,
 ) -> Result<ImportId, Problem> {
     let absent = || Problem::NotFound(ImportId::ABSENT);
     let mut tx = app.pool.begin().await?;
@@ -63,7 +63,7 @@ pub(crate) async fn carry(
 async fn under_way(
     conn: &mut PgConnection,
     parent: ImportId,
-    became: &[Became],
+    became: &[LineResult],
 ) -> Result<Option<ImportId>, StoreError> {
     let words: Vec<String> = became.iter().map(ToString::to_string).collect();
     let child = sqlx::query_scalar!(
@@ -82,17 +82,17 @@ async fn under_way(
 async fn about_how_many(
     conn: &mut PgConnection,
     import: ImportNo,
-    became: &[Became],
+    became: &[LineResult],
 ) -> Result<i64, StoreError> {
     // Looked for line by line those that were never tried may lie behind all that were.
-    let (never, tried): (Vec<Became>, Vec<Became>) =
+    let (never, tried): (Vec<LineResult>, Vec<LineResult>) =
         became.iter().partition(|became| became.0.is_none());
     let untried = if never.is_empty() {
         0
     } else {
         never_tried(conn, import).await?
     };
-    let tried = that_became(conn, import, &tried, 0, i32::MAX, BATCH_LINES + 1).await?;
+    let tried = lines_with_result(conn, import, &tried, 0, i32::MAX, BATCH_LINES + 1).await?;
     Ok(untried + tried.len() as i64)
 }
 
@@ -101,7 +101,7 @@ fn child(
     parent: Import,
     site: &Site,
     account: Account,
-    became: Vec<Became>,
+    became: Vec<LineResult>,
     is_small: bool,
 ) -> NewImport {
     NewImport {

@@ -125,9 +125,9 @@ impl Outcome {
 
 /// What became of a line, as filters and requests name it; `None`: apply never came to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Became(pub Option<Outcome>);
+pub struct LineResult(pub Option<Outcome>);
 
-impl Became {
+impl LineResult {
     /// The word for lines to which apply never came.
     pub const NEVER: &'static str = "none";
 
@@ -142,7 +142,7 @@ impl Became {
     }
 }
 
-impl FromStr for Became {
+impl FromStr for LineResult {
     type Err = strum::ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -154,7 +154,7 @@ impl FromStr for Became {
     }
 }
 
-impl fmt::Display for Became {
+impl fmt::Display for LineResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.map_or(Self::NEVER, Outcome::name))
     }
@@ -166,9 +166,12 @@ mod tests {
 
     #[test]
     fn what_became_of_a_line_is_read_as_it_is_written() {
-        for name in Became::names() {
-            assert_eq!(name.parse::<Became>().expect("a word").to_string(), name);
+        for name in LineResult::names() {
+            assert_eq!(
+                name.parse::<LineResult>().expect("a word").to_string(),
+                name
+            );
         }
-        assert!("never".parse::<Became>().is_err());
+        assert!("never".parse::<LineResult>().is_err());
     }
 }

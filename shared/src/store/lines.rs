@@ -3,18 +3,18 @@
 
 use super::StoreError;
 use crate::model::{
-    action::{Action, Became, Outcome},
+    action::{Action, LineResult, Outcome},
     ids::ImportNo,
 };
 use sqlx::PgConnection;
 use strum::VariantArray;
 
-/// What actions and outcomes are wanted, as the statements take it.
+/// What actions and outcomes are selection, as the statements take it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct LineSelection {
     /// Actions.
     pub actions: Vec<i8>,
-    /// Outcomes, and [`Became::NEVER`]; `None`: whatever became of the lines.
+    /// Outcomes, and [`LineResult::NEVER`]; `None`: whatever became of the lines.
     pub outcomes: Option<Vec<String>>,
     /// Those of the actions of which such an outcome may come without being recorded: looked for in
     /// the order of lines.
@@ -23,47 +23,47 @@ pub struct Wanted {
 
 /// What the filters on actions and outcomes leave.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Tried {
+pub enum LineFilter {
     /// All lines.
-    Any,
+    All,
     /// Some.
-    These(Wanted),
+    Selected(LineSelection),
     /// None, whatever else is asked for.
     Nothing,
 }
 
 /// What filters on actions and outcomes leave of an import; `is_applied`: apply was asked for.
 /// `outcome_of` an action: what comes out when all goes as planned.
-pub fn which(
+pub fn line_filter(
     actions: Option<&[Action]>,
-    outcomes: Option<&[Became]>,
+    outcomes: Option<&[LineResult]>,
     is_applied: bool,
     outcome_of: impl Fn(Action) -> Outcome,
-) -> Tried {
+) -> LineFilter {
     // Before apply was asked for, no line was ever tried.
     let outcomes = match outcomes {
-        Some(outcomes) if !is_applied && !outcomes.contains(&Became(None)) => {
-            return Tried::Nothing;
+        Some(outcomes) if !is_applied && !outcomes.contains(&LineResult(None)) => {
+            return LineFilter::Nothing;
         }
         Some(outcomes) if is_applied => Some(outcomes),
         _ => None,
     };
     if actions.is_none() && outcomes.is_none() {
-        return Tried::Any;
+        return LineFilter::All;
     }
     let actions = actions.unwrap_or(Action::VARIANTS);
     let letters = |actions: &[Action]| actions.iter().map(|action| action.letter() as i8).collect();
-    let may_come = |action: Action, outcomes: &[Became]| {
-        let is_never_tried =
-            outcomes.contains(&Became(None)) && !matches!(action, Action::Skip | Action::Reject);
-        is_never_tried || outcomes.contains(&Became(Some(outcome_of(action))))
+    let may_come = |action: Action, outcomes: &[LineResult]| {
+        let is_never_tried = outcomes.contains(&LineResult(None))
+            && !matches!(action, Action::Skip | Action::Reject);
+        is_never_tried || outcomes.contains(&LineResult(Some(outcome_of(action))))
     };
     let planned: Vec<Action> = actions
         .iter()
         .copied()
         .filter(|action| outcomes.is_none_or(|outcomes| may_come(*action, outcomes)))
         .collect();
-    Tried::These(Wanted {
+    LineFilter::Selected(LineSelection {
         actions: letters(actions),
         outcomes: outcomes.map(|outcomes| outcomes.iter().map(ToString::to_string).collect()),
         planned: letters(&planned),
@@ -72,17 +72,19 @@ pub fn which(
 
 /// The lines in `after < line <= up_to` of which that became, in an import for which apply was
 /// asked; at most `limit`, in order.
-pub async fn that_became(
+pub async fn lines_with_result(
     conn: &mut PgConnection,
     import: ImportNo,
-    became: &[Became],
+    became: &[LineResult],
     after: i32,
     up_to: i32,
     limit: i64,
 ) -> Result<Vec<i32>, StoreError> {
-    match which(None, Some(became), true, Action::outcome) {
-        Tried::These(wanted) => with_plan(conn, import, &wanted, after, up_to, limit).await,
-        Tried::Any | Tried::Nothing => Ok(Vec::new()),
+    match line_filter(None, Some(became), true, Action::outcome) {
+        LineFilter::Selected(selection) => {
+            with_plan(conn, import, &selection, after, up_to, limit).await
+        }
+        LineFilter::All | LineFilter::Nothing => Ok(Vec::new()),
     }
 }
 
@@ -91,7 +93,7 @@ pub async fn that_became(
 pub async fn with_plan(
     conn: &mut PgConnection,
     import: ImportNo,
-    wanted: &Wanted,
+    selection: &LineSelection,
     after: i32,
     up_to: i32,
     limit: i64,
@@ -119,9 +121,9 @@ pub async fn with_plan(
         import.0,
         after,
         limit,
-        &wanted.planned,
-        wanted.outcomes.as_deref(),
-        &wanted.actions,
+        &selection.planned,
+        selection.outcomes.as_deref(),
+        &selection.actions,
         up_to,
     )
     .fetch_all(conn)
@@ -132,25 +134,25 @@ pub async fn with_plan(
 mod tests {
     use super::*;
 
-    fn letters(wanted: &Tried) -> String {
-        match wanted {
-            Tried::Any => "any".to_owned(),
-            Tried::Nothing => "nothing".to_owned(),
-            Tried::These(wanted) => {
+    fn letters(selection: &LineFilter) -> String {
+        match selection {
+            LineFilter::All => "any".to_owned(),
+            LineFilter::Nothing => "nothing".to_owned(),
+            LineFilter::Selected(selection) => {
                 let letters = |actions: &[i8]| {
                     actions
                         .iter()
                         .map(|&action| action as u8 as char)
                         .collect::<String>()
                 };
-                let outcomes = wanted
+                let outcomes = selection
                     .outcomes
                     .as_ref()
                     .map_or_else(|| "any".to_owned(), |outcomes| outcomes.join(" "));
                 format!(
                     "{} of {}, {outcomes}",
-                    letters(&wanted.planned),
-                    letters(&wanted.actions)
+                    letters(&selection.planned),
+                    letters(&selection.actions)
                 )
             }
         }
@@ -160,10 +162,16 @@ mod tests {
     fn outcomes_become_actions_and_states() {
         use Action::{Reject, Skip, Update};
         use Outcome::{Held, Rejected, Updated};
-        let (held, held_or_never) = ([Became(Some(Held))], [Became(Some(Held)), Became(None)]);
-        assert_eq!(letters(&which(None, None, true, Action::outcome)), "any");
+        let (held, held_or_never) = (
+            [LineResult(Some(Held))],
+            [LineResult(Some(Held)), LineResult(None)],
+        );
         assert_eq!(
-            letters(&which(
+            letters(&line_filter(None, None, true, Action::outcome)),
+            "any"
+        );
+        assert_eq!(
+            letters(&line_filter(
                 Some(&[Update, Reject]),
                 None,
                 false,
@@ -172,26 +180,31 @@ mod tests {
             "ur of ur, any"
         );
         assert_eq!(
-            letters(&which(None, Some(&held), false, Action::outcome)),
+            letters(&line_filter(None, Some(&held), false, Action::outcome)),
             "nothing"
         );
         assert_eq!(
-            letters(&which(None, Some(&held_or_never), false, Action::outcome)),
+            letters(&line_filter(
+                None,
+                Some(&held_or_never),
+                false,
+                Action::outcome
+            )),
             "any"
         );
         assert_eq!(
-            letters(&which(
+            letters(&line_filter(
                 None,
-                Some(&[Became(Some(Rejected)), Became(Some(Held))]),
+                Some(&[LineResult(Some(Rejected)), LineResult(Some(Held))]),
                 true,
                 Action::outcome
             )),
             "r of cunsdr, rejected held"
         );
         assert_eq!(
-            letters(&which(
+            letters(&line_filter(
                 Some(&[Update]),
-                Some(&[Became(Some(Updated)), Became(None)]),
+                Some(&[LineResult(Some(Updated)), LineResult(None)]),
                 true,
                 Action::outcome
             )),
@@ -205,13 +218,13 @@ mod tests {
             }
         };
         assert_eq!(
-            letters(&which(None, Some(&held), true, in_an_undo)),
+            letters(&line_filter(None, Some(&held), true, in_an_undo)),
             "s of cunsdr, held"
         );
         assert_eq!(
-            letters(&which(
+            letters(&line_filter(
                 Some(&[Reject]),
-                Some(&[Became(None)]),
+                Some(&[LineResult(None)]),
                 true,
                 Action::outcome
             )),

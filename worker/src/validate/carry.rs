@@ -7,10 +7,10 @@ use crate::{
     error::StageError,
 };
 use muster_shared::{
-    model::{action::Became, ids::ImportNo, issue::Code},
+    model::{action::LineResult, ids::ImportNo, issue::Code},
     store::{
         imports::{self, Import},
-        lines::that_became,
+        lines::lines_with_result,
         plans,
     },
 };
@@ -25,7 +25,7 @@ pub(super) async fn carry(
     context: &Context,
     import: &Import,
     claim: &Claim,
-    became: &[Became],
+    became: &[LineResult],
     resume_after: i32,
 ) -> Result<Ended, StageError> {
     let (parent, mut staged) = begin(context, import, resume_after).await?;
@@ -120,10 +120,10 @@ impl Staged {
         conn: &mut PgConnection,
         import: &Import,
         parent: &Import,
-        became: &[Became],
+        became: &[LineResult],
     ) -> Result<(), StageError> {
         let up_to = self.end.min(self.last.saturating_add(CHUNK_LINES));
-        let lines = that_became(
+        let lines = lines_with_result(
             conn,
             parent.no,
             became,

@@ -19,7 +19,7 @@ use axum::{
     response::Response,
 };
 use muster_shared::model::{
-    action::{Became, Outcome},
+    action::{LineResult, Outcome},
     ids::ImportId,
     status::Command,
     suggest::nearest,
@@ -27,12 +27,12 @@ use muster_shared::model::{
 use serde_json::{Map, Value, json};
 
 /// The lines that may go on as they are: those that did not do what they would.
-const LEFT: [Became; 5] = [
-    Became(Some(Outcome::Held)),
-    Became(Some(Outcome::Failed)),
-    Became(None),
-    Became(Some(Outcome::Rejected)),
-    Became(Some(Outcome::Skipped)),
+const LEFT: [LineResult; 5] = [
+    LineResult(Some(Outcome::Held)),
+    LineResult(Some(Outcome::Failed)),
+    LineResult(None),
+    LineResult(Some(Outcome::Rejected)),
+    LineResult(Some(Outcome::Skipped)),
 ];
 
 /// Those that do when nothing is said.
@@ -85,7 +85,7 @@ fn has_file(request: &Request) -> bool {
 }
 
 /// The outcomes that are named, each once.
-fn outcomes(body: &Map<String, Value>) -> Result<Vec<Became>, Problem> {
+fn outcomes(body: &Map<String, Value>) -> Result<Vec<LineResult>, Problem> {
     let mut faults = unknown_members("body", "", body, &json!({"outcomes": null}));
     let mut wanted = Vec::new();
     match body.get("outcomes") {
@@ -118,7 +118,7 @@ fn outcomes(body: &Map<String, Value>) -> Result<Vec<Became>, Problem> {
     }
 }
 
-fn outcome(value: &Value) -> Result<Became, Fault> {
+fn outcome(value: &Value) -> Result<LineResult, Fault> {
     let text = value.as_str().unwrap_or_default();
     text.parse()
         .ok()

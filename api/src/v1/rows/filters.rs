@@ -2,7 +2,7 @@
 
 use crate::request::query::{Given, Parameters};
 use muster_shared::model::{
-    action::{Action, Became},
+    action::{Action, LineResult},
     issue::{Code, Severity},
 };
 use strum::{VariantArray, VariantNames};
@@ -13,7 +13,7 @@ pub(crate) struct Filters {
     /// By what they would do.
     pub(crate) actions: Option<Vec<Action>>,
     /// By what became of them.
-    pub(crate) outcomes: Option<Vec<Became>>,
+    pub(crate) outcomes: Option<Vec<LineResult>>,
     /// With an issue as bad as this.
     pub(crate) severity: Option<Severity>,
     /// With this issue.
@@ -30,8 +30,8 @@ fn actions(given: &mut Given) -> Option<Vec<Action>> {
     given.words("action", &names)
 }
 
-fn outcomes(given: &mut Given) -> Option<Vec<Became>> {
-    given.words("outcome", &Became::names())
+fn outcomes(given: &mut Given) -> Option<Vec<LineResult>> {
+    given.words("outcome", &LineResult::names())
 }
 
 impl Parameters for Filters {

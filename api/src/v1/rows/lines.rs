@@ -12,7 +12,7 @@ use muster_shared::{
     store::{
         StoreError,
         imports::Import,
-        lines::{Tried, Wanted, which, with_plan},
+        lines::{LineFilter, LineSelection, line_filter, with_plan},
         slots,
     },
 };
@@ -54,10 +54,10 @@ pub(crate) async fn page(
     after: i32,
     limit: i64,
 ) -> Result<Found, StoreError> {
-    let wanted = match wanted(import, filters) {
-        Tried::Any => None,
-        Tried::These(wanted) => Some(wanted),
-        Tried::Nothing => {
+    let selection = match selection(import, filters) {
+        LineFilter::All => None,
+        LineFilter::Selected(selection) => Some(selection),
+        LineFilter::Nothing => {
             return Ok(Found {
                 lines: Vec::new(),
                 searched_to: None,
@@ -82,7 +82,7 @@ pub(crate) async fn page(
             limit: limit - lines.len() as i64,
         };
         let asked = Instant::now();
-        lines.extend(in_range(&mut *conn, import, filters, wanted.as_ref(), range).await?);
+        lines.extend(in_range(&mut *conn, import, filters, selection.as_ref(), range).await?);
         length = if asked.elapsed() < TIME_BUDGET / 10 {
             length.saturating_mul(LONGER).min(LONGEST)
         } else {
@@ -109,34 +109,34 @@ async fn in_range(
     conn: &mut PgConnection,
     import: &Import,
     filters: &Filters,
-    wanted: Option<&Wanted>,
+    selection: Option<&LineSelection>,
     range: Range,
 ) -> Result<Vec<i32>, StoreError> {
     let by_issue = filters.code.is_some() || filters.severity.is_some();
-    match (&filters.key, wanted) {
-        (None, _) if by_issue => with_issue(conn, import, filters, wanted, range).await,
-        (None, Some(wanted)) => {
+    match (&filters.key, selection) {
+        (None, _) if by_issue => with_issue(conn, import, filters, selection, range).await,
+        (None, Some(selection)) => {
             with_plan(
                 conn,
                 import.no,
-                wanted,
+                selection,
                 range.after,
                 range.up_to,
                 range.limit,
             )
             .await
         }
-        (key, wanted) => in_file(conn, import, key.as_deref(), filters, wanted, range).await,
+        (key, selection) => in_file(conn, import, key.as_deref(), filters, selection, range).await,
     }
 }
 
-fn wanted(import: &Import, filters: &Filters) -> Tried {
+fn selection(import: &Import, filters: &Filters) -> LineFilter {
     // The lines of an undo are those that it plans, of all that the undone import has.
     let actions = filters
         .actions
         .as_deref()
         .or(import.undoes.map(|_| Action::VARIANTS));
-    which(
+    line_filter(
         actions,
         filters.outcomes.as_deref(),
         import.applied_at.is_some(),
@@ -150,7 +150,7 @@ async fn with_issue(
     conn: &mut PgConnection,
     import: &Import,
     filters: &Filters,
-    wanted: Option<&Wanted>,
+    selection: Option<&LineSelection>,
     range: Range,
 ) -> Result<Vec<i32>, StoreError> {
     let codes = match (&filters.code, filters.severity) {
@@ -178,8 +178,8 @@ async fn with_issue(
         range.limit,
         &codes,
         filters.severity.map(|severity| severity.letter() as i8),
-        wanted.map(|wanted| &wanted.actions[..]),
-        wanted.and_then(|wanted| wanted.outcomes.as_deref()),
+        selection.map(|selection| &selection.actions[..]),
+        selection.and_then(|selection| selection.outcomes.as_deref()),
         range.up_to,
     )
     .fetch_all(conn)
@@ -213,7 +213,7 @@ async fn in_file(
     import: &Import,
     key: Option<&str>,
     filters: &Filters,
-    wanted: Option<&Wanted>,
+    selection: Option<&LineSelection>,
     range: Range,
 ) -> Result<Vec<i32>, StoreError> {
     let key = key.map(|key| import.kind.standard_key(key));
@@ -242,8 +242,8 @@ async fn in_file(
         key.as_deref(),
         filters.code.as_deref(),
         filters.severity.map(|severity| severity.letter() as i8),
-        wanted.map(|wanted| &wanted.actions[..]),
-        wanted.and_then(|wanted| wanted.outcomes.as_deref()),
+        selection.map(|selection| &selection.actions[..]),
+        selection.and_then(|selection| selection.outcomes.as_deref()),
         import.lines_of.0,
         range.up_to,
     )

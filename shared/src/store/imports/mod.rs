@@ -4,7 +4,7 @@ mod stored;
 
 use super::{StoreError, sites};
 use crate::model::{
-    action::{Action, Became, Outcome},
+    action::{Action, LineResult, Outcome},
     ids::{AccountId, ImportId, ImportNo, SiteId},
     issue::FileIssue,
     kind::Kind,
@@ -79,7 +79,7 @@ pub struct Import {
     /// The import whose lines this one goes on with.
     pub parent: Option<ImportId>,
     /// What became there of the lines that are carried on; `None`: it has a file of its own.
-    pub carries: Option<Vec<Became>>,
+    pub carries: Option<Vec<LineResult>>,
     /// The import whose plans this one reverses.
     pub undoes: Option<ImportNo>,
     /// Under whose number the lines are: its own, but in an undo.
@@ -186,7 +186,7 @@ pub struct NewImport {
     /// The import whose lines it goes on with.
     pub parent: Option<ImportId>,
     /// What became there of the lines that are carried on; `None`: it has a file of its own.
-    pub carries: Option<Vec<Became>>,
+    pub carries: Option<Vec<LineResult>>,
     /// The newest import before it of the same file, recipe and settings.
     pub same_file_as: Option<ImportId>,
     /// The stored file, or the parent's.
