@@ -6,7 +6,7 @@
 use crate::{
     intake::{
         upload::inspector::Inspector,
-        wanted::{FIELDS, Wanted},
+        upload_params::{FIELDS, UploadParams},
     },
     problem::Problem,
     request::{
@@ -149,7 +149,7 @@ pub fn bodies(input: &[u8]) {
             FIELDS,
             fields.map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        taken(Wanted::read(given, Some(&text), Some(&text), None));
+        taken(UploadParams::read(given, Some(&text), Some(&text), None));
     }
     if let Ok(request) = Request::get("/").header(header::IF_MATCH, input).body(()) {
         taken(block_on(IfMatch::from_request_parts(

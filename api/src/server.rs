@@ -67,7 +67,7 @@ pub(crate) fn router(app: App) -> Router {
     routes::all()
         .layer(from_fn(request::accept::layer))
         .layer(from_fn(request::idempotency::layer))
-        .layer(from_fn(request::linger::layer))
+        .layer(from_fn(request::lingering_close::layer))
         .layer(from_fn(private))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(trace))

@@ -7,7 +7,7 @@ mod undo;
 
 use crate::{
     auth::Account,
-    intake::{read_mapping, take_room},
+    intake::{read_mapping, reserve_open_import},
     problem::{Asked, Fault, Needs, Problem},
     request::{body::unknown_members, if_match::IfMatch, path::PathName},
     state::App,
@@ -150,7 +150,7 @@ pub(crate) async fn preview(
     }
     store_wish(&mut tx, &import, &settings, &mapping, to).await?;
     if import.status == Status::Rejected {
-        take_room(&mut tx, import.site_id).await?;
+        reserve_open_import(&mut tx, import.site_id).await?;
     }
     if reads_anew {
         batches::make_validate(&mut tx, import.no).await?;

@@ -3,9 +3,9 @@
 
 use super::{
     Target,
-    paced::{Allowance, paced},
+    throttled::{Allowance, throttled},
     upload::{self, Stored, UploadError},
-    wanted::{FIELDS, Wanted},
+    upload_params::{FIELDS, UploadParams},
 };
 use crate::{
     problem::{Fault, Problem},
@@ -47,7 +47,7 @@ const HINT: &str = "Send the file as it is (curl -H 'Content-Type: text/csv' --d
 pub(super) enum Form {
     /// The body is the file.
     Raw {
-        wanted: Box<Wanted>,
+        wanted: Box<UploadParams>,
         body: Body,
         length: Option<u64>,
     },
@@ -78,7 +78,7 @@ pub(super) async fn open(
             limits.file_bytes,
         )?;
         Given::new(&[], given).finish()?;
-        let (body, allowance) = paced(body, FORM_BYTES);
+        let (body, allowance) = throttled(body, FORM_BYTES);
         let form = Multipart::from_request(Request::from_parts(parts, body), &()).await;
         let form = form.map_err(|_| {
             Problem::UnsupportedMediaType(format!("The form has no boundary. {HINT}"))
@@ -96,7 +96,7 @@ pub(super) async fn open(
     check_encoding(&parts.headers)?;
     check_length(length, limits.file_bytes, limits.file_bytes)?;
     let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
-    let wanted = Wanted::read(
+    let wanted = UploadParams::read(
         Given::new(&known, given),
         charset.as_deref(),
         None,
@@ -111,7 +111,7 @@ pub(super) async fn open(
 
 impl Form {
     /// Reads it to its end and stores the file. When this fails nothing is stored.
-    pub(super) async fn take(self, target: &Target) -> Result<(Wanted, Stored), Problem> {
+    pub(super) async fn take(self, target: &Target) -> Result<(UploadParams, Stored), Problem> {
         match self {
             Self::Raw {
                 wanted,
@@ -146,7 +146,7 @@ async fn take_parts(
     length: Option<u64>,
     allowance: &Allowance,
     parent: Option<&Import>,
-) -> Result<(Wanted, Stored), Problem> {
+) -> Result<(UploadParams, Stored), Problem> {
     let mut pairs = Vec::new();
     let (wanted, stored) = loop {
         let Some(field) = next(&mut form).await? else {
@@ -154,7 +154,7 @@ async fn take_parts(
         };
         if field.name() == Some("file") {
             let charset = field.content_type().and_then(charset);
-            let wanted = Wanted::read(
+            let wanted = UploadParams::read(
                 Given::new(FIELDS, pairs),
                 charset.as_deref(),
                 field.file_name(),
@@ -243,7 +243,7 @@ async fn store<S, E>(
     target: &Target,
     body: S,
     declared: Option<u64>,
-    wanted: &Wanted,
+    wanted: &UploadParams,
 ) -> Result<Stored, Problem>
 where
     S: Stream<Item = Result<Bytes, E>> + Send,

@@ -4,15 +4,15 @@
 //! when the 202 is sent; a file that becomes no import is left nowhere. No byte may be stored under
 //! a key that the database does not know: nobody would ever delete it.
 
-mod carried;
+mod continuation;
+mod duplicate;
 mod form;
 mod mapping;
-mod paced;
-mod room;
-mod same;
+mod open_import_quota;
 mod sniff;
+mod throttled;
 pub(crate) mod upload;
-pub(crate) mod wanted;
+pub(crate) mod upload_params;
 
 use crate::{auth::Account, problem::Problem, state::App, time_limit::in_time};
 use axum::extract::Request;
@@ -31,11 +31,11 @@ use muster_shared::{
 use sqlx::PgTransaction;
 use tracing::Instrument;
 use upload::Stored;
-use wanted::Wanted;
+use upload_params::UploadParams;
 
-pub(crate) use carried::carry;
+pub(crate) use continuation::continue_lines;
 pub(crate) use mapping::read_mapping;
-pub(crate) use room::take as take_room;
+pub(crate) use open_import_quota::reserve as reserve_open_import;
 
 /// The most bytes of an upload that goes over the express queue, as it came and expanded: reading
 /// it costs both.
@@ -67,7 +67,7 @@ pub(crate) async fn accept(
 ) -> Result<ImportId, Problem> {
     let parent_id = parent.as_ref().map(|parent| parent.id);
     let form = form::open(request, &site.settings.limits, parent).await?;
-    in_time(room::look(app, &site)).await?;
+    in_time(open_import_quota::check_early(app, &site)).await?;
     let permit = app
         .upload_permits
         .take(site.id)
@@ -92,7 +92,7 @@ pub(crate) async fn accept(
 }
 
 /// Makes an import of a stored file.
-async fn keep(target: &Target, wanted: Wanted, stored: Stored) -> Result<ImportId, Problem> {
+async fn keep(target: &Target, wanted: UploadParams, stored: Stored) -> Result<ImportId, Problem> {
     let is_small = stored.content.bytes.max(stored.content.expanded_bytes) <= SMALL_BYTES;
     let mut new = new_import(target, wanted, stored, is_small);
     match insert(target, &mut new).await {
@@ -130,15 +130,15 @@ async fn insert(target: &Target, new: &mut NewImport) -> Result<(), Failure> {
         .map_err(Failure::Nothing)?;
     match in_time(async { Ok(tx.commit().await?) }).await {
         Ok(()) => Ok(()),
-        Err(problem) => settle_doubt(app, new.site_id, new.id, problem).await,
+        Err(problem) => resolve_unknown_commit(app, new.site_id, new.id, problem).await,
     }
 }
 
 /// Writes the import and what belongs to it; it is there when this is committed.
 async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'static>, Problem> {
     let mut tx = target.app.pool.begin().await?;
-    room::take(&mut tx, new.site_id).await?;
-    same::mark(&mut tx, new, target.site.settings.time_zone).await?;
+    open_import_quota::reserve(&mut tx, new.site_id).await?;
+    duplicate::mark(&mut tx, new, target.site.settings.time_zone).await?;
     let no = imports::insert(&mut tx, new).await?;
     batches::make_validate(&mut tx, no).await?;
     // It is known already, but of an upload that took more than a day a pruner may have forgotten
@@ -149,7 +149,7 @@ async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'st
 
 /// Looks whether a commit whose answer was lost has happened. Its transaction may still be at its
 /// end in the server, and holds the site's lock until then.
-async fn settle_doubt(
+async fn resolve_unknown_commit(
     app: &App,
     site: SiteId,
     id: ImportId,
@@ -157,7 +157,7 @@ async fn settle_doubt(
 ) -> Result<(), Failure> {
     let look = async {
         let mut tx = app.pool.begin().await?;
-        room::lock(&mut tx, site).await?;
+        open_import_quota::lock(&mut tx, site).await?;
         Ok(imports::in_site(&mut tx, site, id).await?)
     };
     match in_time(look).await {
@@ -167,7 +167,7 @@ async fn settle_doubt(
     }
 }
 
-fn new_import(target: &Target, wanted: Wanted, stored: Stored, is_small: bool) -> NewImport {
+fn new_import(target: &Target, wanted: UploadParams, stored: Stored, is_small: bool) -> NewImport {
     NewImport {
         id: target.import,
         site_id: target.site.id,

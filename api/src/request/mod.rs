@@ -5,7 +5,7 @@ pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod idempotency;
 pub(crate) mod if_match;
-pub(crate) mod linger;
+pub(crate) mod lingering_close;
 pub(crate) mod path;
 pub(crate) mod query;
 

@@ -16,12 +16,12 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 mod expander;
-mod forgotten;
-mod half;
+mod partial_file;
+mod stale_uploads;
 mod upload;
 
 pub use expander::{BadGzip, Expander};
-use half::Half;
+use partial_file::PartialFile;
 pub use upload::Upload;
 
 /// Bytes of a file that are read at once from a folder.
@@ -118,7 +118,7 @@ impl Files {
     /// Begins to store a file under `key`. Nothing is to be seen of it before [`Upload::finish`].
     pub async fn upload(&self, key: &str) -> Result<Upload, FilesError> {
         let parts = self.store.put_multipart(&self.path(key)).await?;
-        let half = self.half(key).map(Half::new);
+        let half = self.half(key).map(PartialFile::new);
         Ok(Upload::new(parts, half))
     }
 

@@ -1,6 +1,6 @@
 //! One file on its way into the store. It must never leave anything behind when it is broken off.
 
-use super::{FilesError, half::Half};
+use super::{FilesError, partial_file::PartialFile};
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, PutPayload};
 
@@ -18,11 +18,11 @@ pub struct Upload {
     parts: Box<dyn MultipartUpload>,
     part: BytesMut,
     /// What a local store has of it.
-    half: Option<Half>,
+    half: Option<PartialFile>,
 }
 
 impl Upload {
-    pub(super) fn new(parts: Box<dyn MultipartUpload>, half: Option<Half>) -> Self {
+    pub(super) fn new(parts: Box<dyn MultipartUpload>, half: Option<PartialFile>) -> Self {
         Self {
             parts,
             part: BytesMut::new(),

@@ -9,7 +9,7 @@ use muster_shared::{
         ids::{ImportId, ImportNo},
         status::Status,
     },
-    store::{imports, keeping},
+    store::{imports, retention},
 };
 use sqlx::PgConnection;
 
@@ -100,13 +100,13 @@ pub(super) async fn prune(context: &Context) -> Result<(), StageError> {
 
 async fn prune_one(context: &Context, id: ImportId, no: ImportNo) -> Result<(), StageError> {
     let mut tx = context.control.begin().await?;
-    let together = keeping::lock_with_sharers(&mut tx, no).await?;
-    if keeping::needed_by(&mut tx, &together).await?.is_some()
+    let together = retention::lock_with_sharers(&mut tx, no).await?;
+    if retention::needed_by(&mut tx, &together).await?.is_some()
         || !have_expired(&mut tx, &together).await?
     {
         return Ok(());
     }
-    keeping::prune(&mut tx, &together).await?;
+    retention::prune(&mut tx, &together).await?;
     tx.commit().await?;
     tracing::info!(import.id = %id, together = together.len(), "expired, pruned");
     context.tell(id);

@@ -93,12 +93,7 @@ async fn delete(context: &Context, upload: &Forgotten) -> Result<(), StageError>
     let mut tx = context.control.begin().await?;
     let is_forgotten =
         uploads::forget_without_import(&mut tx, &upload.key, AGE.as_secs_f64()).await?;
-    if is_forgotten
-        && context
-            .files
-            .delete_forgotten(&upload.key, long_ago())
-            .await?
-    {
+    if is_forgotten && context.files.delete_stale(&upload.key, long_ago()).await? {
         tx.commit().await?;
         tracing::info!(import.id = %upload.import, "what an upload left that became no import is deleted");
     }

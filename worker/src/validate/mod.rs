@@ -2,7 +2,7 @@
 //! lane. Every chunk is a transaction of its own; a lane that takes over goes on after the last
 //! staged line.
 
-mod carry;
+mod copy_parent_rows;
 pub(crate) mod decode;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -19,7 +19,7 @@ use crate::{
     process::crash,
     staging::{leftovers, statistics},
 };
-use carry::carry;
+use copy_parent_rows::copy_parent_rows;
 use muster_shared::{
     model::{
         ids::ImportNo,
@@ -77,7 +77,7 @@ pub(crate) async fn run(
         0
     };
     let ended = match &import.carries {
-        Some(became) => carry(context, import, claim, became, resume_after).await?,
+        Some(became) => copy_parent_rows(context, import, claim, became, resume_after).await?,
         None => {
             Pass::open(context, import, &limits, resume_after)
                 .await?
@@ -120,7 +120,7 @@ async fn divide(
     if import.carries.is_some() {
         let mut conn = context.control.acquire().await?;
         return Ok(Some(Division::As(
-            carry::parent(&mut conn, import).await?.no,
+            copy_parent_rows::parent(&mut conn, import).await?.no,
         )));
     }
     Ok(sample::bounds(context, import, claim, limits)

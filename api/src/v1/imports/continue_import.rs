@@ -67,7 +67,7 @@ pub(crate) async fn continue_import(
         let (mut parts, body) = request.into_parts();
         Query::<()>::from_request_parts(&mut parts, &()).await?;
         let Body(body) = Body::from_request(Request::from_parts(parts, body), &()).await?;
-        in_time(intake::carry(
+        in_time(intake::continue_lines(
             &app,
             access.account,
             &access.site,

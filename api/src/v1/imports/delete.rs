@@ -12,7 +12,7 @@ use crate::{
 use axum::{extract::State, http::StatusCode};
 use muster_shared::{
     model::{ids::ImportId, status::Status},
-    store::{imports, keeping},
+    store::{imports, retention},
 };
 
 /// Deletes an import at rest. One that is not at its end is cancelled first.
@@ -24,7 +24,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let mut tx = app.pool.begin().await?;
     let seen = of_site(&mut tx, access.site.id, id).await?;
-    let together = keeping::lock_with_sharers(&mut tx, seen.no).await?;
+    let together = retention::lock_with_sharers(&mut tx, seen.no).await?;
     let import = of_site(&mut tx, access.site.id, id).await?;
     if import.pruned_at.is_some() {
         return Ok(StatusCode::NO_CONTENT);
@@ -32,7 +32,7 @@ pub(crate) async fn delete(
     if !import.status.is_at_rest() {
         return Err(Problem::wrong_status(Asked::Delete, &import));
     }
-    if let Some(by) = keeping::needed_by(&mut tx, &together).await? {
+    if let Some(by) = retention::needed_by(&mut tx, &together).await? {
         return Err(Problem::Needed {
             status: import.status,
             can: import.can(),
@@ -45,7 +45,7 @@ pub(crate) async fn delete(
     ) {
         imports::move_to(&mut tx, &import, Status::Cancelled, Some(access.account.id)).await?;
     }
-    keeping::prune(&mut tx, &together).await?;
+    retention::prune(&mut tx, &together).await?;
     tx.commit().await?;
     tracing::info!("an import was deleted");
     Ok(StatusCode::NO_CONTENT)

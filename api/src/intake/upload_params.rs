@@ -22,7 +22,7 @@ const NAME_CHARS: usize = 255;
 
 /// What is wanted of a file.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct UploadParams {
     pub(crate) recipe: Recipe,
     pub(crate) kind: Kind,
     pub(crate) settings: Settings,
@@ -30,7 +30,7 @@ pub(crate) struct Wanted {
     pub(crate) file_name: Option<String>,
 }
 
-impl Wanted {
+impl UploadParams {
     /// From what is given, or everything that is wrong with it. `charset` is the one of the file's
     /// `Content-Type`. What is not given is as in the import whose lines the file goes on with.
     pub(crate) fn read(
@@ -240,7 +240,7 @@ mod tests {
     fn wanted(
         pairs: &[(&str, &str)],
         charset: Option<&str>,
-    ) -> Result<Wanted, Vec<(String, String, &'static str)>> {
+    ) -> Result<UploadParams, Vec<(String, String, &'static str)>> {
         let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
         let given = Given::new(
             &known,
@@ -248,7 +248,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        Wanted::read(given, charset, None, None).map_err(|problem| match problem {
+        UploadParams::read(given, charset, None, None).map_err(|problem| match problem {
             Problem::InvalidRequest(faults) => faults
                 .into_iter()
                 .map(|fault| {

@@ -10,14 +10,14 @@ const WRITE_OUT_BYTES: usize = 32 << 20;
 /// that is only synced at its end keeps the client waiting, and everybody else whose commit is to
 /// reach the same disk.
 #[derive(Debug)]
-pub(super) struct Half {
+pub(super) struct PartialFile {
     path: PathBuf,
     /// Bytes since the disk last began to write.
     ahead: usize,
     writing: Option<JoinHandle<()>>,
 }
 
-impl Half {
+impl PartialFile {
     /// The one that lies there.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
@@ -64,7 +64,7 @@ mod tests {
         let path = folder.path().join("a#1");
         let text = vec![b'x'; WRITE_OUT_BYTES];
         std::fs::write(&path, &text).expect("a disk");
-        let mut half = Half::new(path.clone());
+        let mut half = PartialFile::new(path.clone());
         half.grown(WRITE_OUT_BYTES - 1);
         assert!(half.writing.is_none(), "not yet");
         half.grown(1);
@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_gone_is_no_trouble() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut half = Half::new(folder.path().join("a#1"));
+        let mut half = PartialFile::new(folder.path().join("a#1"));
         half.grown(WRITE_OUT_BYTES);
         half.writing.take().expect("begun").await.expect("no panic");
         assert_eq!(

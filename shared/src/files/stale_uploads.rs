@@ -10,11 +10,7 @@ use std::io::ErrorKind;
 impl Files {
     /// Deletes a file, whole or not, unless somebody wrote to it after that: then `false`. One that
     /// is not there is no error.
-    pub async fn delete_forgotten(
-        &self,
-        key: &str,
-        since: DateTime<Utc>,
-    ) -> Result<bool, FilesError> {
+    pub async fn delete_stale(&self, key: &str, since: DateTime<Utc>) -> Result<bool, FilesError> {
         let written = [
             self.written_at(key).await?,
             self.half_written_at(key).await?,
@@ -94,7 +90,7 @@ mod tests {
             }
             let case = format!("{hours_of_whole:?}, {hours_of_half:?}");
             assert_eq!(
-                files.delete_forgotten("1/a", since).await.expect("a disk"),
+                files.delete_stale("1/a", since).await.expect("a disk"),
                 goes,
                 "{case}"
             );

@@ -21,7 +21,7 @@ use std::time::Instant;
 const CHUNK_LINES: i32 = 50_000;
 
 /// Stages the lines of the parent of which that became, those after `resume_after`.
-pub(super) async fn carry(
+pub(super) async fn copy_parent_rows(
     context: &Context,
     import: &Import,
     claim: &Claim,

@@ -9,7 +9,7 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Refuses what would be refused in the end, while nothing of it is read yet.
-pub(super) async fn look(app: &App, site: &Site) -> Result<(), Problem> {
+pub(super) async fn check_early(app: &App, site: &Site) -> Result<(), Problem> {
     let mut connection = app.connection().await?;
     check(&mut connection, site.id, site.settings.limits.open_imports).await
 }
@@ -27,7 +27,7 @@ pub(super) async fn lock(conn: &mut PgConnection, site: SiteId) -> Result<(), Pr
 }
 
 /// Makes sure of a place for the import that is opened in the same transaction.
-pub(crate) async fn take(conn: &mut PgConnection, site: SiteId) -> Result<(), Problem> {
+pub(crate) async fn reserve(conn: &mut PgConnection, site: SiteId) -> Result<(), Problem> {
     lock(&mut *conn, site).await?;
     // A statement of its own: the one that waits for the lock sees what was there before it waited.
     let limits = sites::of_id(conn, site).await?.settings.limits;

@@ -46,7 +46,7 @@ impl Allowance {
 }
 
 /// The same body with pauses, and the reins on it.
-pub(super) fn paced(body: Body, allowed: u64) -> (Body, Allowance) {
+pub(super) fn throttled(body: Body, allowed: u64) -> (Body, Allowance) {
     let allowance = Allowance(Arc::default());
     allowance.set(allowed);
     (
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_always_ready_pauses() {
-        let (body, allowance) = paced(endless(), 0);
+        let (body, allowance) = throttled(endless(), 0);
         allowance.lift();
         let (mut body, mut context) = (
             body.into_data_stream(),
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_comes_than_is_allowed() {
-        let (body, allowance) = paced(endless(), 1 << 20);
+        let (body, allowance) = throttled(endless(), 1 << 20);
         let pieces = body
             .into_data_stream()
             .take_while(|piece| std::future::ready(piece.is_ok()))

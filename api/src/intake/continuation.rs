@@ -1,7 +1,7 @@
 //! A child without a file of its own: lines of another import that go on in it. A worker copies
 //! them.
 
-use super::{Problem, expires_at, room};
+use super::{Problem, expires_at, open_import_quota};
 use crate::{auth::Account, problem::Asked, request::path::PathName, state::App};
 use muster_shared::{
     model::{
@@ -20,7 +20,7 @@ use muster_shared::{
 use sqlx::PgConnection;
 
 /// Makes an import of those lines of another of which that became.
-pub(crate) async fn carry(
+pub(crate) async fn continue_lines(
     app: &App,
     account: Account,
     site: &Site,
@@ -47,7 +47,7 @@ pub(crate) async fn carry(
     if lines == 0 {
         return Err(Problem::NothingToContinue);
     }
-    room::take(&mut tx, site.id).await?;
+    open_import_quota::reserve(&mut tx, site.id).await?;
     let is_small = parent.is_small || lines <= BATCH_LINES;
     let new = child(parent, site, account, became, is_small);
     let no = imports::insert(&mut tx, &new).await?;
