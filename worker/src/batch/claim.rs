@@ -169,12 +169,12 @@ impl Claim {
 
     /// Begins a transaction, each of whose statements sees what is committed by then.
     pub(crate) async fn begin(&self) -> Result<Work<'_>, StageError> {
-        self.confirm(self.pool.0.begin().await?).await
+        self.lock_claim(self.pool.0.begin().await?).await
     }
 
     /// Begins a transaction that sees everything as of one moment.
     pub(crate) async fn begin_as_of_now(&self) -> Result<Work<'_>, StageError> {
-        self.confirm(
+        self.lock_claim(
             self.pool
                 .0
                 .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -184,11 +184,11 @@ impl Claim {
     }
 
     /// Locks the batch's row if it is still this lane's, and renews the lease.
-    async fn confirm(
+    async fn lock_claim(
         &self,
         mut tx: Transaction<'static, Postgres>,
     ) -> Result<Work<'_>, StageError> {
-        if !batches::confirm(&mut tx, &self.batch, self.config.lease_seconds).await? {
+        if !batches::lock_claim(&mut tx, &self.batch, self.config.lease_seconds).await? {
             return Err(StageError::Lost);
         }
         crash::point(self.batch.stage, "confirmed");
@@ -208,25 +208,25 @@ impl Claim {
     ) -> Result<(), StageError> {
         let mut tx = self.control.begin().await?;
         imports::lock(&mut tx, import).await?;
-        let mut work = self.confirm(tx).await?;
+        let mut work = self.lock_claim(tx).await?;
         batches::put_parts(&mut work, &self.batch, parts).await?;
         work.commit().await
     }
 
     /// Ends the claim in good order: the attempt does not count.
-    pub(crate) async fn give_back(&self, conn: &mut PgConnection) -> Result<(), StageError> {
-        Ok(batches::give_back(conn, &self.batch).await?)
+    pub(crate) async fn release(&self, conn: &mut PgConnection) -> Result<(), StageError> {
+        Ok(batches::release(conn, &self.batch).await?)
     }
 
     /// Ends the claim because the system was in the way; the batch may be taken again after a
     /// pause: all retries together take some six minutes. Past a ceiling the batch has failed, and
     /// there is no pause.
-    pub(crate) async fn put_off(
+    pub(crate) async fn snooze(
         &self,
         conn: &mut PgConnection,
         reason: &str,
     ) -> Result<Option<Duration>, StageError> {
-        let pause = batches::put_off(conn, &self.batch, MAX_RETRIES).await?;
+        let pause = batches::snooze(conn, &self.batch, MAX_RETRIES).await?;
         if pause.is_none() {
             self.fail(conn, "gave-up", reason).await?;
         }

@@ -10,14 +10,14 @@ use muster_shared::{
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 
-/// Who a line is about, and what it lays claim to.
+/// Who a line is about, and which of its values no other subject may have.
 #[derive(Default)]
 pub(crate) struct Identity {
     /// Standardised; `None`: missing or unusable.
     pub(crate) key: Option<String>,
     /// Values that no two subjects may share, standardised, by the kind's own positions. Empty: the
     /// kind has none.
-    pub(crate) claims: Vec<Option<String>>,
+    pub(crate) unique_values: Vec<Option<String>>,
 }
 
 impl Identity {

@@ -37,10 +37,10 @@ pub(crate) fn importer(import: &Import, header: Header, control: &PgPool) -> Box
     }
 }
 
-/// How many claims, other than the key, the kind's lines make.
-pub(crate) fn claims(kind: Kind) -> usize {
+/// How many values of a line of that kind, besides its key, no two subjects may share.
+pub(crate) fn unique_values(kind: Kind) -> usize {
     match kind {
-        Kind::Users => users::CLAIMS,
+        Kind::Users => users::UNIQUE_VALUES,
         Kind::Segments | Kind::Courses => 0,
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn work(
     match result {
         Ok(true) => Ok(true),
         Ok(false) => {
-            claim.give_back(&mut conn).await?;
+            claim.release(&mut conn).await?;
             Ok(true)
         }
         Err(StageError::Lost) => {
@@ -62,7 +62,7 @@ pub(super) async fn work(
         }
         Err(error @ (StageError::Retry(_) | StageError::Late)) => {
             tracing::warn!(%error, "put off");
-            let pause = claim.put_off(&mut conn, in_the_way(&error)).await?;
+            let pause = claim.snooze(&mut conn, in_the_way(&error)).await?;
             drop(conn);
             if let Some(pause) = pause.filter(|pause| *pause < MAX_WAIT) {
                 tokio::time::sleep(pause).await;

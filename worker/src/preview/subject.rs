@@ -53,7 +53,7 @@ mod tests {
             key,
             cells: Vec::new(),
             issues: Vec::new(),
-            clashes: Vec::new(),
+            duplicates: Vec::new(),
             bytes_held,
         }
     }

@@ -21,8 +21,8 @@ pub(crate) struct StagedRow {
     pub(crate) cells: Vec<String>,
     /// What is wrong with its shape.
     pub(crate) issues: Vec<Issue>,
-    /// Claims of this line that an earlier line about another subject has made: claim, that line.
-    pub(crate) clashes: Vec<(i16, i32)>,
+    /// Unique values of this line that an earlier line about another subject has: which, that line.
+    pub(crate) duplicates: Vec<(i16, i32)>,
     /// Bytes of memory that its cells hold.
     pub(crate) bytes_held: u64,
 }
@@ -250,7 +250,7 @@ struct Stored {
     bytes_held: i32,
 }
 
-/// Adds the clashes.
+/// Adds the duplicates.
 async fn complete(
     conn: &mut PgConnection,
     import: ImportNo,
@@ -264,9 +264,9 @@ async fn complete(
     )
     .fetch_all(conn)
     .await?;
-    let mut clashes: HashMap<i32, Vec<(i16, i32)>> = HashMap::new();
+    let mut duplicates: HashMap<i32, Vec<(i16, i32)>> = HashMap::new();
     for clash in found {
-        clashes
+        duplicates
             .entry(clash.line)
             .or_default()
             .push((clash.claim, clash.first_line));
@@ -277,9 +277,9 @@ async fn complete(
             .map(|issues| from_json(issues, "import_rows.issues"))
             .transpose()?
             .unwrap_or_default();
-        let clashes = clashes.remove(&row.line).unwrap_or_default();
+        let duplicates = duplicates.remove(&row.line).unwrap_or_default();
         Ok(StagedRow {
-            clashes,
+            duplicates,
             line: row.line,
             key: row.key,
             cells: row.cells,

@@ -196,7 +196,7 @@ async fn complete(
         work.rollback().await?;
         return reject(import, claim, &[issue]).await;
     }
-    stage::find_clashes(&mut work, import.no, kinds::claims(import.kind)).await?;
+    stage::find_duplicates(&mut work, import.no, kinds::unique_values(import.kind)).await?;
     sqlx::query!(
         "UPDATE muster.imports SET lines = $2, file_columns = $3, file_sample = $4, file_issues = $5 WHERE no = $1",
         import.no.0,

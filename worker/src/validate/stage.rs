@@ -44,7 +44,7 @@ impl Chunk {
         })
     }
 
-    /// Adds a row. What lays claim to nothing, or has a wrong shape, claims nothing.
+    /// Adds a row. A line of a wrong shape takes none of the values that no two subjects may share.
     pub(super) fn push(
         &mut self,
         line: i32,
@@ -60,8 +60,8 @@ impl Chunk {
         rows.integer(line);
         rows.smallint(slot);
         rows.optional_text(identity.key.as_deref());
-        if issues.is_empty() && identity.claims.iter().any(Option::is_some) {
-            rows.texts(identity.claims.iter().map(Option::as_deref));
+        if issues.is_empty() && identity.unique_values.iter().any(Option::is_some) {
+            rows.texts(identity.unique_values.iter().map(Option::as_deref));
         } else {
             rows.null();
         }
@@ -175,15 +175,15 @@ async fn store_slots(
     Ok(())
 }
 
-/// Finds the values that two different subjects lay claim to. The first line that names one keeps
+/// Finds the values that two subjects have and may not share: the first line that names one keeps
 /// it.
-pub(super) async fn find_clashes(
+pub(super) async fn find_duplicates(
     conn: &mut PgConnection,
     import: ImportNo,
-    claims: usize,
+    unique_values: usize,
 ) -> Result<(), StageError> {
-    for claim in 1..=claims as i32 {
-        if !is_claimed_twice(conn, import, claim).await? {
+    for nth in 1..=unique_values as i32 {
+        if !may_be_shared(conn, import, nth).await? {
             continue;
         }
         sqlx::query!(
@@ -199,7 +199,7 @@ pub(super) async fn find_clashes(
                JOIN claimed f ON f.line = s.first_line
               WHERE c.key <> f.key",
             import.0,
-            claim,
+            nth,
         )
         .execute(&mut *conn)
         .await?;
@@ -207,19 +207,19 @@ pub(super) async fn find_clashes(
     Ok(())
 }
 
-/// May two lines lay claim to the same value? Counting hashes takes half as long as comparing
+/// May two lines have the same value? Counting hashes takes half as long as comparing
 /// values, and nearly always it is enough.
-async fn is_claimed_twice(
+async fn may_be_shared(
     conn: &mut PgConnection,
     import: ImportNo,
-    claim: i32,
+    nth: i32,
 ) -> Result<bool, StageError> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (
             SELECT FROM muster.import_rows WHERE import_no = $1 AND claims[$2::integer] IS NOT NULL
              GROUP BY hashtextextended(claims[$2::integer], 0) HAVING count(*) > 1) AS "is_so!""#,
         import.0,
-        claim,
+        nth,
     )
     .fetch_one(conn)
     .await?)

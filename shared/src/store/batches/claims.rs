@@ -2,7 +2,7 @@
 //!
 //! Two rules hold in every function. A claim is decided on after the import's row is locked, in
 //! later statements: one that locks and counts at once counts with the snapshot from before it
-//! waited. And the lock on a batch's own row, taken by [`confirm`] and kept to the commit, is the
+//! waited. And the lock on a batch's own row, taken by [`lock_claim`] and kept to the commit, is the
 //! true lease: the expiry only says when somebody may try to take it.
 
 use crate::model::{
@@ -127,7 +127,7 @@ pub async fn revoke_expired(conn: &mut PgConnection, import: ImportNo) -> Result
 
 /// Locks the batch's row if it is still held by that token, and renews the claim. `false`: it is
 /// not.
-pub async fn confirm(
+pub async fn lock_claim(
     conn: &mut PgConnection,
     batch: &Batch,
     lease_seconds: f64,
@@ -225,7 +225,7 @@ pub async fn record_progress(
 
 /// Gives the claim back in good order: the attempt does not count, and the import has been served
 /// until now.
-pub async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
+pub async fn release(conn: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
     sqlx::query!(
         "WITH back AS (
             UPDATE muster.import_batches SET state = 'waiting', token = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0)
@@ -244,7 +244,7 @@ pub async fn give_back(conn: &mut PgConnection, batch: &Batch) -> Result<(), Sto
 /// Gives the claim back because the system was in the way, to be taken again after a pause, which
 /// grows from 0.2 s to half a minute. `None`: that was so `most_retries` times already, or it is
 /// not held by that token any more; nothing has changed.
-pub async fn put_off(
+pub async fn snooze(
     conn: &mut PgConnection,
     batch: &Batch,
     most_retries: i16,

@@ -9,8 +9,8 @@ mod sums;
 
 pub use at_work::{another_site_waits, next_in_turn, settleable, unserved};
 pub use claims::{
-    Batch, Part, Taken, confirm, end_sessions, end_stalled_sessions, fail, finish, give_back,
-    put_off, put_parts, record_progress, revoke_expired, take,
+    Batch, Part, Taken, end_sessions, end_stalled_sessions, fail, finish, lock_claim, put_parts,
+    record_progress, release, revoke_expired, snooze, take,
 };
 pub use make::{
     BATCH_LINES, LINE_WEIGHT, make_apply, make_preview, make_preview_again, make_preview_of_undo,

@@ -207,7 +207,7 @@ impl<K: RecordKind> Importer for Records<K> {
             .map(str::to_owned);
         Identity {
             key,
-            claims: Vec::new(),
+            unique_values: Vec::new(),
         }
     }
 

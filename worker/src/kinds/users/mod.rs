@@ -52,7 +52,7 @@ mod field {
 }
 
 /// Claims that a line makes besides its key: an e-mail address.
-pub(super) const CLAIMS: usize = 1;
+pub(super) const UNIQUE_VALUES: usize = 1;
 /// The number of that claim.
 const EMAIL_CLAIM: i16 = 1;
 
@@ -133,7 +133,7 @@ impl Importer for Users {
             .map(|text| Email::read(text).map_or_else(|| text.to_lowercase(), |email| email.key));
         Identity {
             key,
-            claims: if email.is_some() {
+            unique_values: if email.is_some() {
                 vec![email]
             } else {
                 Vec::new()

@@ -106,7 +106,7 @@ pub(super) fn read<'a>(
         issues: staged.issues.clone(),
         detail_issues: Vec::new(),
         email_named_on: staged
-            .clashes
+            .duplicates
             .iter()
             .find(|(claim, _)| *claim == super::EMAIL_CLAIM)
             .map(|(_, line)| *line),
