@@ -23,7 +23,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 #[strum(serialize_all = "kebab-case")]
 pub enum Step {
     /// What all others build on: preview sweeps away what an earlier try left; apply makes what the
-    /// file names and lets it make, its groundwork.
+    /// file names and lets it make, its prerequisites.
     Before,
     /// The work itself.
     Main,

@@ -12,7 +12,7 @@ use crate::{
     error::StageError,
     kinds::{
         importer::Importer,
-        turn::{Piece, Turn},
+        turn::{SubjectRange, Turn},
     },
     process::crash,
 };
@@ -82,7 +82,7 @@ pub(super) async fn run(
             (
                 Tally::default(),
                 importer
-                    .make_groundwork(&mut work, import.no, source)
+                    .make_prerequisites(&mut work, import.no, source)
                     .await?,
             )
         }
@@ -98,7 +98,7 @@ pub(super) async fn run(
             allow_long_statements(&mut work).await?;
             (
                 Tally::default(),
-                importer.remove_groundwork(&mut work, import.no).await?,
+                importer.remove_prerequisites(&mut work, import.no).await?,
             )
         }
     };
@@ -126,7 +126,7 @@ async fn execute(
     let source = imports::origin(&mut *conn, import)
         .await
         .map_err(StageError::from)?;
-    let piece = Piece {
+    let range = SubjectRange {
         import_no: import.no,
         site: import.site_id,
         undoes: import.undoes,
@@ -134,14 +134,14 @@ async fn execute(
         low: batch.low,
         high: batch.high,
     };
-    let plans = plans::summaries(conn, piece.import_no, piece.low, piece.high)
+    let plans = plans::summaries(conn, range.import_no, range.low, range.high)
         .await
         .map_err(StageError::from)?;
     let parts = parts(&plans, batch);
     if parts.len() > 1 {
         return Err(Stopped::TooMuch(parts));
     }
-    let mut held = guard::check(conn, piece, &plans, importer).await?;
+    let mut held = guard::check(conn, range, &plans, importer).await?;
     let mut effects = Effects::default();
     plan_once(conn).await?;
     let turns = turns(&plans);
@@ -159,7 +159,7 @@ async fn execute(
         // turn would go over those of all others.
         let is_all = turns.len() == 1 && held.is_empty();
         let turn = Turn {
-            piece,
+            range,
             plans: &of_turn,
             lines: (!is_all).then_some(&lines),
         };

@@ -1,9 +1,9 @@
-//! The guard: are the subjects of a piece still as their plans found them?
+//! The guard: are the subjects of a range still as their plans found them?
 
 use super::outcomes::{CHANGED, GONE, MANAGED, TAKEN};
 use crate::{
     error::StageError,
-    kinds::{importer::Importer, turn::Piece},
+    kinds::{importer::Importer, turn::SubjectRange},
     staging::rows::RowReader,
 };
 use muster_shared::{
@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 /// Lines of an undo that are looked at again together. Their values are in memory then.
 const UNDONE_LINES: usize = 1_000;
 
-/// Subjects of a piece that must not be touched, and why.
+/// Subjects of a range that must not be touched, and why.
 #[derive(Default)]
 pub(super) struct Held(HashMap<i64, &'static str>);
 
@@ -44,23 +44,23 @@ impl Held {
     }
 }
 
-/// Locks the subjects of a piece, and what their plans name; tells those that must not be touched.
+/// Locks the subjects of a range, and what their plans name; tells those that must not be touched.
 pub(super) async fn check(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[PlanSummary],
     importer: &mut dyn Importer,
 ) -> Result<Held, StageError> {
     let mut held = Held::default();
-    let depended_on = depended_on(conn, piece, plans, importer).await?;
+    let depended_on = depended_on(conn, range, plans, importer).await?;
     let versions = changed(conn, plans, importer).await?;
     let mut changed: HashSet<i64> = versions.keys().copied().collect();
-    let shaken = importer.shaken(conn, piece, plans).await?;
-    held.add(&shaken.gone, GONE);
-    held.add(&shaken.managed, MANAGED);
-    held.add(&shaken.taken, TAKEN);
+    let stale = importer.stale(conn, range, plans).await?;
+    held.add(&stale.gone, GONE);
+    held.add(&stale.managed, MANAGED);
+    held.add(&stale.taken, TAKEN);
     held.add(&depended_on, CHANGED);
-    changed.extend(shaken.changed);
+    changed.extend(stale.changed);
     changed.retain(|subject| !held.holds(*subject));
     if !changed.is_empty() {
         let doubtful: Vec<&PlanSummary> = plans
@@ -68,10 +68,10 @@ pub(super) async fn check(
             .filter(|plan| changed.contains(&plan.subject))
             .collect();
         held.add(
-            &planned_otherwise(conn, piece, importer, &doubtful).await?,
+            &planned_otherwise(conn, range, importer, &doubtful).await?,
             CHANGED,
         );
-        remember_last(conn, piece, &doubtful, &versions, &held).await?;
+        remember_last(conn, range, &doubtful, &versions, &held).await?;
     }
     Ok(held)
 }
@@ -80,7 +80,7 @@ pub(super) async fn check(
 /// goes on from there.
 async fn remember_last(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     doubtful: &[&PlanSummary],
     versions: &HashMap<i64, Option<i64>>,
     held: &Held,
@@ -91,34 +91,34 @@ async fn remember_last(
     let (lines, versions): (Vec<i32>, Vec<i64>) = deleting
         .filter_map(|plan| Some((plan.line, versions.get(&plan.subject).copied()??)))
         .unzip();
-    Ok(plans::set_versions(conn, piece.import_no, &lines, &versions).await?)
+    Ok(plans::set_versions(conn, range.import_no, &lines, &versions).await?)
 }
 
 /// The subjects of these plans, which are complete by subject, whose lines would do something else
 /// now.
 async fn planned_otherwise(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     importer: &mut dyn Importer,
     plans: &[&PlanSummary],
 ) -> Result<Vec<i64>, StageError> {
     let mut otherwise = HashSet::new();
-    if let Some(undone) = piece.undoes {
+    if let Some(undone) = range.undoes {
         for plans in together(plans) {
             let subjects: Vec<i64> = plans.iter().map(|plan| plan.subject).collect();
-            let done = plans::done(conn, undone, piece.low, piece.high, Some(&subjects)).await?;
+            let done = plans::done(conn, undone, range.low, range.high, Some(&subjects)).await?;
             let fresh = importer.reverse(conn, undone, &done).await?.plans;
             let lines: Vec<i32> = plans.iter().map(|plan| plan.line).collect();
-            compare(conn, piece, &lines, fresh, &mut otherwise).await?;
+            compare(conn, range, &lines, fresh, &mut otherwise).await?;
         }
     } else {
         let lines: Vec<i32> = plans.iter().map(|plan| plan.line).collect();
         let mut reader =
-            RowReader::of_lines(piece.import_no, &lines, importer.memberships_of_line());
+            RowReader::of_lines(range.import_no, &lines, importer.memberships_of_line());
         while let Some(rows) = reader.next(conn).await? {
             let lines: Vec<i32> = rows.all.iter().map(|row| row.line).collect();
             let fresh = importer.plan(conn, &rows).await?.plans;
-            compare(conn, piece, &lines, fresh, &mut otherwise).await?;
+            compare(conn, range, &lines, fresh, &mut otherwise).await?;
         }
     }
     Ok(otherwise.into_iter().collect())
@@ -143,12 +143,12 @@ fn together<'a>(plans: &'a [&'a PlanSummary]) -> Vec<&'a [&'a PlanSummary]> {
 /// Adds the subjects of those of these lines that would do something else than is stored.
 async fn compare(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     lines: &[i32],
     fresh: Vec<Plan>,
     otherwise: &mut HashSet<i64>,
 ) -> Result<(), StageError> {
-    let stored = plans::of_lines(conn, piece.import_no, lines).await?;
+    let stored = plans::of_lines(conn, range.import_no, lines).await?;
     let fresh: HashMap<i32, Plan> = fresh.into_iter().map(|plan| (plan.line, plan)).collect();
     let differs = |plan: &&Plan| {
         !fresh
@@ -168,7 +168,7 @@ async fn compare(
 /// strongest locks.
 async fn depended_on(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[PlanSummary],
     importer: &dyn Importer,
 ) -> Result<Vec<i64>, StageError> {
@@ -184,10 +184,10 @@ async fn depended_on(
         .iter()
         .filter(|plan| deleted.contains(&plan.subject))
         .collect();
-    importer.depended_on(conn, piece, &of_deleted).await
+    importer.depended_on(conn, range, &of_deleted).await
 }
 
-/// The subjects of a piece that are no longer as they were found, with their versions; `None`: it
+/// The subjects of a range that are no longer as they were found, with their versions; `None`: it
 /// is gone. Those of whom nothing is written are looked at, not locked.
 async fn changed(
     conn: &mut PgConnection,

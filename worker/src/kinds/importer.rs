@@ -1,6 +1,6 @@
 //! What a kind must be able to do; everything else about it is in its own folder.
 
-use super::turn::{Executed, Piece, Turn};
+use super::turn::{Executed, SubjectRange, Turn};
 use crate::{error::StageError, kinds::cells::Cells, staging::rows::Rows};
 use async_trait::async_trait;
 use muster_shared::{
@@ -37,10 +37,10 @@ pub(crate) struct Planned {
     pub(crate) ignored_by_details: BTreeMap<String, i64>,
 }
 
-/// Subjects of a piece whose plans no longer rest on what they rested on, though the subjects
+/// Subjects of a range whose plans no longer rest on what they rested on, though the subjects
 /// themselves may be as they were.
 #[derive(Debug, Default)]
-pub(crate) struct Shaken {
+pub(crate) struct Stale {
     /// Their plans name something that is gone.
     pub(crate) gone: Vec<i64>,
     /// Their plans name a segment whose members a rule chooses by now.
@@ -82,12 +82,12 @@ pub(crate) trait Importer: Send + Sync {
     async fn depended_on(
         &self,
         conn: &mut PgConnection,
-        piece: Piece,
+        range: SubjectRange,
         plans: &[&PlanSummary],
     ) -> Result<Vec<i64>, StageError>;
 
     /// Preview of an undo, after all lines: what would be made and taken away for all of them.
-    async fn count_groundwork(
+    async fn count_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,
@@ -108,25 +108,25 @@ pub(crate) trait Importer: Send + Sync {
     /// Apply, after the subjects are locked: those whose plans name what is gone, or take for
     /// granted what is no longer so. What the plans name, and is there, stays until the transaction
     /// ends. Plans of most kinds rest on nothing but their subjects.
-    async fn shaken(
+    async fn stale(
         &self,
         _conn: &mut PgConnection,
-        _piece: Piece,
+        _range: SubjectRange,
         _plans: &[PlanSummary],
-    ) -> Result<Shaken, StageError> {
-        Ok(Shaken::default())
+    ) -> Result<Stale, StageError> {
+        Ok(Stale::default())
     }
 
-    /// Apply: executes the plans of one turn of a piece, but those of the subjects that are held.
+    /// Apply: executes the plans of one turn of a range, but those of the subjects that are held.
     async fn execute(
         &self,
         conn: &mut PgConnection,
         turn: Turn<'_>,
     ) -> Result<Executed, StageError>;
 
-    /// Apply, before all pieces: makes what the file names and lets Muster make, under the number
+    /// Apply, before all ranges: makes what the file names and lets Muster make, under the number
     /// of `source`. Most kinds have nothing of the sort.
-    async fn make_groundwork(
+    async fn make_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,
@@ -135,9 +135,9 @@ pub(crate) trait Importer: Send + Sync {
         Ok(Effects::default())
     }
 
-    /// Apply of an undo, after all pieces: takes away what the undone import made, unless something
+    /// Apply of an undo, after all ranges: takes away what the undone import made, unless something
     /// hangs on it.
-    async fn remove_groundwork(
+    async fn remove_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,

@@ -10,7 +10,7 @@ use muster_shared::{
 
 /// A range of subjects of an import, whose plans are executed together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Piece {
+pub(crate) struct SubjectRange {
     pub(crate) import_no: ImportNo,
     pub(crate) site: SiteId,
     /// The import that it undoes.
@@ -23,13 +23,13 @@ pub(crate) struct Piece {
     pub(crate) high: i64,
 }
 
-/// One turn of a piece.
+/// One turn of a range of subjects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn<'a> {
-    pub(crate) piece: Piece,
+    pub(crate) range: SubjectRange,
     /// The plans that are to be executed, in the order of their subjects.
     pub(crate) plans: &'a [&'a PlanSummary],
-    /// Their lines; `None`: the piece has no others.
+    /// Their lines; `None`: the range has no others.
     pub(crate) lines: Option<&'a [i32]>,
 }
 
@@ -61,9 +61,9 @@ macro_rules! in_turn {
     ($turn:ident, $statement:literal, $($more:expr),* $(,)?) => {
         sqlx::query!(
             $statement,
-            $turn.piece.import_no.0,
-            $turn.piece.low,
-            $turn.piece.high,
+            $turn.range.import_no.0,
+            $turn.range.low,
+            $turn.range.high,
             $turn.lines,
             $($more),*
         )

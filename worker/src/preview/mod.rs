@@ -45,7 +45,7 @@ pub(crate) async fn run(
             allow_long_statements(&mut work).await?;
             (
                 Tally::default(),
-                importer.count_groundwork(&mut work, import.no).await?,
+                importer.count_prerequisites(&mut work, import.no).await?,
             )
         }
     };

@@ -1,7 +1,7 @@
 //! Imports past `expires_at`: those that wait for somebody are cancelled, those at their end are
 //! let go.
 
-use super::turn;
+use super::try_lead;
 use crate::{batch::context::Context, error::StageError};
 use chrono::Utc;
 use muster_shared::{
@@ -19,7 +19,7 @@ const AT_ONCE: i64 = 500;
 /// Cancels imports that nobody went on with in time. One that has applied something is kept for as
 /// long as it can be undone.
 pub(super) async fn cancel(context: &Context) -> Result<(), StageError> {
-    let Some(mut tx) = turn(context).await? else {
+    let Some(mut tx) = try_lead(context).await? else {
         return Ok(());
     };
     let expired = sqlx::query_scalar!(
@@ -66,7 +66,7 @@ async fn cancel_one(context: &Context, id: ImportId) -> Result<(), StageError> {
 /// Lets go of imports at their end, each together with those that show its lines, once all of these
 /// have expired.
 pub(super) async fn prune(context: &Context) -> Result<(), StageError> {
-    let Some(mut tx) = turn(context).await? else {
+    let Some(mut tx) = try_lead(context).await? else {
         return Ok(());
     };
     // What is needed by others must not fill the list: it would be found first again and again.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 /// Between two looks for imports that were let go and are not swept away.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Connections that it needs at once: its turn is held on one while a partition is detached over
+/// Connections that it needs at once: the right to lead is held on one while a partition is detached over
 /// the other.
 pub(crate) const CONNECTIONS: usize = 2;
 
@@ -66,7 +66,7 @@ async fn rest(context: &Context, pause: Duration) {
 }
 
 /// The right to a step, as long as the transaction lasts; `None`: another worker has it.
-async fn turn(context: &Context) -> Result<Option<PgTransaction<'static>>, StageError> {
+async fn try_lead(context: &Context) -> Result<Option<PgTransaction<'static>>, StageError> {
     let mut tx = context.control.begin().await?;
     let is_mine = sqlx::query_scalar!(
         r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.pruner')) AS "is_mine!""#

@@ -2,7 +2,7 @@
 //! and no new one can get a number there. Which numbers may still be given the sequences say, not
 //! the imports: some may have theirs from another database.
 
-use super::turn;
+use super::try_lead;
 use crate::{batch::context::Context, error::StageError};
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
@@ -27,13 +27,13 @@ enum State {
 /// be waited for; what cannot be had now is tried at the next look.
 pub(super) async fn remove(context: &Context) -> Result<(), StageError> {
     while !context.stop.is_cancelled() {
-        let Some(mut turn) = turn(context).await? else {
+        let Some(mut leading) = try_lead(context).await? else {
             return Ok(());
         };
-        let Some(partition) = next(&mut turn).await? else {
+        let Some(partition) = next(&mut leading).await? else {
             return Ok(());
         };
-        drop_one(context, turn, &partition).await?;
+        drop_one(context, leading, &partition).await?;
         tracing::info!(partition = partition.name, "an empty partition was removed");
     }
     Ok(())
@@ -71,10 +71,10 @@ async fn next(conn: &mut PgConnection) -> Result<Option<Partition>, StageError> 
 }
 
 /// Detaching cannot be done in a transaction, so it goes over a connection of its own while the
-/// turn is held.
+/// leading is held.
 async fn drop_one(
     context: &Context,
-    turn: PgTransaction<'static>,
+    leading: PgTransaction<'static>,
     partition: &Partition,
 ) -> Result<(), StageError> {
     let Partition {
@@ -96,7 +96,7 @@ async fn drop_one(
         .await?;
     }
     execute(&mut conn, format!("DROP TABLE muster.{name}")).await?;
-    turn.commit().await?;
+    leading.commit().await?;
     Ok(())
 }
 

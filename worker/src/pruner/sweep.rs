@@ -1,7 +1,7 @@
 //! Sweeping away what imports that were let go have left: the file at once, lines and plans in
 //! pieces. What is made is kept: the counts of an import rest on it.
 
-use super::turn;
+use super::try_lead;
 use crate::{batch::context::Context, error::StageError};
 use muster_shared::{
     model::ids::{ImportId, ImportNo},
@@ -57,7 +57,7 @@ async fn one(context: &Context, import: &Pruned) -> Result<(), StageError> {
     };
     let mut from = 0;
     while !context.stop.is_cancelled() {
-        let Some(mut tx) = turn(context).await? else {
+        let Some(mut tx) = try_lead(context).await? else {
             return Ok(());
         };
         prepare(&mut tx).await?;

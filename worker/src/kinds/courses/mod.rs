@@ -6,10 +6,10 @@ mod sql;
 
 use super::{
     cells::Cells,
-    importer::Shaken,
+    importer::Stale,
     records::{Description, Existing, Read, RecordKind},
     reversal,
-    turn::{Piece, Turn},
+    turn::{SubjectRange, Turn},
 };
 use crate::error::StageError;
 use crate::staging::rows::StagedRow;
@@ -179,14 +179,18 @@ impl RecordKind for Courses {
         self.categories.check(plans)
     }
 
-    async fn shaken(&self, conn: &mut PgConnection, piece: Piece) -> Result<Shaken, StageError> {
-        Ok(Shaken {
-            gone: categories::of_what_is_gone(conn, piece).await?,
-            ..Shaken::default()
+    async fn stale(
+        &self,
+        conn: &mut PgConnection,
+        range: SubjectRange,
+    ) -> Result<Stale, StageError> {
+        Ok(Stale {
+            gone: categories::of_what_is_gone(conn, range).await?,
+            ..Stale::default()
         })
     }
 
-    async fn count_groundwork(
+    async fn count_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,
@@ -203,7 +207,7 @@ impl RecordKind for Courses {
         ]))
     }
 
-    async fn make_groundwork(
+    async fn make_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,
@@ -215,7 +219,7 @@ impl RecordKind for Courses {
         )]))
     }
 
-    async fn remove_groundwork(
+    async fn remove_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,

@@ -132,7 +132,7 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
            FROM muster.plans_in_turn($1, $2, $3, $4) p
            LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
           WHERE p.action::text = 'u' AND p.mask <> 0 AND c.id = p.target_id AND c.site_id + 0 = $5",
-        turn.piece.site.0,
+        turn.range.site.0,
     )
     .execute(conn)
     .await?;
@@ -158,8 +158,8 @@ pub(super) async fn create(
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        turn.piece.site.0,
-        turn.piece.source.0,
+        turn.range.site.0,
+        turn.range.source.0,
     )
     .fetch_all(conn)
     .await?;

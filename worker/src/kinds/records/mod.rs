@@ -7,9 +7,9 @@ mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Identity, Importer, Planned, Shaken},
+    importer::{Identity, Importer, Planned, Stale},
     reversal,
-    turn::{Executed, Piece, Turn},
+    turn::{Executed, SubjectRange, Turn},
 };
 use crate::staging::rows::StagedRow;
 use crate::{error::StageError, header::Header, staging::rows::Rows};
@@ -141,13 +141,17 @@ pub(super) trait RecordKind: Send + Sync {
         Ok(plans)
     }
 
-    /// See [`Importer::shaken`].
-    async fn shaken(&self, _conn: &mut PgConnection, _piece: Piece) -> Result<Shaken, StageError> {
-        Ok(Shaken::default())
+    /// See [`Importer::stale`].
+    async fn stale(
+        &self,
+        _conn: &mut PgConnection,
+        _range: SubjectRange,
+    ) -> Result<Stale, StageError> {
+        Ok(Stale::default())
     }
 
-    /// See [`Importer::count_groundwork`].
-    async fn count_groundwork(
+    /// See [`Importer::count_prerequisites`].
+    async fn count_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,
@@ -155,8 +159,8 @@ pub(super) trait RecordKind: Send + Sync {
         Ok(Effects::default())
     }
 
-    /// See [`Importer::make_groundwork`].
-    async fn make_groundwork(
+    /// See [`Importer::make_prerequisites`].
+    async fn make_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,
@@ -165,8 +169,8 @@ pub(super) trait RecordKind: Send + Sync {
         Ok(Effects::default())
     }
 
-    /// See [`Importer::remove_groundwork`].
-    async fn remove_groundwork(
+    /// See [`Importer::remove_prerequisites`].
+    async fn remove_prerequisites(
         &self,
         _conn: &mut PgConnection,
         _import: ImportNo,
@@ -284,7 +288,7 @@ impl<K: RecordKind> Importer for Records<K> {
     async fn depended_on(
         &self,
         conn: &mut PgConnection,
-        _piece: Piece,
+        _range: SubjectRange,
         plans: &[&PlanSummary],
     ) -> Result<Vec<i64>, StageError> {
         let subjects: Vec<i64> = plans.iter().map(|plan| plan.target).collect();
@@ -308,13 +312,13 @@ impl<K: RecordKind> Importer for Records<K> {
         .await
     }
 
-    async fn shaken(
+    async fn stale(
         &self,
         conn: &mut PgConnection,
-        piece: Piece,
+        range: SubjectRange,
         _plans: &[PlanSummary],
-    ) -> Result<Shaken, StageError> {
-        self.kind.shaken(conn, piece).await
+    ) -> Result<Stale, StageError> {
+        self.kind.stale(conn, range).await
     }
 
     async fn execute(
@@ -344,29 +348,29 @@ impl<K: RecordKind> Importer for Records<K> {
         Ok(executed)
     }
 
-    async fn count_groundwork(
+    async fn count_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,
     ) -> Result<Effects, StageError> {
-        self.kind.count_groundwork(conn, import).await
+        self.kind.count_prerequisites(conn, import).await
     }
 
-    async fn make_groundwork(
+    async fn make_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,
         source: ImportNo,
     ) -> Result<Effects, StageError> {
-        self.kind.make_groundwork(conn, import, source).await
+        self.kind.make_prerequisites(conn, import, source).await
     }
 
-    async fn remove_groundwork(
+    async fn remove_prerequisites(
         &self,
         conn: &mut PgConnection,
         import: ImportNo,
     ) -> Result<Effects, StageError> {
-        self.kind.remove_groundwork(conn, import).await
+        self.kind.remove_prerequisites(conn, import).await
     }
 }
 

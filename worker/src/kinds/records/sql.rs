@@ -58,13 +58,13 @@ pub(super) async fn delete(
           USING muster.plans_in_turn($1, $2, $3, $4) p
           WHERE p.action::text = 'd' AND r.id = p.target_id AND r.site_id + 0 = $5"
     );
-    let piece = turn.piece;
+    let range = turn.range;
     let deleted = sqlx::query(AssertSqlSafe(statement))
-        .bind(piece.import_no.0)
-        .bind(piece.low)
-        .bind(piece.high)
+        .bind(range.import_no.0)
+        .bind(range.low)
+        .bind(range.high)
         .bind(turn.lines)
-        .bind(piece.site.0)
+        .bind(range.site.0)
         .execute(conn)
         .await?;
     Ok(deleted.rows_affected() as i64)

@@ -97,7 +97,7 @@ pub(super) async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i6
                 updated_at  = now()
            FROM muster.plans_in_turn($1, $2, $3, $4) p
           WHERE p.action::text = 'u' AND p.mask <> 0 AND s.id = p.target_id AND s.site_id + 0 = $5",
-        turn.piece.site.0,
+        turn.range.site.0,
     )
     .execute(conn)
     .await?;
@@ -120,8 +120,8 @@ pub(super) async fn create(
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        turn.piece.site.0,
-        turn.piece.source.0,
+        turn.range.site.0,
+        turn.range.source.0,
     )
     .fetch_all(conn)
     .await?;

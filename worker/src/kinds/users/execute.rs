@@ -76,7 +76,7 @@ async fn update(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageErr
                 updated_at  = now()
            FROM muster.plans_in_turn($1, $2, $3, $4) p
           WHERE p.action::text = 'u' AND p.mask <> 0 AND u.id = p.target_id AND u.site_id + 0 = $5",
-        turn.piece.site.0,
+        turn.range.site.0,
     )
     .execute(conn)
     .await?;
@@ -96,8 +96,8 @@ async fn create(conn: &mut PgConnection, turn: Turn<'_>) -> Result<(i64, Vec<i64
                 coalesce(target_version, 0) + 1
            FROM muster.plans_in_turn($1, $2, $3, $4)
           WHERE action::text = 'c' ORDER BY after[1]",
-        turn.piece.site.0,
-        turn.piece.source.0,
+        turn.range.site.0,
+        turn.range.source.0,
     );
     match unless_taken(conn, all).await? {
         Some(created) => Ok((created, Vec::new())),
@@ -124,8 +124,8 @@ async fn create_untaken(
                     ON CONFLICT DO NOTHING RETURNING id)
            SELECT (SELECT count(*) FROM made) AS "made!", t.target_id AS "taken"
              FROM (VALUES (true)) one (row) LEFT JOIN (SELECT target_id FROM planned EXCEPT SELECT id FROM made) t ON true"#,
-        turn.piece.site.0,
-        turn.piece.source.0,
+        turn.range.site.0,
+        turn.range.source.0,
     )
     .fetch_all(conn)
     .await?;
@@ -140,7 +140,7 @@ async fn delete(conn: &mut PgConnection, turn: Turn<'_>) -> Result<i64, StageErr
         "DELETE FROM lms.users u
           USING muster.plans_in_turn($1, $2, $3, $4) p
           WHERE p.action::text = 'd' AND u.id = p.target_id AND u.site_id + 0 = $5",
-        turn.piece.site.0,
+        turn.range.site.0,
     )
     .execute(conn)
     .await?;

@@ -4,16 +4,16 @@ mod directory;
 mod email;
 mod execute;
 mod find;
-mod ground;
 mod memberships;
 mod plan;
+mod preconditions;
 mod row;
 mod undo;
 
 use super::{
     cells::Cells,
-    importer::{Identity, Importer, Planned, Shaken},
-    turn::{Executed, Piece, Turn},
+    importer::{Identity, Importer, Planned, Stale},
+    turn::{Executed, SubjectRange, Turn},
 };
 use crate::{error::StageError, header::Header, staging::rows::Rows};
 use async_trait::async_trait;
@@ -198,10 +198,10 @@ impl Importer for Users {
     async fn depended_on(
         &self,
         conn: &mut PgConnection,
-        piece: Piece,
+        range: SubjectRange,
         plans: &[&PlanSummary],
     ) -> Result<Vec<i64>, StageError> {
-        ground::depended_on(conn, piece, plans).await
+        preconditions::depended_on(conn, range, plans).await
     }
 
     async fn versions(
@@ -213,13 +213,13 @@ impl Importer for Users {
         execute::versions(conn, self.site, subjects, lock).await
     }
 
-    async fn shaken(
+    async fn stale(
         &self,
         conn: &mut PgConnection,
-        piece: Piece,
+        range: SubjectRange,
         plans: &[PlanSummary],
-    ) -> Result<Shaken, StageError> {
-        ground::shaken(conn, piece, plans).await
+    ) -> Result<Stale, StageError> {
+        preconditions::stale(conn, range, plans).await
     }
 
     async fn execute(

@@ -3,7 +3,7 @@
 
 use crate::{
     error::StageError,
-    kinds::{courses::CATEGORY_ID, turn::Piece},
+    kinds::{courses::CATEGORY_ID, turn::SubjectRange},
 };
 use muster_shared::{
     model::ids::{ImportNo, SiteId},
@@ -79,16 +79,16 @@ pub(in crate::kinds::courses) async fn make(
 /// are there are locked against removal, in the order of their ids.
 pub(in crate::kinds::courses) async fn of_what_is_gone(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
 ) -> Result<Vec<i64>, StageError> {
     let named = sqlx::query!(
         r#"SELECT p.subject AS "course!", coalesce(m.actual_id, p.after[5]::bigint) AS category
              FROM muster.plans_of($1, $2, $3) p
              LEFT JOIN muster.import_makes m ON m.import_no = p.import_no AND m.reserved_id = p.after[5]::bigint
             WHERE p.action::text IN ('c', 'u') AND p.mask & 16 <> 0"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
+        range.import_no.0,
+        range.low,
+        range.high,
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -96,7 +96,7 @@ pub(in crate::kinds::courses) async fn of_what_is_gone(
     let there = sqlx::query_scalar!(
         "SELECT id FROM lms.categories WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR KEY SHARE",
         &Vec::from_iter(ids),
-        piece.site.0,
+        range.site.0,
     )
     .fetch_all(conn)
     .await?;

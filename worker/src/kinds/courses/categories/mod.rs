@@ -1,5 +1,5 @@
 //! Categories: paths such as `Science / Physics`. Those that are missing get reserved ids at
-//! preview and are made by apply's groundwork, unless somebody else was quicker. A site may have
+//! preview and are made by apply's prerequisites, unless somebody else was quicker. A site may have
 //! many, and so may a file: only those are looked up that courses are in or that lines name.
 
 mod apply;

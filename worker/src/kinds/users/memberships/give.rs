@@ -92,7 +92,7 @@ async fn usual_terms(
     sort: MembershipSort,
 ) -> Result<MembershipTerms, StageError> {
     let mut usual = MembershipTerms {
-        source: Some(turn.piece.import_no.0),
+        source: Some(turn.range.import_no.0),
         ..MembershipTerms::default()
     };
     if sort == MembershipSort::Enrolment {
@@ -101,7 +101,7 @@ async fn usual_terms(
                  FROM muster.imports i
                 CROSS JOIN LATERAL (SELECT coalesce(settings ->> 'time_zone', 'UTC') AS zone FROM muster.sites WHERE id = i.site_id) s
                 WHERE i.no = $1"#,
-            turn.piece.import_no.0,
+            turn.range.import_no.0,
         )
         .fetch_one(conn)
         .await?;

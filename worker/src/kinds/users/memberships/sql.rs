@@ -61,7 +61,7 @@ async fn join_segments(
         conn,
         "INSERT INTO lms.segment_members (site_id, user_id, segment_id, source)
          SELECT $1, person, segment, source FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) g (person, segment, source)",
-        turn.piece.site.0,
+        turn.range.site.0,
         &given.people,
         &given.ids,
         &given.sources as &[Option<i64>],
@@ -75,7 +75,7 @@ async fn enrol(conn: &mut PgConnection, turn: Turn<'_>, given: &Given) -> Result
          SELECT $1, person, course, source, status, starts_at, ends_at
            FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::timestamptz[])
              AS g (person, course, source, status, starts_at, ends_at)",
-        turn.piece.site.0,
+        turn.range.site.0,
         &given.people,
         &given.ids,
         &given.sources as &[Option<i64>],
@@ -95,7 +95,7 @@ async fn add_roles(
         "INSERT INTO lms.role_assignments (site_id, user_id, course_id, role_id, source)
          SELECT $1, person, course, role, source
            FROM unnest($2::bigint[], $3::bigint[], $4::integer[], $5::bigint[]) g (person, course, role, source)",
-        turn.piece.site.0,
+        turn.range.site.0,
         &given.people,
         &given.ids,
         &given.roles as &[Option<i32>],
@@ -139,7 +139,7 @@ async fn leave_segments(
              WHERE m.user_id = t.person AND m.segment_id = t.id AND m.source IS NOT DISTINCT FROM t.source
             RETURNING t.line, to_jsonb(m) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 's', record FROM gone",
-        turn.piece.import_no.0,
+        turn.range.import_no.0,
         &taken.lines,
         &taken.people,
         &taken.ids,
@@ -162,7 +162,7 @@ async fn end_enrolments(
                AND NOT EXISTS (SELECT FROM lms.role_assignments r WHERE r.user_id = m.user_id AND r.course_id = m.course_id)
             RETURNING t.line, to_jsonb(m) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'e', record FROM gone",
-        turn.piece.import_no.0,
+        turn.range.import_no.0,
         &taken.lines,
         &taken.people,
         &taken.ids,
@@ -183,7 +183,7 @@ async fn remove_roles(
              WHERE m.user_id = t.person AND m.course_id = t.id AND m.role_id = t.role AND m.source IS NOT DISTINCT FROM t.source
             RETURNING t.line, to_jsonb(m) AS record)
          INSERT INTO muster.import_removed (import_no, line, what, record) SELECT $1, line, 'r', record FROM gone",
-        turn.piece.import_no.0,
+        turn.range.import_no.0,
         &taken.lines,
         &taken.people,
         &taken.ids,

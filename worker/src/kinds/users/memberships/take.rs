@@ -52,7 +52,7 @@ impl Taken {
                 taken.people.push(plan.target);
                 taken.ids.push(membership.key.id);
                 taken.roles.push(membership.key.role);
-                taken.sources.push(source(membership, turn.piece.undoes));
+                taken.sources.push(source(membership, turn.range.undoes));
             }
         }
         taken

@@ -12,22 +12,22 @@ use super::{
 };
 use crate::{
     error::StageError,
-    kinds::{importer::Shaken, turn::Piece},
+    kinds::{importer::Stale, turn::SubjectRange},
 };
 use muster_shared::plan::{Deed, Does, Membership, MembershipKey, MembershipSort, PlanSummary};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 
 /// Looks after all of it. The segments and courses that are named are locked against removal.
-pub(super) async fn shaken(
+pub(super) async fn stale(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[PlanSummary],
-) -> Result<Shaken, StageError> {
+) -> Result<Stale, StageError> {
     let all = || plans.iter().flat_map(|plan| plan.memberships.iter());
     let there = memberships::lock_objects(
         conn,
-        piece.site,
+        range.site,
         all().filter(|m| rests_on_object(m)).map(|m| &m.key),
     )
     .await?;
@@ -37,15 +37,15 @@ pub(super) async fn shaken(
     let managed = memberships::managed(conn, all().map(|m| &m.key)).await?;
     let is_managed =
         |m: &Membership| m.key.sort == MembershipSort::Segment && managed.contains(&m.key.id);
-    let taken = with_taken_addresses(conn, piece, plans).await?;
+    let taken = with_taken_addresses(conn, range, plans).await?;
     let present = granted(conn, plans).await?;
     let by_person = plans.chunk_by(|one, next| one.subject == next.subject);
     let mut changed: Vec<i64> = by_person
         .filter(|plans| lacks(&present, plans))
         .map(|plans| plans[0].subject)
         .collect();
-    changed.extend(with_doubtful_enrolments(conn, piece, plans).await?);
-    Ok(Shaken {
+    changed.extend(with_doubtful_enrolments(conn, range, plans).await?);
+    Ok(Stale {
         gone: of_whom(plans, is_gone),
         managed: of_whom(plans, is_managed),
         taken,
@@ -72,7 +72,7 @@ fn rests_on_object(membership: &Membership) -> bool {
 /// met one by one in the index, each would cost a batch that is taken apart down to the person.
 async fn with_taken_addresses(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[PlanSummary],
 ) -> Result<Vec<i64>, StageError> {
     if !plans
@@ -86,10 +86,10 @@ async fn with_taken_addresses(
              FROM muster.plans_of($1, $2, $3) p
              JOIN lms.users u ON u.site_id = $4 AND u.email_key = p.after[5] AND u.deleted_at IS NULL AND u.id <> p.target_id
             WHERE p.action::text = 'u' AND p.mask & 16 <> 0"#,
-        piece.import_no.0,
-        piece.low,
-        piece.high,
-        piece.site.0,
+        range.import_no.0,
+        range.low,
+        range.high,
+        range.site.0,
     )
     .fetch_all(conn)
     .await?)
@@ -99,10 +99,10 @@ async fn with_taken_addresses(
 /// may have changed them since. They are locked until the transaction ends.
 async fn with_doubtful_enrolments(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[PlanSummary],
 ) -> Result<Vec<i64>, StageError> {
-    let Some(undone) = piece.undoes else {
+    let Some(undone) = range.undoes else {
         return Ok(Vec::new());
     };
     let ended = |plan: &PlanSummary| {
@@ -188,14 +188,14 @@ fn lacks(present: &Held, plans: &[PlanSummary]) -> bool {
 /// for and then break the deletion.
 pub(super) async fn depended_on(
     conn: &mut PgConnection,
-    piece: Piece,
+    range: SubjectRange,
     plans: &[&PlanSummary],
 ) -> Result<Vec<i64>, StageError> {
     let people = distinct(plans.iter().map(|plan| plan.target));
     sqlx::query!(
         "SELECT id FROM lms.users WHERE id = ANY ($1) AND site_id = $2 ORDER BY id FOR UPDATE",
         &people,
-        piece.site.0
+        range.site.0
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -205,7 +205,7 @@ pub(super) async fn depended_on(
             taken.insert((
                 plan.target,
                 membership.key,
-                memberships::source(membership, piece.undoes),
+                memberships::source(membership, range.undoes),
             ));
         }
     }
