@@ -10,7 +10,7 @@ use anyhow::Context;
 use muster_shared::{
     files::Files,
     model::ids::{ImportId, SiteId},
-    queue::{Bell, Notices, Queue, Rung, Wake},
+    queue::{Enqueued, Notices, Queue, QueueClient, Wake},
     store::{StoreError, pool},
 };
 use sqlx::PgPool;
@@ -51,7 +51,7 @@ pub(crate) struct App {
     pub(crate) upload_permits: Arc<UploadPermits>,
     /// Cancelled when the process is to end.
     pub(crate) stop: CancellationToken,
-    bell: Bell,
+    queue_client: QueueClient,
 }
 
 impl App {
@@ -71,7 +71,8 @@ impl App {
             files: Files::open(&config.files_url)?,
             live: Arc::new(Live::new(notices, stop.clone())),
             upload_permits: Arc::default(),
-            bell: Bell::connect(&config.redis_url).context("MUSTER_REDIS_URL cannot be used")?,
+            queue_client: QueueClient::connect(&config.redis_url)
+                .context("MUSTER_REDIS_URL cannot be used")?,
             stop,
         })
     }
@@ -90,34 +91,37 @@ impl App {
 
     /// Whether Redis answers.
     pub(crate) async fn has_redis(&self) -> bool {
-        self.bell.check().await.is_ok()
+        self.queue_client.check().await.is_ok()
     }
 
     /// Tells workers and watchers that an import is to be looked at, after the commit and without
     /// making anybody wait. What fails is made up for by the worker's rescuer.
-    pub(crate) fn ring(&self, import: ImportId, is_small: bool) {
-        let bell = self.bell.clone();
+    pub(crate) fn enqueue(&self, import: ImportId, is_small: bool) {
+        let queue_client = self.queue_client.clone();
         let queue = if is_small {
             Queue::Express
         } else {
             Queue::Bulk
         };
-        let ringing = async move {
+        let enqueueing = async move {
             let wake = Wake::new(import);
-            let (rung, told) = tokio::join!(bell.ring(&wake, queue), bell.tell(import));
-            match rung {
-                Ok(Rung::Waiting) => {}
-                Ok(Rung::Full) => {
-                    tracing::info!(import.id = %import, "the queue is full; the rescuer will ring");
+            let (enqueued, published) = tokio::join!(
+                queue_client.enqueue(&wake, queue),
+                queue_client.publish(import)
+            );
+            match enqueued {
+                Ok(Enqueued::Waiting) => {}
+                Ok(Enqueued::Full) => {
+                    tracing::info!(import.id = %import, "the queue is full; the rescuer will wake a lane");
                 }
                 Err(error) => {
-                    tracing::warn!(import.id = %import, %error, "a wake was not rung; the rescuer will ring");
+                    tracing::warn!(import.id = %import, %error, "a wake was not enqueued; the rescuer will wake a lane");
                 }
             }
-            if let Err(error) = told {
-                tracing::warn!(import.id = %import, %error, "a notice was not told");
+            if let Err(error) = published {
+                tracing::warn!(import.id = %import, %error, "a notice was not published");
             }
         };
-        tokio::spawn(ringing.in_current_span());
+        tokio::spawn(enqueueing.in_current_span());
     }
 }

@@ -1,4 +1,4 @@
-//! Losing a worker or all of Redis loses nothing: Postgres remembers, Redis rings.
+//! Losing a worker or all of Redis loses nothing: Postgres remembers, Redis wakes.
 
 use muster_tests::harness::Muster;
 
@@ -54,7 +54,7 @@ async fn redis_that_stops_for_a_while() {
     assert_eq!(
         asked.status,
         202,
-        "what was asked is in Postgres; the bell may ring later: {}",
+        "what was asked is in Postgres; the wake may come later: {}",
         asked.text()
     );
     muster.with_redis(muster_tests::harness::Process::sigcont);

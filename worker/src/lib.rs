@@ -24,7 +24,7 @@ use muster_shared::{
         env::{Env, masked},
         shutdown, telemetry,
     },
-    queue::{self, Bell},
+    queue::{self, QueueClient},
     store::pool,
 };
 use process::{config::Config, health, memory, pulse::Pulse};
@@ -96,7 +96,7 @@ fn context(config: Config) -> anyhow::Result<Context> {
         )?,
         batch_pool: BatchPool::connect(&config, config.express_lanes)?,
         files: Files::open(&config.files_url)?,
-        bell: Bell::connect(&config.redis_url)?,
+        queue_client: QueueClient::connect(&config.redis_url)?,
         stop: shutdown::on_signal()?,
         config: Arc::new(config),
     })

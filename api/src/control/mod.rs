@@ -1,6 +1,6 @@
 //! Asking something of an import: apply it, preview it again, pause, resume, retry, cancel, undo
 //! it. Each is one transaction that locks the import, looks whether its status allows it, and moves
-//! it; then a worker is rung. The api only asks: it completes alone only what ends where nothing
+//! it; then a wake is enqueued. The api only asks: it completes alone only what ends where nothing
 //! runs.
 
 mod undo;
@@ -262,7 +262,7 @@ fn allowed(import: &Import, command: Command) -> Result<(), Problem> {
     }
 }
 
-/// Moves the import, commits, and rings.
+/// Moves the import, commits, and enqueues a wake.
 async fn move_on(
     app: &App,
     mut tx: PgTransaction<'_>,
@@ -284,7 +284,7 @@ async fn move_on(
         "an import was asked to move"
     );
     // Who asks to stop must not wait behind those who work.
-    app.ring(import.id, import.is_small || to.working_stage().is_none());
+    app.enqueue(import.id, import.is_small || to.working_stage().is_none());
     Ok(())
 }
 

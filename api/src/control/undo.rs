@@ -48,7 +48,7 @@ pub(crate) async fn undo(
     batches::make_preview_of_undo(&mut tx, no, import.no).await?;
     tx.commit().await?;
     tracing::info!(undo.id = %id, "an import was asked to be undone");
-    app.ring(id, import.is_small);
+    app.enqueue(id, import.is_small);
     Ok(id)
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn continue_lines(
     let no = imports::insert(&mut tx, &new).await?;
     batches::make_validate(&mut tx, no).await?;
     tx.commit().await?;
-    app.ring(new.id, is_small);
+    app.enqueue(new.id, is_small);
     tracing::info!(import.parent = %new.parent.unwrap_or(new.id), recipe = new.recipe.name(), "an import goes on with lines of another");
     Ok(new.id)
 }

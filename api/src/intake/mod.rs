@@ -106,7 +106,7 @@ async fn keep(target: &Target, wanted: UploadParams, stored: Stored) -> Result<I
         Err(Failure::Unknown(problem)) => return Err(problem),
     }
     tracing::Span::current().record("import.id", target.import.to_string());
-    target.app.ring(target.import, is_small);
+    target.app.enqueue(target.import, is_small);
     tracing::info!(
         bytes = new.file.bytes,
         recipe = new.recipe.name(),

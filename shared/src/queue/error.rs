@@ -1,9 +1,9 @@
 //! What can go wrong between a process and Redis; never a reason to fail an import, because the
-//! rescuer rings again.
+//! rescuer sends another.
 
 use std::time::Duration;
 
-/// A wake that could not be rung, or a notice that could not be told.
+/// A wake that could not be enqueued, or a notice that could not be published.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// Redis cannot be reached, refuses the URL, or answers with an error.

@@ -2,9 +2,9 @@
 //! knows.
 
 use super::{
-    Backoff, Bell, QueueError,
+    Backoff, QueueClient, QueueError,
+    client::in_time,
     connection::{ANSWER, client},
-    ring::in_time,
 };
 use crate::model::ids::ImportId;
 use futures::StreamExt;
@@ -25,9 +25,9 @@ const PING: Duration = Duration::from_secs(15);
 /// How many notices a listener may be behind before it is told that it missed some.
 const CAPACITY: usize = 1024;
 
-impl Bell {
+impl QueueClient {
     /// Tells all listeners that an import changed, within 2 s.
-    pub async fn tell(&self, import: ImportId) -> Result<(), QueueError> {
+    pub async fn publish(&self, import: ImportId) -> Result<(), QueueError> {
         let command = redis::cmd("PUBLISH")
             .arg(CHANNEL)
             .arg(import.to_string())

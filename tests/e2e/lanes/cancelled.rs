@@ -3,7 +3,7 @@
 //! it changes nothing any more.
 
 use super::{
-    files::{id, joins, ring, with_people},
+    files::{id, joins, wake, with_people},
     hold::Hold,
     ledger::Ledger,
     outcome::statuses,
@@ -37,7 +37,7 @@ async fn somebody_settles(muster: &Muster, import: &str, notices: &Notices) {
     let this: ImportId = import.parse().expect("an id");
     let mut notices = notices.subscribe();
     let told = async || {
-        ring(muster, import).await;
+        wake(muster, import).await;
         timeout(Duration::from_secs(1), notices.recv())
             .await
             .is_ok_and(|told| told == Ok(this))

@@ -1,6 +1,6 @@
 //! Files and people in such numbers that an import has several batches, and the wakes for them.
 
-use muster_shared::queue::{Bell, Queue, Wake};
+use muster_shared::queue::{Queue, QueueClient, Wake};
 use muster_tests::harness::Muster;
 
 /// An import's id.
@@ -62,10 +62,10 @@ pub(super) async fn with_people(muster: &Muster, count: i32) {
 }
 
 /// Wakes one lane for a small import.
-pub(super) async fn ring(muster: &Muster, id: &str) {
-    let bell = Bell::connect(&muster.redis_url()).expect("an address");
-    let _ = bell
-        .ring(&Wake::new(id.parse().expect("an id")), Queue::Express)
+pub(super) async fn wake(muster: &Muster, id: &str) {
+    let queue_client = QueueClient::connect(&muster.redis_url()).expect("an address");
+    let _ = queue_client
+        .enqueue(&Wake::new(id.parse().expect("an id")), Queue::Express)
         .await
         .expect("Redis is up");
 }

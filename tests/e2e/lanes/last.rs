@@ -1,7 +1,7 @@
 //! The two last lanes of an import: both are through with their batches before either can settle.
 
 use super::{
-    files::{id, joins, ring, with_people},
+    files::{id, joins, wake, with_people},
     hold::Hold,
     ledger::Ledger,
     outcome::statuses,
@@ -98,7 +98,7 @@ async fn both_settle_at_once_and_one_of_them_moves_the_import() {
     assert_eq!(applied["effects"]["segments_joined"], PEOPLE);
     ledger.assert_done_once(&import).await;
     rescuers.release().await;
-    ring(&muster, &import).await;
+    wake(&muster, &import).await;
     muster
         .ready("create-segments", "idnumber,name\nmore,More\n")
         .await;

@@ -1,7 +1,7 @@
 //! The most lanes of an import: however many ask at once, no more than that hold a batch of it.
 
 use super::{
-    files::{id, joins, ring, with_people},
+    files::{id, joins, wake, with_people},
     hold::Hold,
     ledger::Ledger,
     sessions::{JOINING, LOCKING_IMPORT, in_control, waiting},
@@ -42,7 +42,7 @@ async fn lanes_that_claim_at_once_are_no_more_than_the_import_may_have() {
     let crowd = async || {
         let many = waiting(&muster, LOCKING_IMPORT).await;
         if many < 3 {
-            ring(&muster, &import).await;
+            wake(&muster, &import).await;
         }
         (many >= 3).then_some(())
     };

@@ -68,7 +68,7 @@ async fn redis_that_ends_while_both_apply() {
     until_waiting(&muster, JOINING, 2).await;
     muster.with_redis(Process::kill9);
     hold.release().await;
-    // Whoever is at work needs no bell.
+    // Whoever is at work needs no wake.
     muster.wait_for(&import, "applied").await;
     Outcome::assert_undisturbed(&ledger, &muster, &import).await;
     muster.start_redis().await;

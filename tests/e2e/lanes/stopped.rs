@@ -2,7 +2,7 @@
 //! the others up for a while only.
 
 use super::{
-    files::{id, ring},
+    files::{id, wake},
     hold::Hold,
     sessions::{LOCKING_IMPORT, RESCUING, until_waiting},
 };
@@ -15,7 +15,7 @@ async fn a_worker_that_is_stopped_while_it_claims() {
         .ready("create-segments", "idnumber,name\nmore,More\n")
         .await);
     let hold = Hold::import(&muster, &import).await;
-    ring(&muster, &import).await;
+    wake(&muster, &import).await;
     until_waiting(&muster, LOCKING_IMPORT, 1).await;
     muster.worker(0).sigstop();
     hold.release().await;

@@ -1,4 +1,5 @@
-//! What went and came back by undoing: it goes on from the version that it had, so nobody takes it for what it was long ago.
+//! What went and came back by undoing: it goes on from the version that it had, so nobody takes it
+//! for what it was long ago.
 
 use super::{by_hand, lms};
 use crate::{

@@ -2,8 +2,8 @@
 //!
 //! The lock on the batch's own row, taken as a transaction begins and kept to its commit, is the
 //! true lease: the expiry only says when somebody may try to take it. So nobody sees a transaction
-//! of [`BatchPool`] before [`Claim::begin`] has locked the row and renewed the lease, and nothing is
-//! marked done but in such a transaction.
+//! of [`BatchPool`] before [`Claim::begin`] has locked the row and renewed the lease, and nothing
+//! is marked done but in such a transaction.
 
 use crate::{
     batch::context::Context,

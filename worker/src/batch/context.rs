@@ -4,7 +4,7 @@ use crate::{batch::claim::BatchPool, process::config::Config};
 use muster_shared::{
     files::Files,
     model::ids::ImportId,
-    queue::{Bell, Queue, Wake},
+    queue::{Queue, QueueClient, Wake},
 };
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -21,18 +21,18 @@ pub(crate) struct Context {
     /// The transactions of batches, which only a claim begins.
     pub(crate) batch_pool: BatchPool,
     pub(crate) files: Files,
-    pub(crate) bell: Bell,
+    pub(crate) queue_client: QueueClient,
     /// Asked to end: finish the batch, take no other.
     pub(crate) stop: CancellationToken,
 }
 
 impl Context {
-    /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A bell that does
-    /// not ring is no harm: the rescuer looks after it.
-    pub(crate) async fn ring(&self, import: ImportId, queue: Queue, lanes: i64) {
+    /// Wakes up to `lanes` further lanes of a queue, since an import needs them. A wake that cannot
+    /// be enqueued is no harm: the rescuer looks after the import.
+    pub(crate) async fn wake_lanes(&self, import: ImportId, queue: Queue, lanes: i64) {
         for _ in 0..lanes {
-            if let Err(error) = self.bell.ring(&Wake::new(import), queue).await {
-                tracing::warn!(import.id = %import, %error, "the bell did not ring");
+            if let Err(error) = self.queue_client.enqueue(&Wake::new(import), queue).await {
+                tracing::warn!(import.id = %import, %error, "a wake was not enqueued");
                 return;
             }
         }
@@ -40,10 +40,10 @@ impl Context {
 
     /// Tells whoever watches that an import changed. Nobody waits for it: a Redis that hangs would
     /// hold each batch up for seconds.
-    pub(crate) fn tell(&self, import: ImportId) {
-        let bell = self.bell.clone();
+    pub(crate) fn publish(&self, import: ImportId) {
+        let queue_client = self.queue_client.clone();
         tokio::spawn(async move {
-            if let Err(error) = bell.tell(import).await {
+            if let Err(error) = queue_client.publish(import).await {
                 tracing::debug!(import.id = %import, %error, "nobody was told");
             }
         });

@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, named: ImportId) {
         tracing::warn!(import.id = %named, %error, "could not be settled; the rescuer will");
     }
     if let Err(error) = serve(context).await {
-        tracing::warn!(%error, "the lane leaves; the rescuer rings again");
+        tracing::warn!(%error, "the lane leaves; the rescuer wakes another");
     }
 }
 
@@ -73,7 +73,7 @@ async fn step(
             crash::point(batch.stage, "claimed");
             if is_first {
                 context
-                    .ring(
+                    .wake_lanes(
                         id,
                         context.queue,
                         waiting.min(context.config.lanes_per_import - 1),

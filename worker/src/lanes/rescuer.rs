@@ -1,6 +1,6 @@
 //! The rescuer: what Redis or a dead worker forgot. One process at a time looks every second: it
 //! ends the sessions of lanes that stall with their claim expired, settles what no lane will, and
-//! rings for imports that could go on and that nobody was woken for.
+//! enqueues wakes for imports that could go on and that nobody was woken for.
 //!
 //! A request to pause or cancel is answered here even when every lane is busy or Redis is away. So
 //! nothing here waits for Redis, nor for an import that takes long to settle.
@@ -26,14 +26,14 @@ const LOOKS_PER_HOUSEKEEPING: u32 = 10;
 #[derive(Default)]
 struct Beside {
     settling: JoinSet<()>,
-    ringing: JoinSet<()>,
+    waking: JoinSet<()>,
 }
 
 /// What a look found.
 struct Found {
     /// To be settled.
     ended: Vec<ImportId>,
-    /// To be rung for.
+    /// To be woken for.
     unserved: Vec<(ImportId, Queue)>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn make_partitions(context: &Context) {
 }
 
 async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError> {
-    while beside.settling.try_join_next().is_some() || beside.ringing.try_join_next().is_some() {}
+    while beside.settling.try_join_next().is_some() || beside.waking.try_join_next().is_some() {}
     let Some(found) = look(context, beside).await? else {
         return Ok(());
     };
@@ -82,18 +82,18 @@ async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError
     }
     if !found.unserved.is_empty() {
         let context = context.clone();
-        beside.ringing.spawn(async move {
+        beside.waking.spawn(async move {
             for (id, queue) in found.unserved {
-                tracing::debug!(import.id = %id, "rung again");
-                context.ring(id, queue, 1).await;
+                tracing::debug!(import.id = %id, "woken again");
+                context.wake_lanes(id, queue, 1).await;
             }
         });
     }
     Ok(())
 }
 
-/// Looks around, if no other process does. While it still rings for what an earlier look found, it
-/// finds nothing more to ring for.
+/// Looks around, if no other process does. While it still wakes for what an earlier look found, it
+/// finds nothing more to wake for.
 async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, StageError> {
     let mut tx = context.control.begin().await?;
     let is_mine = sqlx::query_scalar!(
@@ -111,13 +111,13 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
     let ended =
         batches::settleable(&mut tx, MAX_SETTLING.saturating_sub(beside.settling.len())).await?;
     let mut unserved = Vec::new();
-    if beside.ringing.is_empty() {
+    if beside.waking.is_empty() {
         let config = &context.config;
         for (queue, lanes) in [
             (Queue::Express, config.express_lanes),
             (Queue::Bulk, config.lanes),
         ] {
-            // A wake is only a bell, so there are no more of them than a process has lanes; the
+            // A wake only wakes, so there are no more of them than a process has lanes; the
             // others have their turn in the next looks.
             let ids = batches::unserved(
                 &mut tx,

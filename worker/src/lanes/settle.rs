@@ -22,7 +22,7 @@ use sqlx::PgConnection;
 /// Moves an import on if nothing runs any more. `false`: it stays.
 pub(super) async fn settle(context: &Context, id: ImportId) -> Result<bool, StageError> {
     let moved = move_on(context, id).await?;
-    context.tell(id);
+    context.publish(id);
     if let Some(status) = moved {
         tracing::info!(import.id = %id, %status, "moved");
     }

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 /// A lane gives a transaction up after this share of its lease: the renewal inside is not yet
 /// visible to others, so a longer one would look expired.
 const SHARE_OF_LEASE: f64 = 0.75;
-/// A lane waits so long at most for a batch that was put off; past that the rescuer rings when its
-/// time has come.
+/// A lane waits so long at most for a batch that was put off; past that the rescuer wakes one when
+/// its time has come.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Runs the stage on a batch and sees to it that the claim ends, whatever happens. `false`: this
 /// import is another's.

@@ -59,7 +59,7 @@ async fn cancel_one(context: &Context, id: ImportId) -> Result<(), StageError> {
     imports::move_to(&mut tx, &import, Status::Cancelled, None).await?;
     tx.commit().await?;
     tracing::info!(import.id = %id, site.id = %import.site_id, from = import.status.name(), "expired, cancelled");
-    context.tell(id);
+    context.publish(id);
     Ok(())
 }
 
@@ -109,7 +109,7 @@ async fn prune_one(context: &Context, id: ImportId, no: ImportNo) -> Result<(), 
     retention::prune(&mut tx, &together).await?;
     tx.commit().await?;
     tracing::info!(import.id = %id, together = together.len(), "expired, pruned");
-    context.tell(id);
+    context.publish(id);
     Ok(())
 }
 

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 /// Between two looks for imports that were let go and are not swept away.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Connections that it needs at once: the right to lead is held on one while a partition is detached over
-/// the other.
+/// Connections that it needs at once: the right to lead is held on one while a partition is
+/// detached over the other.
 pub(crate) const CONNECTIONS: usize = 2;
 
 /// Prunes until the process is asked to stop.

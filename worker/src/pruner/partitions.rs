@@ -71,7 +71,7 @@ async fn next(conn: &mut PgConnection) -> Result<Option<Partition>, StageError> 
 }
 
 /// Detaching cannot be done in a transaction, so it goes over a connection of its own while the
-/// leading is held.
+/// right to lead is held.
 async fn drop_one(
     context: &Context,
     leading: PgTransaction<'static>,

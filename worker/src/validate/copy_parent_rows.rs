@@ -49,7 +49,7 @@ pub(super) async fn copy_parent_rows(
             };
             return Ok(Ended::Whole(found));
         }
-        context.tell(import.id);
+        context.publish(import.id);
         if must_leave(context, import, Some(since)).await? {
             return Ok(Ended::Stopped);
         }

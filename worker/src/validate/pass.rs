@@ -154,7 +154,7 @@ impl Pass {
             if let Some(found) = whole {
                 return Ok(Ended::Whole(found));
             }
-            context.tell(import.id);
+            context.publish(import.id);
             if must_leave(context, &import, since).await? {
                 return Ok(Ended::Stopped);
             }

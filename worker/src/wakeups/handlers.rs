@@ -45,7 +45,7 @@ where
         let (places, handled) = (self.places.clone(), (self.handler)(wake));
         let run = self.running.spawn(async move {
             // Refused only when the process stops while handlers of an earlier incarnation are
-            // busy; the rescuer rings again.
+            // busy; the rescuer enqueues another.
             if let Ok(_place) = places.acquire_owned().await {
                 handled.await;
             }

@@ -84,7 +84,7 @@ pub async fn settleable(conn: &mut PgConnection, max: usize) -> Result<Vec<Impor
 }
 
 /// Imports of that size with a batch to claim, room for another lane, and none that rang in the
-/// last `ring_every` seconds; `max` of them. Remembers that they are rung for.
+/// last `ring_every` seconds; `max` of them. Remembers that they are woken for.
 pub async fn unserved(
     conn: &mut PgConnection,
     is_small: bool,

@@ -2,8 +2,8 @@
 //!
 //! Two rules hold in every function. A claim is decided on after the import's row is locked, in
 //! later statements: one that locks and counts at once counts with the snapshot from before it
-//! waited. And the lock on a batch's own row, taken by [`lock_claim`] and kept to the commit, is the
-//! true lease: the expiry only says when somebody may try to take it.
+//! waited. And the lock on a batch's own row, taken by [`lock_claim`] and kept to the commit, is
+//! the true lease: the expiry only says when somebody may try to take it.
 
 use crate::model::{
     batch::Step,

@@ -6,32 +6,32 @@ use apalis_redis::queries::push_tasks;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How many wakes may wait in one queue. More wake nobody: a wake is only a bell, and a lane that
+/// How many wakes may wait in one queue. More wake nobody: a wake only wakes, and a lane that
 /// is awake asks for itself whom to serve next. At 8 000 that are due, Redis refuses to hand any
 /// out and the queue is locked up for good.
 pub const BOUND: usize = 100;
 
-/// How long one ring or notice may take; the rescuer makes up for it, so no request should wait
+/// How long one wake or notice may take; the rescuer makes up for it, so no request should wait
 /// longer.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Rings the queues and tells what changed; one per process, cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Bell {
+pub struct QueueClient {
     pub(super) connection: Connection,
 }
 
-/// What became of a ring that did not fail.
+/// What became of a wake that could be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
+pub enum Enqueued {
     /// The wake waits in its queue.
     Waiting,
-    /// The queue holds [`BOUND`] wakes; the rescuer rings this one later.
+    /// The queue holds [`BOUND`] wakes; the rescuer enqueues this one later.
     Full,
 }
 
-impl Bell {
-    /// A bell for the Redis at `redis_url`, which need not be up yet. Needs a tokio runtime.
+impl QueueClient {
+    /// A client for the Redis at `redis_url`, which need not be up yet. Needs a tokio runtime.
     pub fn connect(redis_url: &str) -> Result<Self, QueueError> {
         Ok(Self {
             connection: Connection::open(redis_url)?,
@@ -40,8 +40,8 @@ impl Bell {
 
     /// Puts a wake into the queue, within 2 s.
     ///
-    /// Each ring is a task with a new id: one whose id is still known would silently be ignored.
-    pub async fn ring(&self, wake: &Wake, queue: Queue) -> Result<Rung, QueueError> {
+    /// Each wake is a task with a new id: one whose id is still known would silently be ignored.
+    pub async fn enqueue(&self, wake: &Wake, queue: Queue) -> Result<Enqueued, QueueError> {
         let payload = serde_json::to_vec(wake)?;
         in_time(async {
             let config = queue.config();
@@ -52,7 +52,7 @@ impl Bell {
                 .query_async(&mut connection)
                 .await?;
             if scheduled + active >= BOUND {
-                return Ok(Rung::Full);
+                return Ok(Enqueued::Full);
             }
             push_tasks(
                 &mut connection,
@@ -60,7 +60,7 @@ impl Bell {
                 &[TaskBuilder::new(payload).build()],
             )
             .await?;
-            Ok(Rung::Waiting)
+            Ok(Enqueued::Waiting)
         })
         .await
     }
@@ -91,9 +91,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_bell_without_redis_gives_up_in_time() {
-        let bell = Bell::connect("redis://127.0.0.1:1/").unwrap();
+        let queue_client = QueueClient::connect("redis://127.0.0.1:1/").unwrap();
         assert!(matches!(
-            bell.check().await,
+            queue_client.check().await,
             Err(QueueError::Late(ANSWER_TIMEOUT))
         ));
     }
