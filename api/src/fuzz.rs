@@ -90,8 +90,8 @@ fn inspected(choice: u8, file: &[u8], piece: usize) -> String {
 pub fn parameters(query: &str) {
     page::<rows::Filters, i32>(query);
     page::<imports::list::Filters, ImportId>(query);
-    page::<users::list::Filters, users::list::Place>(query);
-    page::<(), users::history::Place>(query);
+    page::<users::list::Filters, users::list::Cursor>(query);
+    page::<(), users::history::Cursor>(query);
     page::<(), String>(query);
 }
 

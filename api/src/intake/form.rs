@@ -2,9 +2,9 @@
 //! first and whose last part is the file.
 
 use super::{
-    Target,
+    Destination,
     throttled::{Allowance, throttled},
-    upload::{self, Stored, UploadError},
+    upload::{self, StoredFile, UploadError},
     upload_params::{FIELDS, UploadParams},
 };
 use crate::{
@@ -47,7 +47,7 @@ const HINT: &str = "Send the file as it is (curl -H 'Content-Type: text/csv' --d
 pub(super) enum Form {
     /// The body is the file.
     Raw {
-        wanted: Box<UploadParams>,
+        params: Box<UploadParams>,
         body: Body,
         length: Option<u64>,
     },
@@ -61,7 +61,7 @@ pub(super) enum Form {
 }
 
 /// Refuses what can be refused without the body. With a parent it is the one that says what is
-/// wanted.
+/// params.
 pub(super) async fn open(
     request: Request,
     limits: &Limits,
@@ -96,14 +96,14 @@ pub(super) async fn open(
     check_encoding(&parts.headers)?;
     check_length(length, limits.file_bytes, limits.file_bytes)?;
     let known: Vec<_> = FIELDS.iter().copied().chain(["filename"]).collect();
-    let wanted = UploadParams::read(
+    let params = UploadParams::read(
         Given::new(&known, given),
         charset.as_deref(),
         None,
         parent.as_ref(),
     )?;
     Ok(Form::Raw {
-        wanted: Box::new(wanted),
+        params: Box::new(params),
         body,
         length,
     })
@@ -111,15 +111,18 @@ pub(super) async fn open(
 
 impl Form {
     /// Reads it to its end and stores the file. When this fails nothing is stored.
-    pub(super) async fn take(self, target: &Target) -> Result<(UploadParams, Stored), Problem> {
+    pub(super) async fn take(
+        self,
+        destination: &Destination,
+    ) -> Result<(UploadParams, StoredFile), Problem> {
         match self {
             Self::Raw {
-                wanted,
+                params,
                 body,
                 length,
             } => {
-                let stored = store(target, body.into_data_stream(), length, &wanted).await?;
-                Ok((*wanted, stored))
+                let stored = store(destination, body.into_data_stream(), length, &params).await?;
+                Ok((*params, stored))
             }
             Self::Parts {
                 form,
@@ -127,12 +130,13 @@ impl Form {
                 allowance,
                 parent,
             } => {
-                let taken = take_parts(target, *form, length, &allowance, parent.as_deref()).await;
+                let taken =
+                    take_parts(destination, *form, length, &allowance, parent.as_deref()).await;
                 if !allowance.is_used_up() {
                     return taken;
                 }
                 if taken.is_ok() {
-                    target.discard().await;
+                    destination.discard().await;
                 }
                 Err(too_much_around())
             }
@@ -141,35 +145,35 @@ impl Form {
 }
 
 async fn take_parts(
-    target: &Target,
+    destination: &Destination,
     mut form: Multipart,
     length: Option<u64>,
     allowance: &Allowance,
     parent: Option<&Import>,
-) -> Result<(UploadParams, Stored), Problem> {
+) -> Result<(UploadParams, StoredFile), Problem> {
     let mut pairs = Vec::new();
-    let (wanted, stored) = loop {
+    let (params, stored) = loop {
         let Some(field) = next(&mut form).await? else {
             return Err(Fault::new("file", "missing-value", "The form has no part `file`.").into());
         };
         if field.name() == Some("file") {
             let charset = field.content_type().and_then(charset);
-            let wanted = UploadParams::read(
+            let params = UploadParams::read(
                 Given::new(FIELDS, pairs),
                 charset.as_deref(),
                 field.file_name(),
                 parent,
             )?;
             allowance.lift();
-            let stored = store(target, field, length, &wanted).await?;
+            let stored = store(destination, field, length, &params).await?;
             allowance.set(FORM_BYTES);
-            break (wanted, stored);
+            break (params, stored);
         }
         let name = field.name().unwrap_or_default().to_owned();
         pairs.push((name.clone(), text(field, &name).await?));
     };
     let rest = match next(&mut form).await {
-        Ok(None) => return Ok((wanted, stored)),
+        Ok(None) => return Ok((params, stored)),
         Ok(Some(field)) => {
             let name: String = field.name().unwrap_or_default().chars().take(100).collect();
             Fault::new(
@@ -181,7 +185,7 @@ async fn take_parts(
         }
         Err(problem) => problem,
     };
-    target.discard().await;
+    destination.discard().await;
     Err(rest)
 }
 
@@ -240,11 +244,11 @@ enum Interrupted {
 }
 
 async fn store<S, E>(
-    target: &Target,
+    destination: &Destination,
     body: S,
     declared: Option<u64>,
-    wanted: &UploadParams,
-) -> Result<Stored, Problem>
+    params: &UploadParams,
+) -> Result<StoredFile, Problem>
 where
     S: Stream<Item = Result<Bytes, E>> + Send,
     E: Error,
@@ -258,15 +262,15 @@ where
             Err(_) => Some((Err(Interrupted::Silent), None)),
         }
     });
-    let limits = &target.site.settings.limits;
-    target.announce().await?;
+    let limits = &destination.site.settings.limits;
+    destination.announce().await?;
     let stored = upload::store(
-        &target.app.files,
-        &target.file_key,
+        &destination.app.files,
+        &destination.file_key,
         Box::pin(patient),
         declared,
         limits,
-        &wanted.settings,
+        &params.settings,
     )
     .await;
     // A store that failed may have the file all the same, now or in a moment: its key stays for a
@@ -275,7 +279,7 @@ where
         .as_ref()
         .is_err_and(|error| !matches!(error, UploadError::Files(_)))
     {
-        target.discard().await;
+        destination.discard().await;
     }
     stored.map_err(Problem::from)
 }

@@ -30,7 +30,7 @@ use muster_shared::{
 };
 use sqlx::PgTransaction;
 use tracing::Instrument;
-use upload::Stored;
+use upload::StoredFile;
 use upload_params::UploadParams;
 
 pub(crate) use continuation::continue_lines;
@@ -47,7 +47,7 @@ pub(crate) fn expires_at(site: &Site) -> DateTime<Utc> {
 }
 
 /// Where a file goes, and within which limits.
-struct Target {
+struct Destination {
     app: App,
     site: Site,
     account: Account,
@@ -74,7 +74,7 @@ pub(crate) async fn accept(
         .ok_or(Problem::TooManyUploads)?;
     let import = ImportId::fresh();
     let file_key = format!("{}/{import}", site.id);
-    let target = Target {
+    let destination = Destination {
         app: app.clone(),
         site,
         account,
@@ -84,35 +84,39 @@ pub(crate) async fn accept(
     };
     let taking = async move {
         let _permit = permit;
-        let (wanted, stored) = form.take(&target).await?;
-        keep(&target, wanted, stored).await
+        let (params, stored) = form.take(&destination).await?;
+        keep(&destination, params, stored).await
     };
     let taken = tokio::spawn(taking.in_current_span()).await;
     taken.map_err(|error| Problem::Internal(format!("taking an upload in ended early: {error}")))?
 }
 
 /// Makes an import of a stored file.
-async fn keep(target: &Target, wanted: UploadParams, stored: Stored) -> Result<ImportId, Problem> {
+async fn keep(
+    destination: &Destination,
+    params: UploadParams,
+    stored: StoredFile,
+) -> Result<ImportId, Problem> {
     let is_small = stored.content.bytes.max(stored.content.expanded_bytes) <= SMALL_BYTES;
-    let mut new = new_import(target, wanted, stored, is_small);
-    match insert(target, &mut new).await {
+    let mut new = new_import(destination, params, stored, is_small);
+    match insert(destination, &mut new).await {
         Ok(()) => {}
         Err(Failure::Nothing(problem)) => {
-            target.discard().await;
+            destination.discard().await;
             return Err(problem);
         }
         // The file stays: an import may need it. One that none needs is a file too much, the other
         // way round it would be a loss.
         Err(Failure::Unknown(problem)) => return Err(problem),
     }
-    tracing::Span::current().record("import.id", target.import.to_string());
-    target.app.enqueue(target.import, is_small);
+    tracing::Span::current().record("import.id", destination.import.to_string());
+    destination.app.enqueue(destination.import, is_small);
     tracing::info!(
         bytes = new.file.bytes,
         recipe = new.recipe.name(),
         "an import was accepted"
     );
-    Ok(target.import)
+    Ok(destination.import)
 }
 
 /// What is known after an import could not be written.
@@ -123,9 +127,9 @@ enum Failure {
     Unknown(Problem),
 }
 
-async fn insert(target: &Target, new: &mut NewImport) -> Result<(), Failure> {
-    let app = &target.app;
-    let tx = in_time(write(target, new))
+async fn insert(destination: &Destination, new: &mut NewImport) -> Result<(), Failure> {
+    let app = &destination.app;
+    let tx = in_time(write(destination, new))
         .await
         .map_err(Failure::Nothing)?;
     match in_time(async { Ok(tx.commit().await?) }).await {
@@ -135,15 +139,18 @@ async fn insert(target: &Target, new: &mut NewImport) -> Result<(), Failure> {
 }
 
 /// Writes the import and what belongs to it; it is there when this is committed.
-async fn write(target: &Target, new: &mut NewImport) -> Result<PgTransaction<'static>, Problem> {
-    let mut tx = target.app.pool.begin().await?;
+async fn write(
+    destination: &Destination,
+    new: &mut NewImport,
+) -> Result<PgTransaction<'static>, Problem> {
+    let mut tx = destination.app.pool.begin().await?;
     open_import_quota::reserve(&mut tx, new.site_id).await?;
-    duplicate::mark(&mut tx, new, target.site.settings.time_zone).await?;
+    duplicate::mark(&mut tx, new, destination.site.settings.time_zone).await?;
     let no = imports::insert(&mut tx, new).await?;
     batches::make_validate(&mut tx, no).await?;
     // It is known already, but of an upload that took more than a day a pruner may have forgotten
     // it.
-    uploads::begin(&mut tx, &target.file_key, new.site_id, new.id).await?;
+    uploads::begin(&mut tx, &destination.file_key, new.site_id, new.id).await?;
     Ok(tx)
 }
 
@@ -167,21 +174,26 @@ async fn resolve_unknown_commit(
     }
 }
 
-fn new_import(target: &Target, wanted: UploadParams, stored: Stored, is_small: bool) -> NewImport {
+fn new_import(
+    destination: &Destination,
+    params: UploadParams,
+    stored: StoredFile,
+    is_small: bool,
+) -> NewImport {
     NewImport {
-        id: target.import,
-        site_id: target.site.id,
-        recipe: wanted.recipe,
-        kind: wanted.kind,
-        settings: wanted.settings,
-        mapping: wanted.mapping,
+        id: destination.import,
+        site_id: destination.site.id,
+        recipe: params.recipe,
+        kind: params.kind,
+        settings: params.settings,
+        mapping: params.mapping,
         is_small,
-        parent: target.parent,
+        parent: destination.parent,
         carries: None,
         same_file_as: None,
         file: File {
-            name: wanted.file_name,
-            key: Some(target.file_key.clone()),
+            name: params.file_name,
+            key: Some(destination.file_key.clone()),
             bytes: stored.content.bytes as i64,
             expanded_bytes: stored.content.expanded_bytes as i64,
             sha256: stored.sha256,
@@ -191,12 +203,12 @@ fn new_import(target: &Target, wanted: UploadParams, stored: Stored, is_small: b
             sample: Vec::new(),
             issues: Vec::new(),
         },
-        created_by: target.account.id,
-        expires_at: expires_at(&target.site),
+        created_by: destination.account.id,
+        expires_at: expires_at(&destination.site),
     }
 }
 
-impl Target {
+impl Destination {
     /// Makes the database know the key, for good, before anything is stored under it.
     async fn announce(&self) -> Result<(), Problem> {
         let writing = async {

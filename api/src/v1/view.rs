@@ -94,7 +94,7 @@ struct FailedView {
 
 /// The people, other imports and lanes that an import has to do with.
 #[derive(Debug, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct Related {
     /// Who uploaded it, by e-mail address.
     pub(crate) created_by: Option<String>,
     /// Who confirmed it, by e-mail address.
@@ -116,7 +116,7 @@ impl ImportView {
         site: &str,
         import: Import,
         sums: &Sums,
-        around: Surroundings,
+        related: Related,
         now: DateTime<Utc>,
     ) -> Self {
         let is_applied = import.applied_at.is_some();
@@ -130,7 +130,7 @@ impl ImportView {
             at_rest: import.status.is_at_rest(),
             can: import.can(),
             progress: Some(progress(&import, sums, now)),
-            waiting_since: around.served_at.filter(|_| sums.are_waiting()),
+            waiting_since: related.served_at.filter(|_| sums.are_waiting()),
             actions: sums.actions,
             outcomes: is_applied.then(|| outcomes(&import, sums)),
             effects: effects(if is_applied {
@@ -147,14 +147,14 @@ impl ImportView {
             settings: import.settings,
             mapping: import.mapping,
             parent: import.parent,
-            children: around.children,
-            undoes: around.undoes,
-            undone_by: around.undone_by,
+            children: related.children,
+            undoes: related.undoes,
+            undone_by: related.undone_by,
             same_file_as: import.same_file_as,
-            created_by: around.created_by,
+            created_by: related.created_by,
             created_at: import.created_at,
             ready_at: import.ready_at,
-            applied_by: around.applied_by,
+            applied_by: related.applied_by,
             applied_at: import.applied_at,
             settled_at: import.settled_at,
             expires_at: import.expires_at,
@@ -344,7 +344,7 @@ mod tests {
             "acme",
             import,
             sums,
-            Surroundings::default(),
+            Related::default(),
             now,
         ))
         .unwrap()

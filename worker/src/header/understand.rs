@@ -28,7 +28,7 @@ pub(crate) fn understand(
     line: i32,
     expect: Expect<'_>,
 ) -> Result<(Header, Vec<FileIssue>), Vec<FileIssue>> {
-    let mut reading = Reading::new(expect, line);
+    let mut reader = HeaderReader::new(expect, line);
     let kept = headings
         .iter()
         .rposition(|heading| !trimmed(heading).is_empty())
@@ -39,7 +39,7 @@ pub(crate) fn understand(
         .collect();
     if headings.len() as u64 > expect.limits.columns {
         // What each of them means nobody needs to know then.
-        reading.fault(
+        reader.fault(
             Code::Limit,
             "",
             &format!(
@@ -47,17 +47,17 @@ pub(crate) fn understand(
                 expect.limits.columns
             ),
         );
-        return Err(reading.faults);
+        return Err(reader.faults);
     }
     let is_report = headings.iter().any(|heading| heading == LINE);
     let meanings: Vec<_> = headings
         .iter()
         .enumerate()
-        .map(|(i, heading)| reading.column(i, heading, is_report))
+        .map(|(i, heading)| reader.column(i, heading, is_report))
         .collect();
-    reading.check_companions();
-    let missing = reading.missing();
-    let (faults, warnings) = reading.told(missing);
+    reader.check_companions();
+    let missing = reader.missing();
+    let (faults, warnings) = reader.told(missing);
     if faults.is_empty() {
         Ok((
             Header {
@@ -72,7 +72,7 @@ pub(crate) fn understand(
     }
 }
 
-struct Reading<'a> {
+struct HeaderReader<'a> {
     expect: Expect<'a>,
     spec: &'static KindSpec,
     mapping: HashMap<String, &'a str>,
@@ -82,7 +82,7 @@ struct Reading<'a> {
     warnings: Vec<FileIssue>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> HeaderReader<'a> {
     fn new(expect: Expect<'a>, line: i32) -> Self {
         let mapping = expect
             .mapping

@@ -30,7 +30,7 @@ struct Beside {
 }
 
 /// What a look found.
-struct Found {
+struct Look {
     /// To be settled.
     ended: Vec<ImportId>,
     /// To be woken for.
@@ -94,7 +94,7 @@ async fn rescue(context: &Context, beside: &mut Beside) -> Result<(), StageError
 
 /// Looks around, if no other process does. While it still wakes for what an earlier look found, it
 /// finds nothing more to wake for.
-async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, StageError> {
+async fn look(context: &Context, beside: &Beside) -> Result<Option<Look>, StageError> {
     let mut tx = context.control.begin().await?;
     let is_mine = sqlx::query_scalar!(
         r#"SELECT pg_try_advisory_xact_lock(hashtext('muster.rescuer')) AS "is_mine!""#
@@ -131,5 +131,5 @@ async fn look(context: &Context, beside: &Beside) -> Result<Option<Found>, Stage
         }
     }
     tx.commit().await?;
-    Ok(Some(Found { ended, unserved }))
+    Ok(Some(Look { ended, unserved }))
 }

@@ -63,7 +63,7 @@ struct Last {
 macro_rules! all {
     ($condition:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
-            Stored,
+            RowRecord,
             r#"SELECT line, slot, key, cells, issues, muster.bytes_held(bytes_held, cells) AS "bytes_held!"
                  FROM muster.import_rows WHERE import_no = $1 AND "# + $condition,
             $($argument),+
@@ -89,7 +89,7 @@ macro_rules! load {
 macro_rules! piece {
     ($condition:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
-            Stored,
+            RowRecord,
             r#"SELECT line AS "line!", slot AS "slot!", key, cells AS "cells!", issues, bytes_held AS "bytes_held!"
                  FROM (SELECT line, slot, key, place, cells, issues, bytes_held,
                               sum(bytes_held) OVER (ORDER BY slot, place, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
@@ -180,7 +180,7 @@ impl<'a> RowReader<'a> {
         Ok(load.bytes < Budget::PIECE.bytes() && (load.lines as i64) < self.most_lines)
     }
 
-    async fn all(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
+    async fn all(&self, conn: &mut PgConnection) -> Result<Vec<RowRecord>, StageError> {
         let mut all = match self.of {
             Of::Slots { low, high } => {
                 all!("slot >= $2 AND slot < $3", self.import.0, low, high)
@@ -199,7 +199,7 @@ impl<'a> RowReader<'a> {
         Ok(all)
     }
 
-    async fn piece(&self, conn: &mut PgConnection) -> Result<Vec<Stored>, StageError> {
+    async fn piece(&self, conn: &mut PgConnection) -> Result<Vec<RowRecord>, StageError> {
         let (slot, key, line) = self.last.as_ref().map_or((-1, "", 0), |last| {
             (
                 last.slot,
@@ -241,7 +241,7 @@ impl<'a> RowReader<'a> {
     }
 }
 
-struct Stored {
+struct RowRecord {
     line: i32,
     slot: i16,
     key: Option<String>,
@@ -254,7 +254,7 @@ struct Stored {
 async fn complete(
     conn: &mut PgConnection,
     import: ImportNo,
-    stored: Vec<Stored>,
+    stored: Vec<RowRecord>,
 ) -> Result<Vec<StagedRow>, StageError> {
     let lines: Vec<i32> = stored.iter().map(|row| row.line).collect();
     let found = sqlx::query!(
@@ -271,7 +271,7 @@ async fn complete(
             .or_default()
             .push((clash.claim, clash.first_line));
     }
-    let with_clashes = |row: Stored| {
+    let with_clashes = |row: RowRecord| {
         let issues: Vec<Issue> = row
             .issues
             .map(|issues| from_json(issues, "import_rows.issues"))

@@ -1,7 +1,7 @@
 //! Carrying on: lines that another import left become the rows of one that has no file of its own.
 //! They keep their numbers, which are those of the admin's file.
 
-use super::{Ended, Found, must_leave};
+use super::{PassEnd, PassResult, must_leave};
 use crate::{
     batch::{claim::Claim, context::Context},
     error::StageError,
@@ -27,7 +27,7 @@ pub(super) async fn copy_parent_rows(
     claim: &Claim,
     became: &[LineResult],
     resume_after: i32,
-) -> Result<Ended, StageError> {
+) -> Result<PassEnd, StageError> {
     let (parent, mut staged) = begin(context, import, resume_after).await?;
     let since = Instant::now();
     loop {
@@ -41,17 +41,17 @@ pub(super) async fn copy_parent_rows(
             of_parent
                 .issues
                 .retain(|issue| issue.issue.code != Code::SameFile);
-            let found = Found {
+            let found = PassResult {
                 headings: of_parent.columns,
                 warnings: of_parent.issues,
                 sample: of_parent.sample,
                 lines: staged.lines,
             };
-            return Ok(Ended::Whole(found));
+            return Ok(PassEnd::Whole(found));
         }
         context.publish(import.id);
         if must_leave(context, import, Some(since)).await? {
-            return Ok(Ended::Stopped);
+            return Ok(PassEnd::Stopped);
         }
     }
 }

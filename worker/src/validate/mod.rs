@@ -43,9 +43,9 @@ use std::time::{Duration, Instant};
 const READS_ON: Duration = Duration::from_secs(10);
 
 /// How a pass over the file, or over the lines of another import, ended.
-enum Ended {
+enum PassEnd {
     /// Everything is read and staged.
-    Whole(Found),
+    Whole(PassResult),
     /// The file as a whole cannot be taken.
     Rejected(Vec<FileIssue>),
     /// Asked to stop, or the import wants no more work; what is staged stays for whoever goes on.
@@ -53,7 +53,7 @@ enum Ended {
 }
 
 /// What a pass over the whole file found.
-struct Found {
+struct PassResult {
     headings: Vec<String>,
     warnings: Vec<FileIssue>,
     sample: Vec<Vec<String>>,
@@ -86,9 +86,9 @@ pub(crate) async fn run(
         }
     };
     match ended {
-        Ended::Stopped => return Ok(false),
-        Ended::Rejected(issues) => reject(import, claim, &issues).await?,
-        Ended::Whole(found) => {
+        PassEnd::Stopped => return Ok(false),
+        PassEnd::Rejected(issues) => reject(import, claim, &issues).await?,
+        PassEnd::Whole(found) => {
             complete(context, import, claim, &found, limits.lines_of_one_subject).await?;
         }
     }
@@ -184,7 +184,7 @@ async fn complete(
     context: &Context,
     import: &Import,
     claim: &Claim,
-    found: &Found,
+    found: &PassResult,
     most_lines: u64,
 ) -> Result<(), StageError> {
     let mut conn = context.control.acquire().await?;

@@ -3,7 +3,7 @@
 //! staged yet.
 
 use super::{
-    Ended, Found, must_leave,
+    PassEnd, PassResult, must_leave,
     records::Item,
     source::{Cells, READS_ON_BYTES, Source, is_of_excel},
     stage::Chunk,
@@ -52,7 +52,7 @@ pub(super) enum Read {
         chunk: Chunk,
         bytes: i64,
         lines: i32,
-        whole: Option<Found>,
+        whole: Option<PassResult>,
     },
     /// The file as a whole cannot be taken.
     Rejected(Vec<FileIssue>),
@@ -127,7 +127,11 @@ impl Pass {
 
     /// Reads and stages the whole file, or as much of it as is wanted. While Postgres takes one
     /// chunk, the next is read: reading takes half as long.
-    pub(super) async fn read(self, context: &Context, claim: &Claim) -> Result<Ended, StageError> {
+    pub(super) async fn read(
+        self,
+        context: &Context,
+        claim: &Claim,
+    ) -> Result<PassEnd, StageError> {
         let import = self.import.clone();
         let before = claim.batch().progress;
         let (sender, mut reads) = mpsc::channel(1);
@@ -143,7 +147,7 @@ impl Pass {
                     lines,
                     whole,
                 } => (chunk, bytes, lines, whole),
-                Read::Rejected(issues) => return Ok(Ended::Rejected(issues)),
+                Read::Rejected(issues) => return Ok(PassEnd::Rejected(issues)),
             };
             if bytes > before {
                 since.get_or_insert_with(Instant::now);
@@ -152,11 +156,11 @@ impl Pass {
             // claim.
             chunk.stage(claim, bytes, lines).await?;
             if let Some(found) = whole {
-                return Ok(Ended::Whole(found));
+                return Ok(PassEnd::Whole(found));
             }
             context.publish(import.id);
             if must_leave(context, &import, since).await? {
-                return Ok(Ended::Stopped);
+                return Ok(PassEnd::Stopped);
             }
         }
         Err(StageError::defect("reading the file broke off"))
@@ -189,13 +193,13 @@ impl Pass {
         })
     }
 
-    fn found(&mut self) -> Found {
+    fn found(&mut self) -> PassResult {
         let headings = self
             .lines_read_by
             .take()
             .map(|by| by.header.headings)
             .unwrap_or_default();
-        Found {
+        PassResult {
             headings,
             warnings: take(&mut self.warnings),
             sample: take(&mut self.sample),

@@ -18,7 +18,7 @@ const EXPANDED_AT_ONCE: u64 = 512 << 10;
 const RATIO_FROM_BYTES: u64 = 10_000_000;
 
 /// What the bytes are, as far as can be told from those that came.
-enum Form {
+enum Compression {
     /// The first byte or none is there.
     Unknown(Vec<u8>),
     /// Text, to be looked at as it is.
@@ -29,7 +29,7 @@ enum Form {
 
 /// Counts, expands and sniffs.
 pub(crate) struct Inspector<'a> {
-    form: Form,
+    compression: Compression,
     bytes: u64,
     text: Text<'a>,
 }
@@ -44,7 +44,7 @@ impl<'a> Inspector<'a> {
             sniffer: Sniffer::new(settings.encoding.as_deref()),
         };
         Self {
-            form: Form::Unknown(Vec::new()),
+            compression: Compression::Unknown(Vec::new()),
             bytes: 0,
             text,
         }
@@ -54,25 +54,25 @@ impl<'a> Inspector<'a> {
     pub(crate) async fn look(&mut self, slice: &[u8]) -> Result<(), UploadError> {
         self.bytes += slice.len() as u64;
         within("file_bytes", self.text.limits.file_bytes, self.bytes)?;
-        if let Form::Unknown(first) = &mut self.form {
+        if let Compression::Unknown(first) = &mut self.compression {
             first.extend_from_slice(slice);
             let Some(magic) = first.get(..2) else {
                 return Ok(());
             };
             let form = if magic == GZIP_MAGIC {
-                Form::Gzip(Box::default())
+                Compression::Gzip(Box::default())
             } else {
-                Form::Plain
+                Compression::Plain
             };
             let first = std::mem::take(first);
-            self.form = form;
+            self.compression = form;
             return self.look_inside(&first).await;
         }
         self.look_inside(slice).await
     }
 
     async fn look_inside(&mut self, mut slice: &[u8]) -> Result<(), UploadError> {
-        let Form::Gzip(expander) = &mut self.form else {
+        let Compression::Gzip(expander) = &mut self.compression else {
             return self.text.add(slice);
         };
         let mut rest = EXPANDED_AT_ONCE;
@@ -92,11 +92,11 @@ impl<'a> Inspector<'a> {
 
     /// What was found in all of it.
     pub(crate) fn finish(mut self) -> Result<Content, UploadError> {
-        let is_gzip = matches!(self.form, Form::Gzip(_));
-        match self.form {
-            Form::Gzip(expander) => self.text.add(&expander.finish()?)?,
-            Form::Unknown(first) => self.text.add(&first)?,
-            Form::Plain => {}
+        let is_gzip = matches!(self.compression, Compression::Gzip(_));
+        match self.compression {
+            Compression::Gzip(expander) => self.text.add(&expander.finish()?)?,
+            Compression::Unknown(first) => self.text.add(&first)?,
+            Compression::Plain => {}
         }
         self.text.within_ratio(self.bytes)?;
         Ok(Content {

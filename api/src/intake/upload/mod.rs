@@ -22,7 +22,7 @@ const SLICE_BYTES: usize = 512 << 10;
 
 /// A file that is in the store.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredFile {
     /// Of the bytes as uploaded.
     pub(crate) sha256: Vec<u8>,
     /// What it is.
@@ -76,7 +76,7 @@ pub(crate) async fn store<S, E>(
     declared: Option<u64>,
     limits: &Limits,
     settings: &Settings,
-) -> Result<Stored, UploadError>
+) -> Result<StoredFile, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -84,7 +84,7 @@ where
     let mut sink = Sink::open(files.clone(), key.to_owned());
     let taken = take(&mut sink, body, Inspector::new(limits, settings, declared)).await;
     match taken {
-        Ok(content) => Ok(Stored {
+        Ok(content) => Ok(StoredFile {
             sha256: sink.finish().await?,
             content,
         }),

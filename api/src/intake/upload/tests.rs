@@ -60,7 +60,7 @@ fn names(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-async fn stored(bytes: &[u8], size: usize) -> Stored {
+async fn stored(bytes: &[u8], size: usize) -> StoredFile {
     let folder = tempfile::tempdir().expect("a folder");
     let stored = store(
         &store_in(&folder),

@@ -11,7 +11,7 @@ use crate::{
     },
     state::App,
     time_limit::in_time,
-    v1::imports::{made, of_site},
+    v1::imports::{created_response, of_site},
 };
 use axum::{
     extract::{FromRequest, FromRequestParts, Request, State},
@@ -76,7 +76,7 @@ pub(crate) async fn continue_import(
         ))
         .await?
     };
-    made(&app, &access.site, import).await
+    created_response(&app, &access.site, import).await
 }
 
 /// Whatever is no JSON is meant to be a file; a request without a type says nothing at all.

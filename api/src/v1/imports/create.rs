@@ -5,7 +5,7 @@ use crate::{
     intake,
     problem::Problem,
     state::App,
-    v1::imports::made,
+    v1::imports::created_response,
 };
 use axum::{
     extract::{Request, State},
@@ -19,5 +19,5 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let import = intake::accept(&app, access.account, access.site.clone(), None, request).await?;
-    made(&app, &access.site, import).await
+    created_response(&app, &access.site, import).await
 }

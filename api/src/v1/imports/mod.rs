@@ -17,7 +17,7 @@ use crate::{
     request::{if_match::etag, path::PathName},
     state::App,
     time_limit::in_time,
-    v1::view::{ImportView, Surroundings},
+    v1::view::{ImportView, Related},
 };
 use axum::{
     Json,
@@ -54,7 +54,7 @@ pub(crate) async fn of_site(
 }
 
 /// The answer that shows a new import, and says where it is.
-async fn made(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem> {
+async fn created_response(app: &App, site: &Site, id: ImportId) -> Result<Response, Problem> {
     let mut response = in_time(answer(app, StatusCode::ACCEPTED, site, id)).await?;
     let location = format!("/api/v1/sites/{}/imports/{id}", site.slug);
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -142,8 +142,8 @@ async fn views(
     let now = Utc::now();
     let view = |import: Import| {
         let sums = sums.remove(&import.no).unwrap_or_default();
-        let around = surroundings.remove(&import.no).unwrap_or_default();
-        ImportView::new(&site.slug, import, &sums, around, now)
+        let related = surroundings.remove(&import.no).unwrap_or_default();
+        ImportView::new(&site.slug, import, &sums, related, now)
     };
     Ok(imports.into_iter().map(view).collect())
 }
@@ -152,7 +152,7 @@ async fn views(
 async fn surroundings(
     conn: &mut PgConnection,
     imports: &[ImportNo],
-) -> Result<HashMap<ImportNo, Surroundings>, StoreError> {
+) -> Result<HashMap<ImportNo, Related>, StoreError> {
     let numbers: Vec<_> = imports.iter().map(|import| import.0).collect();
     let found = sqlx::query!(
         r#"SELECT i.no AS "no!",
@@ -170,7 +170,7 @@ async fn surroundings(
     .fetch_all(conn)
     .await?;
     let surroundings = found.into_iter().map(|row| {
-        let around = Surroundings {
+        let related = Related {
             created_by: row.created_by,
             applied_by: row.applied_by,
             children: row.children.into_iter().map(ImportId).collect(),
@@ -178,7 +178,7 @@ async fn surroundings(
             undone_by: row.undone_by.map(ImportId),
             served_at: row.served_at,
         };
-        (ImportNo(row.no), around)
+        (ImportNo(row.no), related)
     });
     Ok(surroundings.collect())
 }

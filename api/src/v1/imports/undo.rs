@@ -1,6 +1,6 @@
 //! `POST …/imports/{id}/undo`: take back what it did, in an import of its own.
 
-use super::{command_request::CommandRequest, made};
+use super::{command_request::CommandRequest, created_response};
 use crate::{auth::Admin, control, intake, problem::Problem};
 use axum::response::Response;
 
@@ -15,5 +15,5 @@ pub(crate) async fn undo(request: CommandRequest<Admin>) -> Result<Response, Pro
         &request.body,
     )
     .await?;
-    made(&request.app, &request.site, undo).await
+    created_response(&request.app, &request.site, undo).await
 }

@@ -15,7 +15,7 @@ use crate::{
     time_limit::in_time,
     v1::{
         imports::{kept_of_site, pruned_at},
-        rows::{Beside, Filters, Found, Line, OfReport, fitting, lines, read},
+        rows::{Beside, Filters, Line, LinePage, OfReport, fitting, lines, read},
     },
 };
 use axum::{
@@ -154,7 +154,7 @@ impl Pages {
             return Ok(Vec::new());
         };
         let mut connection = self.app.reader(self.import.site_id).await?;
-        let Found {
+        let LinePage {
             lines: found,
             searched_to,
         } = lines(

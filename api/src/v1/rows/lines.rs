@@ -30,7 +30,7 @@ const LONGEST: i32 = 16 * RANGE;
 const TIME_BUDGET: Duration = Duration::from_millis(300);
 
 /// Lines that match.
-pub(crate) struct Found {
+pub(crate) struct LinePage {
     /// In order.
     pub(crate) lines: Vec<i32>,
     /// The line behind which others may be; `None`: there are no more, or as many as were looked
@@ -53,12 +53,12 @@ pub(crate) async fn page(
     filters: &Filters,
     after: i32,
     limit: i64,
-) -> Result<Found, StoreError> {
+) -> Result<LinePage, StoreError> {
     let selection = match selection(import, filters) {
         LineFilter::All => None,
         LineFilter::Selected(selection) => Some(selection),
         LineFilter::Nothing => {
-            return Ok(Found {
+            return Ok(LinePage {
                 lines: Vec::new(),
                 searched_to: None,
             });
@@ -70,7 +70,7 @@ pub(crate) async fn page(
     let (mut after, mut length) = (after, RANGE);
     while after < end && (lines.len() as i64) < limit {
         if begun.elapsed() >= TIME_BUDGET {
-            return Ok(Found {
+            return Ok(LinePage {
                 lines,
                 searched_to: Some(after),
             });
@@ -90,7 +90,7 @@ pub(crate) async fn page(
         };
         after = up_to;
     }
-    Ok(Found {
+    Ok(LinePage {
         lines,
         searched_to: None,
     })

@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use view::RowView;
 
 pub(crate) use filters::{Filters, OfReport};
-pub(crate) use lines::{Found, page as lines};
+pub(crate) use lines::{LinePage, page as lines};
 pub(crate) use names::Names;
 pub(crate) use page::{Beside, IssueView, Line, fitting, read};
 pub(crate) use view::{ChangeView, MembershipView, changes, memberships};
@@ -42,7 +42,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let import = kept_of_site(&mut connection, access.site.id, id).await?;
-    let Found {
+    let LinePage {
         mut lines,
         searched_to,
     } = lines(

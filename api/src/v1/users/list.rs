@@ -41,7 +41,7 @@ impl Parameters for Filters {
 
 /// Where a page ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Place {
+pub(crate) enum Cursor {
     /// Among the usernames.
     #[serde(rename = "u")]
     Username(String),
@@ -61,19 +61,19 @@ struct Search<'a> {
 }
 
 /// A person, and where they stand.
-type Found = (Place, UserView);
+type Listed = (Cursor, UserView);
 
 /// A page of people who are not deleted.
 pub(crate) async fn list(
     access: Access<Viewer>,
     State(app): State<App>,
-    page: Page<Filters, Place>,
+    page: Page<Filters, Cursor>,
 ) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let mut found = Vec::new();
     // A segment or course that is not there has nobody.
     if let Some(search) = Search::new(&mut connection, access.site.id, &page.filters).await? {
-        if !matches!(page.after, Some(Place::Email(..))) {
+        if !matches!(page.after, Some(Cursor::Email(..))) {
             found = search
                 .by_username(&mut connection, page.after.as_ref(), page.look_for())
                 .await?;
@@ -133,11 +133,11 @@ impl<'a> Search<'a> {
     async fn by_username(
         &self,
         conn: &mut PgConnection,
-        after: Option<&Place>,
+        after: Option<&Cursor>,
         limit: i64,
-    ) -> Result<Vec<Found>, Problem> {
+    ) -> Result<Vec<Listed>, Problem> {
         let after = match after {
-            Some(Place::Username(username)) => Some(username.as_str()),
+            Some(Cursor::Username(username)) => Some(username.as_str()),
             _ => None,
         };
         let users = sqlx::query_as!(
@@ -164,18 +164,18 @@ impl<'a> Search<'a> {
         .await?;
         Ok(users
             .into_iter()
-            .map(|user| (Place::Username(user.username.clone()), user))
+            .map(|user| (Cursor::Username(user.username.clone()), user))
             .collect())
     }
 
     async fn by_email(
         &self,
         conn: &mut PgConnection,
-        after: Option<&Place>,
+        after: Option<&Cursor>,
         limit: i64,
-    ) -> Result<Vec<Found>, Problem> {
+    ) -> Result<Vec<Listed>, Problem> {
         let (after_email, after_id) = match after {
-            Some(Place::Email(email, id)) => (Some(email.as_str()), Some(*id)),
+            Some(Cursor::Email(email, id)) => (Some(email.as_str()), Some(*id)),
             _ => (None, None),
         };
         let users = sqlx::query_as!(
@@ -206,7 +206,7 @@ impl<'a> Search<'a> {
             .into_iter()
             .map(|user| {
                 (
-                    Place::Email(user.email_key.clone().unwrap_or_default(), user.id),
+                    Cursor::Email(user.email_key.clone().unwrap_or_default(), user.id),
                     user,
                 )
             })

@@ -1,6 +1,6 @@
 //! The header of an import: read, made, and moved from status to status.
 
-mod stored;
+mod record;
 
 use super::{StoreError, sites};
 use crate::model::{
@@ -15,10 +15,10 @@ use crate::model::{
     status::{Command, Mover, Status, may_be_moved},
 };
 use chrono::{DateTime, Utc};
+use record::select;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
-use stored::select;
 use strum::VariantArray;
 
 /// The header of an import.

@@ -32,7 +32,7 @@ pub(super) struct Person {
 
 /// What the site knows about the people of some rows.
 #[derive(Default)]
-pub(super) struct Site {
+pub(super) struct Snapshot {
     /// By username.
     pub(super) people: HashMap<String, Person>,
     /// Who has an address.
@@ -54,7 +54,7 @@ pub(super) async fn find(
     rows: &[Row<'_>],
     repeated: &HashSet<String>,
     comparisons: &mut u64,
-) -> Result<Site, StageError> {
+) -> Result<Snapshot, StageError> {
     let keys = distinct(rows.iter().filter_map(|row| row.key.clone()));
     let people = if rules.write_details() {
         people_whole(conn, site, &keys).await?
@@ -65,9 +65,9 @@ pub(super) async fn find(
         .into_iter()
         .filter(|key| !people.contains_key(key))
         .collect();
-    let mut found = Site {
+    let mut found = Snapshot {
         people,
-        ..Site::default()
+        ..Snapshot::default()
     };
     if rules.write_details() {
         let asked = rows

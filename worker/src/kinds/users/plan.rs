@@ -5,7 +5,7 @@ use super::{
     Rules,
     email::Email,
     field,
-    find::{Person, Site},
+    find::{Person, Snapshot},
     row::Row,
 };
 use crate::{error::StageError, kinds::importer::Planned};
@@ -34,14 +34,14 @@ const NEEDED: &[(usize, &str)] = &[
 pub(super) fn plan(
     rules: Rules,
     rows: Vec<Row<'_>>,
-    site: Site,
+    snapshot: Snapshot,
     repeated: HashSet<String>,
     open: Option<Open>,
     last: Option<String>,
 ) -> Result<(Planned, Option<Open>), StageError> {
     let mut planner = Planner {
         rules,
-        site,
+        snapshot,
         repeated,
         subjects: HashMap::new(),
         planned: Planned::default(),
@@ -97,7 +97,7 @@ struct Subject {
 
 struct Planner {
     rules: Rules,
-    site: Site,
+    snapshot: Snapshot,
     /// Usernames that several rows have.
     repeated: HashSet<String>,
     /// Of those, whom an earlier row was about.
@@ -108,7 +108,7 @@ struct Planner {
 impl Planner {
     /// Goes on about a person.
     fn resume(&mut self, open: Open) {
-        self.site.memberships.extend(open.memberships);
+        self.snapshot.memberships.extend(open.memberships);
         self.subjects.insert(open.key, open.subject);
     }
 
@@ -116,7 +116,7 @@ impl Planner {
     fn open(&mut self, key: String) -> Option<Open> {
         let subject = self.subjects.remove(&key)?;
         let of_them = self
-            .site
+            .snapshot
             .memberships
             .iter()
             .filter(|((person, _), _)| *person == subject.id);
@@ -157,7 +157,7 @@ impl Planner {
         };
         self.subjects
             .remove(key)
-            .or_else(|| self.site.people.remove(key).map(found))
+            .or_else(|| self.snapshot.people.remove(key).map(found))
     }
 
     fn unknown(&self, row: &Row<'_>, key: &str) -> Plan {
@@ -169,7 +169,10 @@ impl Planner {
         };
         let issue = make(Code::UserNotFound, "There is nobody with this username.")
             .at(row.key_heading, row.key_text);
-        issues.insert(0, issue.suggest(self.site.suggestions.get(key).cloned()));
+        issues.insert(
+            0,
+            issue.suggest(self.snapshot.suggestions.get(key).cloned()),
+        );
         if issues.iter().any(Issue::is_error) {
             Plan::reject(row.line, issues)
         } else {
@@ -197,7 +200,7 @@ impl Planner {
             return Ok((Plan::reject(row.line, issues), None));
         }
         let id = self
-            .site
+            .snapshot
             .ids
             .next()
             .ok_or_else(|| StageError::defect("fewer ids were reserved than people are new"))?;
@@ -285,7 +288,7 @@ impl Planner {
             return;
         };
         let is_taken = self
-            .site
+            .snapshot
             .emails
             .get(email)
             .is_some_and(|holders| holders.iter().any(|&holder| Some(holder) != person));
@@ -331,7 +334,7 @@ impl Planner {
         key: MembershipKey,
         issues: &mut Vec<Issue>,
     ) -> Membership {
-        match self.site.memberships.entry((person, key)) {
+        match self.snapshot.memberships.entry((person, key)) {
             Entry::Vacant(missing) => {
                 missing.insert(MembershipTerms::default());
                 Membership::new(key, Does::Joins)

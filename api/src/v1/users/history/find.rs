@@ -18,7 +18,7 @@ const PERSON: &str = "user";
 
 /// Where a page ended: when, in which import, which of its lines about the person, whom; of what
 /// was done by hand both are 0. Not the line: an undo does the last line of a person first.
-pub(crate) type Place = (Moment, i64, i16, i64);
+pub(crate) type Cursor = (Moment, i64, i16, i64);
 
 /// Everyone in a site who has or had a name.
 pub(super) struct People {
@@ -93,7 +93,7 @@ impl People {
     pub(super) async fn entries(
         &self,
         conn: &mut PgConnection,
-        after: Option<Place>,
+        after: Option<Cursor>,
         limit: i64,
     ) -> Result<Vec<Entry>, StoreError> {
         let kinds = Kind::VARIANTS

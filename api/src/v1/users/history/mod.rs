@@ -22,7 +22,7 @@ use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use find::{Entry, People};
 
-pub(crate) use find::Place;
+pub(crate) use find::Cursor;
 use muster_shared::{
     model::{action::Outcome, ids::ImportId},
     plan::Write,
@@ -53,7 +53,7 @@ pub(crate) async fn list(
     access: Access<Viewer>,
     Named(Username(username)): Named<Username>,
     State(app): State<App>,
-    page: Page<(), Place>,
+    page: Page<(), Cursor>,
 ) -> Result<Response, Problem> {
     let mut connection = app.reader(access.site.id).await?;
     let site = access.site.id;

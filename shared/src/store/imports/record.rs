@@ -13,7 +13,7 @@ use std::str::FromStr;
 macro_rules! select {
     ($rest:literal $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
-            crate::store::imports::stored::Stored,
+            crate::store::imports::record::ImportRecord,
             "SELECT id, no, site_id, recipe, kind, settings, mapping, fields, status, status_version, stage_failed, failure,
                     rejected, is_small, file_name, file_key, file_bytes, file_expanded_bytes, file_sha256, file_compression,
                     file_reading, file_columns, file_sample, file_issues, lines, created_by, created_at, stage_started_at,
@@ -27,7 +27,7 @@ macro_rules! select {
 pub(super) use select;
 
 /// A row of `muster.imports`.
-pub(super) struct Stored {
+pub(super) struct ImportRecord {
     pub(super) id: uuid::Uuid,
     pub(super) no: i64,
     pub(super) site_id: i32,
@@ -70,10 +70,10 @@ pub(super) struct Stored {
     pub(super) pruned_at: Option<DateTime<Utc>>,
 }
 
-impl TryFrom<Stored> for Import {
+impl TryFrom<ImportRecord> for Import {
     type Error = StoreError;
 
-    fn try_from(row: Stored) -> Result<Self, StoreError> {
+    fn try_from(row: ImportRecord) -> Result<Self, StoreError> {
         Ok(Self {
             id: ImportId(row.id),
             no: ImportNo(row.no),
