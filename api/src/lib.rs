@@ -24,13 +24,15 @@ mod v1;
 use clap::{Parser, Subcommand};
 use commands::TokenArguments;
 use config::Config;
-use muster_shared::ops::{env::Env, shutdown, telemetry};
+use muster_shared::ops::{
+    env::{self, Env},
+    shutdown, telemetry,
+};
 use std::process::ExitCode;
 
-/// The api of Muster. Its settings are environment variables; deploy/muster.env.example lists them
-/// all.
+/// The api of Muster. Its settings are environment variables.
 #[derive(Debug, Parser)]
-#[command(name = "muster-api", version)]
+#[command(name = "muster-api", version, after_help = env::help("api"))]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

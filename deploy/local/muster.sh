@@ -50,7 +50,7 @@ first_build_takes() { [ -e "$1" ] || say "The first build takes a few minutes (s
 
 build() {
   first_build_takes "$release/muster-api"
-  SQLX_OFFLINE=true run_group cargo build --release --workspace || die "the build failed"
+  SQLX_OFFLINE=true run_group cargo build --locked --release --workspace || die "the build failed"
 }
 
 # A process goes on with what it was started with: another build, or other servers, need another process.

@@ -82,9 +82,9 @@ run_tests() {
   export MUSTER_TEST_DATABASE_URL="$url" MUSTER_TEST_REDIS_SERVER="$redis_server" SQLX_OFFLINE=true
   first_build_takes "$target/debug/muster-api"
   # Tests run the programs of other crates, which `cargo test` alone would not build.
-  run_group cargo build --workspace
+  run_group cargo build --locked --workspace
   fresh_folder "$tmp"
-  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" "PATH=${pg_bin:+$pg_bin:}$PATH" cargo test "$@"
+  run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" "PATH=${pg_bin:+$pg_bin:}$PATH" cargo test --locked "$@"
   [ -z "$fuzzes" ] || run_fuzz
 }
 
@@ -105,7 +105,7 @@ run_chaos() {
   forget_variables MUSTER_ PG
   fresh_folder "$state/chaos"
   first_build_takes "$target/debug/muster-api"
-  SQLX_OFFLINE=true run_group cargo build --workspace --bins
+  SQLX_OFFLINE=true run_group cargo build --locked --workspace --bins
   run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$state/chaos" "PATH=$pg_bin:$PATH" "MUSTER_TEST_BINARIES=$target/debug" \
     "MUSTER_TEST_REDIS_SERVER=$redis_server" "$target/debug/muster-local" chaos "$@"
 }
@@ -144,7 +144,7 @@ prepare() {
   first_build_takes "$prepare_target/debug"
   forget_own_crates
   run_group env "CARGO_TARGET_DIR=$prepare_target" SQLX_OFFLINE=false "SQLX_OFFLINE_DIR=$fresh" \
-    "DATABASE_URL=$(cluster_url test-postgres prepare)" cargo check --workspace --all-targets
+    "DATABASE_URL=$(cluster_url test-postgres prepare)" cargo check --locked --workspace --all-targets
   if [ -n "$check" ]; then
     compare_query_data "$fresh"
   else

@@ -17,6 +17,7 @@ mod lost;
 mod moodle;
 mod postgres_log;
 mod pressure;
+mod programs;
 mod release;
 mod since;
 mod together;

@@ -1,6 +1,6 @@
 //! What every file must have, and must not.
 
-use crate::sources::{Source, assert_none, rust, with_ending};
+use crate::sources::{Source, assert_none, read, rust, with_ending};
 
 /// Lines that a file seldom passes; when it must, it becomes a folder.
 const LONG: usize = 500;
@@ -85,4 +85,35 @@ fn no_file_is_named_after_nothing() {
             .any(|part| empty_words.contains(&part))
     };
     assert_none("these names say nothing", &paths(&rust(), is_empty_word));
+}
+
+#[test]
+fn every_cargo_that_resolves_dependencies_keeps_to_the_lock_file() {
+    let verbs = ["build", "check", "clippy", "doc", "install", "run", "test"];
+    let mut scripts = with_ending("deploy", "sh");
+    scripts.push(Source {
+        path: ".ci/run".to_owned(),
+        text: read(".ci/run"),
+    });
+    let calls = |text: &str| {
+        text.lines()
+            .filter(|line| !line.trim_start().starts_with('#') && !line.contains("cargo's"))
+            .filter(|line| {
+                verbs
+                    .iter()
+                    .any(|verb| line.contains(&format!("cargo {verb} ")))
+            })
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let unlocked: Vec<_> = scripts
+        .iter()
+        .flat_map(|script| {
+            calls(&script.text)
+                .into_iter()
+                .map(|call| format!("{}: {call}", script.path))
+        })
+        .filter(|call| !call.contains("--locked"))
+        .collect();
+    assert_none("these may change Cargo.lock", &unlocked);
 }

@@ -17,11 +17,12 @@ mod wakeups;
 pub use validate::fuzz;
 
 use batch::{claim::BatchPool, context::Context};
+use clap::Parser;
 use lanes::rescuer;
 use muster_shared::{
     files::Files,
     ops::{
-        env::{Env, masked},
+        env::{self, Env, masked},
         shutdown, telemetry,
     },
     queue::{self, QueueClient},
@@ -41,9 +42,16 @@ const CONTROL_SETTINGS: &[(&str, &str)] = &[
     ("jit", "off"),
 ];
 
-/// Works until told to stop. Its settings are environment variables; `deploy/muster.env.example`
-/// lists them all.
+/// A worker of Muster: takes wakes and works until told to stop. Its settings are environment
+/// variables.
+#[derive(Debug, Parser)]
+#[command(name = "muster-worker", version, after_help = env::help("worker"))]
+struct Arguments {}
+
+/// Does what the command line says: works until told to stop.
 pub fn main() -> anyhow::Result<()> {
+    // Before the process begins once again for its allocator, so that a mistyped argument is told once.
+    Arguments::parse();
     memory::give_back_at_once();
     run()
 }

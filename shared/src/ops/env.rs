@@ -48,6 +48,38 @@ pub const KNOWN: &[&str] = &[
     "MUSTER_WORKER_NAME",
 ];
 
+/// Every setting, with its default and who reads it.
+const EXAMPLE: &str = include_str!("../../../deploy/muster.env.example");
+
+/// The settings of a process (`api`, `worker`), as its `--help` lists them: those that must be set,
+/// then the others with their defaults.
+#[must_use]
+pub fn help(process: &str) -> String {
+    let mut settings: Vec<(bool, &str, &str)> = EXAMPLE
+        .lines()
+        .filter_map(|line| {
+            let (setting, comment) = line.split_once(" # ")?;
+            let (readers, what) = comment.split_once(": ")?;
+            let is_read = readers.split(", ").any(|reader| reader == process);
+            is_read.then(|| {
+                (
+                    setting.starts_with('#'),
+                    setting.trim_start_matches('#'),
+                    what,
+                )
+            })
+        })
+        .collect();
+    settings.sort_by_key(|(has_default, ..)| *has_default);
+    let lines = settings
+        .iter()
+        .map(|(_, setting, what)| format!("  {setting}\n          {what}\n"));
+    format!(
+        "Settings, from the environment:\n{}",
+        lines.collect::<String>()
+    )
+}
+
 /// The environment's `MUSTER_` variables.
 #[derive(Debug)]
 pub struct Env {
@@ -150,6 +182,26 @@ pub fn masked(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_lists_the_settings_of_a_process() {
+        let (api, worker) = (help("api"), help("worker"));
+        for (name, of_api, of_worker) in [
+            ("MUSTER_DATABASE_URL=", true, true),
+            ("MUSTER_BIND=127.0.0.1:8080\n", true, false),
+            ("MUSTER_LANES=2\n", false, true),
+        ] {
+            assert_eq!(
+                (api.contains(name), worker.contains(name)),
+                (of_api, of_worker),
+                "{name}"
+            );
+        }
+        let of_both = KNOWN
+            .iter()
+            .all(|name| api.contains(name) || worker.contains(name));
+        assert!(of_both, "{api}{worker}");
+    }
 
     fn of(pairs: &[(&str, &str)]) -> Result<Env, EnvError> {
         Env::of(

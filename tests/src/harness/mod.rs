@@ -35,7 +35,7 @@ pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
 pub use fleet::{Crew, Fleet, Member};
 pub use memory::peak_memory;
-pub use muster::{Muster, Worker};
+pub use muster::{Muster, Worker, program};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use redis::Redis;

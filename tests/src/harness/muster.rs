@@ -374,7 +374,8 @@ fn run(settings: &[(String, String)], arguments: &[&str]) -> String {
 
 /// One of Muster's programs with these settings, and none of those that this process happens to
 /// have.
-pub(super) fn program(name: &str, settings: &[(String, String)]) -> Command {
+#[must_use]
+pub fn program(name: &str, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(binaries::folder().join(name));
     for (variable, _) in std::env::vars_os() {
         if variable

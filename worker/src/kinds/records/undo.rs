@@ -47,7 +47,7 @@ impl Now<'_> {
         if let Some(key) = changes
             .iter()
             .filter_map(|changes| changes.after(0))
-            .find(|key| self.is_anothers(key, id))
+            .find(|key| self.is_held_by_another(key, id))
         {
             return Err(
                 Issue::warning(Code::TargetChanged, "There is another with this key now.")
@@ -63,7 +63,7 @@ impl Now<'_> {
         Ok((present, plans.collect()))
     }
 
-    fn is_anothers(&self, key: &str, id: i64) -> bool {
+    fn is_held_by_another(&self, key: &str, id: i64) -> bool {
         self.holders.get(key).is_some_and(|holder| *holder != id)
     }
 }
