@@ -115,3 +115,95 @@ impl Differing {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_shared::plan::Deed;
+
+    fn plan(line: i32, subject: i64, seq: i16, deed: Deed) -> PlanSummary {
+        PlanSummary {
+            line,
+            subject,
+            target: subject,
+            seq,
+            deed,
+            version: Some(1),
+            mask: 0,
+            memberships: Vec::new(),
+        }
+    }
+
+    /// Lines 2 to 4 are about 5, line 5 about 6.
+    fn plans() -> Vec<PlanSummary> {
+        vec![
+            plan(2, 5, 1, Deed::Create),
+            plan(3, 5, 2, Deed::Update),
+            plan(4, 5, 3, Deed::Keep),
+            plan(5, 6, 1, Deed::Delete),
+        ]
+    }
+
+    /// What each line came to that is recorded, and the counts that are not 0.
+    fn told(differing: &Differing) -> (Vec<String>, String) {
+        let line = |(line, (outcome, code, _)): (&i32, &(Outcome, Code, String))| {
+            format!("{line} {outcome} {code}")
+        };
+        let counts = serde_json::to_value(differing.count(&plans())).expect("counts");
+        let counts = counts.as_object().expect("an object").iter();
+        let counts = counts
+            .filter(|(_, count)| count.as_i64() != Some(0))
+            .map(|(outcome, count)| format!("{outcome} {count}"));
+        (
+            differing.0.iter().map(line).collect(),
+            counts.collect::<Vec<_>>().join(", "),
+        )
+    }
+
+    #[test]
+    fn what_went_as_planned_is_only_counted() {
+        let (lines, counts) = told(&Differing::default());
+        assert_eq!(lines, [""; 0]);
+        assert_eq!(counts, "created 1, deleted 1, unchanged 1, updated 1");
+    }
+
+    #[test]
+    fn all_lines_of_a_subject_are_held_together() {
+        let (mut differing, mut held) = (Differing::default(), Held::default());
+        held.add(&[5], CHANGED);
+        held.add(&[5], GONE);
+        differing.hold(&plans(), &held);
+        let (lines, counts) = told(&differing);
+        let expected = [
+            "2 held target-changed",
+            "3 held target-changed",
+            "4 held target-changed",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(counts, "deleted 1, held 3");
+        assert!(
+            differing.0.values().all(|(.., why)| why == CHANGED),
+            "the first reason is kept"
+        );
+    }
+
+    #[test]
+    fn of_a_line_that_fails_the_later_ones_are_not_tried() {
+        let mut differing = Differing::default();
+        let error = sqlx::Error::RowNotFound;
+        let of_5: Vec<_> = plans()
+            .into_iter()
+            .filter(|plan| plan.subject == 5)
+            .collect();
+        differing.fail(
+            &of_5,
+            Failing {
+                turn: 2,
+                error: &error,
+            },
+        );
+        let (lines, counts) = told(&differing);
+        assert_eq!(lines, ["3 failed not-applied", "4 held not-applied"]);
+        assert_eq!(counts, "created 1, deleted 1, failed 1, held 1");
+    }
+}

@@ -7,6 +7,8 @@ pub(crate) mod importer;
 mod records;
 mod reversal;
 mod segments;
+#[cfg(test)]
+mod told;
 pub(crate) mod turn;
 mod users;
 

@@ -186,3 +186,195 @@ pub(crate) fn returning(done: &[DonePlan], field: usize) -> Vec<String> {
         .filter_map(|plan| plan.write.changes.of(field)?.before.clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fields of a kind: a key, a name with a default, a note, and a number that nobody sees but by
+    /// the note.
+    const FIELDS: Fields<'static> = Fields {
+        names: &["key", "name", "note", "number"],
+        defaults: &[None, Some("none"), Some(""), None],
+        derived: &[2],
+        shown_by: &[(3, 2)],
+    };
+
+    fn texts(values: &[Option<&str>]) -> Vec<Option<String>> {
+        values
+            .iter()
+            .map(|value| value.map(str::to_owned))
+            .collect()
+    }
+
+    fn done(seq: i16, deed: Deed, changes: Changes) -> DonePlan {
+        let mut write = Write::create(5, changes);
+        (write.seq, write.deed, write.version) = (seq, deed, Some(7));
+        DonePlan {
+            line: i32::from(seq) + 1,
+            write,
+        }
+    }
+
+    fn created(values: &[Option<&str>]) -> DonePlan {
+        done(1, Deed::Create, Changes::of_new(texts(values)))
+    }
+
+    fn wrote(seq: i16, field: usize, before: &str, after: &str) -> DonePlan {
+        let mut changes = Changes::default();
+        changes.write(field, Some(before), Some(after));
+        done(seq, Deed::Update, changes)
+    }
+
+    fn deleted(values: &[Option<&str>]) -> DonePlan {
+        done(1, Deed::Delete, Changes::of_gone(&texts(values)))
+    }
+
+    /// `nothing`, `held name`, or what each line would write.
+    fn told(done: &[DonePlan], present: Option<&[Option<&str>]>) -> String {
+        let present = present.map(texts);
+        match of_subject(done, present.as_deref(), FIELDS) {
+            Reversal::Nothing => "nothing".to_owned(),
+            Reversal::Held(issue) => format!("held {}", issue.column.unwrap_or_default()),
+            Reversal::Lines(lines) => {
+                let line = |changes: &Changes| {
+                    let of_field = |change: &muster_shared::plan::Change| {
+                        let value = |value: &Option<String>| value.clone().unwrap_or_default();
+                        let name = FIELDS.names[change.field];
+                        format!("{name} {}→{}", value(&change.before), value(&change.after))
+                    };
+                    changes.iter().map(of_field).collect::<Vec<_>>().join(", ")
+                };
+                lines.iter().map(line).collect::<Vec<_>>().join(" | ")
+            }
+        }
+    }
+
+    #[test]
+    fn a_subject_goes_back_whole_or_not_at_all() {
+        let new = [Some("a"), Some("Ann"), Some("x"), None];
+        let named = |name| [Some("a"), Some(name), Some("x"), None];
+        let made = || created(&new);
+        let all_gone = "key a→, name Ann→, note x→, number →";
+        for (what, done, present, expected) in [
+            (
+                "created, as it was left",
+                vec![made()],
+                Some(named("Ann")),
+                all_gone,
+            ),
+            (
+                "created, changed since",
+                vec![made()],
+                Some(named("Bo")),
+                "held name",
+            ),
+            ("created, gone already", vec![made()], None, "nothing"),
+            (
+                "created and changed by a later line",
+                vec![made(), wrote(2, 1, "Ann", "Bo")],
+                Some(named("Bo")),
+                "key a→, name Bo→, note x→, number → | ",
+            ),
+            (
+                "updated",
+                vec![wrote(1, 1, "Ann", "Bo")],
+                Some(named("Bo")),
+                "name Bo→Ann",
+            ),
+            (
+                "updated, back already",
+                vec![wrote(1, 1, "Ann", "Bo")],
+                Some(named("Ann")),
+                "",
+            ),
+            (
+                "updated, changed since",
+                vec![wrote(1, 1, "Ann", "Bo")],
+                Some(named("Cy")),
+                "held name",
+            ),
+            (
+                "updated, gone since",
+                vec![wrote(1, 1, "Ann", "Bo")],
+                None,
+                "held ",
+            ),
+            (
+                "updated twice",
+                vec![wrote(1, 1, "Ann", "Bo"), wrote(2, 1, "Bo", "Cy")],
+                Some(named("Cy")),
+                "name Bo→Ann | name Cy→Bo",
+            ),
+            (
+                "deleted",
+                vec![deleted(&new)],
+                None,
+                "key →a, name →Ann, note →x, number →",
+            ),
+            (
+                "deleted, there again",
+                vec![deleted(&new)],
+                Some(named("Bo")),
+                "nothing",
+            ),
+            (
+                "a hidden field is told by the one that shows it",
+                vec![wrote(1, 3, "1", "2")],
+                Some([Some("a"), None, Some("shown"), Some("3")]),
+                "held note",
+            ),
+            (
+                "what follows from other fields holds nobody",
+                vec![wrote(1, 2, "x", "y")],
+                Some([Some("a"), None, Some("z"), None]),
+                "note y→x",
+            ),
+        ] {
+            assert_eq!(
+                told(&done, present.as_ref().map(<[_; 4]>::as_slice)),
+                expected,
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn defaults_count_as_left() {
+        let made = created(&[Some("a"), None, None, None]);
+        let present = [Some("a"), Some("none"), Some(""), None];
+        assert_eq!(
+            told(&[made], Some(&present)),
+            "key a→, name none→, note →, number →"
+        );
+    }
+
+    #[test]
+    fn what_is_made_anew_goes_on_from_its_last_version() {
+        let changes = Changes::of_new(texts(&[Some("a")]));
+        let plan = of_line(&deleted(&[Some("a")]), 1, None, changes, Vec::new());
+        let write = plan.written().expect("it writes");
+        assert_eq!(
+            (write.deed, write.version, write.seq),
+            (Deed::Create, Some(7), 1)
+        );
+    }
+
+    #[test]
+    fn lines_are_taken_back_from_the_last() {
+        let of = |seq| {
+            let plan = of_line(
+                &wrote(seq, 1, "a", "b"),
+                3,
+                Some(9),
+                Changes::default(),
+                Vec::new(),
+            );
+            plan.written().map(|write| (write.seq, write.version))
+        };
+        assert_eq!(
+            [of(1), of(2), of(3)],
+            [Some((3, Some(9))), Some((2, Some(9))), Some((1, Some(9)))]
+        );
+    }
+}

@@ -13,7 +13,7 @@ use crate::{
 use muster_shared::{
     model::{ids::ImportId, stage::Stage, status::Status},
     store::{
-        batches::{self, make_apply, make_preview},
+        batches::{self, Open, make_apply, make_preview},
         imports::{self, Import},
     },
 };
@@ -62,11 +62,22 @@ async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>
         return Ok(None);
     };
     let open = batches::open(conn, import.no, stage).await?;
+    Ok(next_status(
+        import.status,
+        stage,
+        import.rejected.is_some(),
+        open,
+    ))
+}
+
+/// The status after `status`, by what is open of the stage whose lanes may be at work; `None`: the
+/// import stays.
+fn next_status(status: Status, stage: Stage, is_rejected: bool, open: Open) -> Option<Status> {
     if open.claimed > 0 {
-        return Ok(None);
+        return None;
     }
     let is_through = open.step.is_none();
-    Ok(match import.status {
+    match status {
         // What failed shows again when somebody resumes.
         Status::Pausing if is_through => Some(Status::Applied),
         Status::Pausing => Some(Status::Paused),
@@ -74,12 +85,12 @@ async fn next(conn: &mut PgConnection, import: &Import) -> Result<Option<Status>
         Status::Cancelling => Some(Status::Cancelled),
         _ if open.waiting_in_turn > 0 => None,
         _ if open.failed > 0 => Some(Status::Failed),
-        Status::Validating if import.rejected.is_some() => Some(Status::Rejected),
+        Status::Validating if is_rejected => Some(Status::Rejected),
         Status::Validating => Some(Status::Previewing),
         Status::Previewing => Some(Status::Ready),
         Status::Applying => Some(Status::Applied),
         _ => None,
-    })
+    }
 }
 
 /// The stage whose lanes may be at work; an import that is being cancelled is in the last one that
@@ -116,4 +127,89 @@ fn lines(import: &Import) -> Result<i64, StageError> {
         .lines
         .ok_or_else(|| StageError::defect("a file that is read has no number of lines"))?;
     Ok(lines.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Stage::{Apply, Preview, Validate};
+    use Status::{
+        Applied, Applying, Cancelled, Cancelling, Failed, Paused, Pausing, Previewing, Ready,
+        Rejected, Validating,
+    };
+    use muster_shared::model::{
+        batch::Step,
+        status::{Mover, may_be_moved},
+    };
+
+    const THROUGH: Open = Open {
+        claimed: 0,
+        waiting: 0,
+        failed: 0,
+        step: None,
+        waiting_in_turn: 0,
+    };
+    const MAIN: Open = Open {
+        step: Some(Step::Main),
+        ..THROUGH
+    };
+    const CLAIMED: Open = Open { claimed: 1, ..MAIN };
+    const WAITING: Open = Open {
+        waiting: 2,
+        waiting_in_turn: 2,
+        ..MAIN
+    };
+    const FAILED: Open = Open { failed: 1, ..MAIN };
+    const FAILED_BEFORE_OTHERS: Open = Open {
+        failed: 1,
+        waiting: 3,
+        ..MAIN
+    };
+    const FAILED_BESIDE_OTHERS: Open = Open {
+        failed: 1,
+        ..WAITING
+    };
+
+    #[test]
+    fn an_import_goes_on_when_no_batch_is_at_work() {
+        for (status, stage, open, expected) in [
+            (Validating, Validate, CLAIMED, None),
+            (Validating, Validate, WAITING, None),
+            (Validating, Validate, THROUGH, Some(Previewing)),
+            (Validating, Validate, FAILED, Some(Failed)),
+            (Previewing, Preview, THROUGH, Some(Ready)),
+            (Previewing, Preview, FAILED_BESIDE_OTHERS, None),
+            (Previewing, Preview, FAILED_BEFORE_OTHERS, Some(Failed)),
+            (Applying, Apply, CLAIMED, None),
+            (Applying, Apply, WAITING, None),
+            (Applying, Apply, FAILED_BESIDE_OTHERS, None),
+            (Applying, Apply, FAILED, Some(Failed)),
+            (Applying, Apply, THROUGH, Some(Applied)),
+            (Pausing, Apply, CLAIMED, None),
+            (Pausing, Apply, WAITING, Some(Paused)),
+            (Pausing, Apply, FAILED, Some(Paused)),
+            (Pausing, Apply, THROUGH, Some(Applied)),
+            (Cancelling, Validate, WAITING, Some(Cancelled)),
+            (Cancelling, Validate, THROUGH, Some(Cancelled)),
+            (Cancelling, Preview, THROUGH, Some(Cancelled)),
+            (Cancelling, Apply, CLAIMED, None),
+            (Cancelling, Apply, FAILED, Some(Cancelled)),
+            (Cancelling, Apply, THROUGH, Some(Applied)),
+        ] {
+            let next = next_status(status, stage, false, open);
+            assert_eq!(next, expected, "{status} {open:?}");
+            assert!(next.is_none_or(|next| may_be_moved(status, next, Mover::Worker)));
+        }
+        assert_eq!(
+            next_status(Validating, Validate, true, THROUGH),
+            Some(Rejected)
+        );
+    }
+
+    #[test]
+    fn an_import_at_rest_stays() {
+        for status in [Rejected, Ready, Paused, Applied, Cancelled, Failed] {
+            assert_eq!(next_status(status, Apply, false, THROUGH), None, "{status}");
+        }
+    }
 }

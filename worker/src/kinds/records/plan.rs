@@ -209,3 +209,146 @@ impl Open {
         self.0 = last.and_then(|key| existing.remove_entry(key));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::{segments::SEGMENTS, told::told};
+
+    /// A line about a segment: its key, and what it says of name and description.
+    fn line(
+        line: i32,
+        key: &str,
+        name: Option<&str>,
+        description: Option<&str>,
+    ) -> (StagedRow, Read) {
+        let row = StagedRow {
+            line,
+            key: Some(key.to_owned()),
+            cells: Vec::new(),
+            issues: Vec::new(),
+            duplicates: Vec::new(),
+            bytes_held: 0,
+        };
+        let fields = [Some(key), name, description, None];
+        let fields = fields.map(|value| value.map(str::to_owned)).to_vec();
+        (
+            row,
+            Read {
+                fields,
+                issues: Vec::new(),
+            },
+        )
+    }
+
+    /// The plans of lines, where the segment `sales` (5) is there; new ones get 100 and on.
+    fn planned(recipe: Recipe, mode: Mode, lines: Vec<(StagedRow, Read)>) -> Vec<String> {
+        let fields = ["sales", "Sales", "", "true"].map(|value| Some(value.to_owned()));
+        let sales = Existing {
+            id: 5,
+            version: Some(3),
+            fields: fields.to_vec(),
+            turns: 0,
+        };
+        let mut planner = Planner {
+            description: &SEGMENTS,
+            mode,
+            recipe,
+            existing: HashMap::from([("sales".to_owned(), sales)]),
+            ids: vec![100, 101].into_iter(),
+        };
+        let mut plan = |(row, read): (StagedRow, Read)| {
+            let plan = planner.plan(&row, read).expect("ids enough");
+            told(&plan, SEGMENTS.spec().fields)
+        };
+        lines.into_iter().map(&mut plan).collect()
+    }
+
+    #[test]
+    fn by_mode() {
+        use Mode::{CreateAndUpdate, CreateOnly, UpdateOnly};
+        let created = "2 create 100.1 idnumber →hr name →People description → visible →true";
+        for (recipe, mode, line, expected) in [
+            (
+                Recipe::Custom,
+                CreateOnly,
+                line(2, "hr", Some("People"), None),
+                created,
+            ),
+            (
+                Recipe::Custom,
+                CreateAndUpdate,
+                line(2, "hr", Some("People"), None),
+                created,
+            ),
+            (
+                Recipe::Custom,
+                UpdateOnly,
+                line(2, "hr", Some("People"), None),
+                "2 skip (warning segment-not-found)",
+            ),
+            (
+                Recipe::Custom,
+                CreateOnly,
+                line(2, "hr", None, None),
+                "2 reject (error missing-value)",
+            ),
+            (
+                Recipe::Custom,
+                CreateOnly,
+                line(2, "sales", Some("S"), None),
+                "2 skip (warning segment-exists)",
+            ),
+            (
+                Recipe::Custom,
+                CreateAndUpdate,
+                line(2, "sales", Some("S"), None),
+                "2 update 5.1 name Sales→S",
+            ),
+            (
+                Recipe::Custom,
+                UpdateOnly,
+                line(2, "sales", Some("Sales"), None),
+                "2 unchanged 5.1",
+            ),
+            (
+                Recipe::Custom,
+                UpdateOnly,
+                line(2, "sales", None, Some("D")),
+                "2 update 5.1 description →D",
+            ),
+        ] {
+            assert_eq!(planned(recipe, mode, vec![line]), [expected], "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_line_sees_what_the_earlier_ones_would_do() {
+        let twice = || {
+            vec![
+                line(2, "hr", Some("A"), None),
+                line(3, "hr", Some("B"), None),
+            ]
+        };
+        let of_3 = |mode| planned(Recipe::Custom, mode, twice()).remove(1);
+        assert_eq!(of_3(Mode::CreateOnly), "3 reject (error name-used-twice)");
+        assert_eq!(of_3(Mode::CreateAndUpdate), "3 update 100.2 name A→B");
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_or_has_no_key_is_rejected() {
+        let mut wrong = line(2, "sales", Some("S"), None);
+        wrong
+            .1
+            .issues
+            .push(Issue::error(Code::TooLong, "It is too long."));
+        let mut without_key = line(3, "sales", Some("S"), None);
+        without_key.0.key = None;
+        let plans = planned(
+            Recipe::Custom,
+            Mode::CreateAndUpdate,
+            vec![wrong, without_key],
+        );
+        assert_eq!(plans, ["2 reject (error too-long)", "3 reject"]);
+    }
+}

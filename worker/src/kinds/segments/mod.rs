@@ -22,7 +22,7 @@ const NAME: usize = 1;
 const DESCRIPTION: usize = 2;
 const VISIBLE: usize = 3;
 
-static SEGMENTS: Description = Description {
+pub(super) static SEGMENTS: Description = Description {
     kind: Kind::Segments,
     table: "lms.segments",
     noun: "segment",

@@ -20,6 +20,9 @@ use muster_shared::{
 };
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
+#[cfg(test)]
+mod tests;
+
 /// Details without which nobody is created.
 const NEEDED: &[(usize, &str)] = &[
     (field::FIRSTNAME, "firstname"),
