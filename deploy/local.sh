@@ -19,6 +19,8 @@ Usage: deploy/local.sh COMMAND
                          upload, preview, and with --apply apply; ends with 0 clean, 1 lines rejected, held, failed or
                          not found, 2 usage or Muster is not up, 3 the import was rejected or failed
   test [ARGUMENT…]       cargo test, in databases and a Redis of their own; the arguments are cargo test's
+  test --fast [ARGUMENT…]
+                         those that take seconds once compiled: tables, rules of the house, SQL of the store
   test --long [ARGUMENT…]
                          the tests that take minutes, and only those
   fuzz [--seconds N] [TARGET…]

@@ -53,8 +53,12 @@ is_stray() {
 }
 
 run_tests() {
-  local url tmp="$state/test/tmp" fuzzes=""
-  if [ "${1:-}" = --long ]; then
+  local url tmp="$state/test/tmp" fuzzes="" left_out=""
+  if [ "${1:-}" = --fast ]; then
+    shift
+    left_out="Left out: the tests from end to end (deploy/local.sh test), and those that take minutes (test --long)."
+    set -- --workspace --lib --test house --test store "$@"
+  elif [ "${1:-}" = --long ]; then
     shift
     [ $# -gt 0 ] || fuzzes=yes
     # Named, since cargo does not run them otherwise.
@@ -86,6 +90,7 @@ run_tests() {
   fresh_folder "$tmp"
   run_group env "LOCAL_TEST_RUN=$root" "TMPDIR=$tmp" "PATH=${pg_bin:+$pg_bin:}$PATH" cargo test --locked "$@"
   [ -z "$fuzzes" ] || run_fuzz
+  [ -z "$left_out" ] || say "$left_out"
 }
 
 fresh_folder() {

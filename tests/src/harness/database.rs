@@ -9,7 +9,7 @@ use url::Url;
 
 /// A database of its own.
 #[derive(Debug)]
-pub(super) struct Database {
+pub struct Database {
     name: String,
     /// Holds a lock by which others see that the database is in use; it goes with this process,
     /// however that ends.
@@ -18,7 +18,7 @@ pub(super) struct Database {
 
 impl Database {
     /// Copies the template.
-    pub(super) async fn create() -> Self {
+    pub async fn create() -> Self {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         Self::of(TEMPLATE.get_or_init(template).await).await
     }
@@ -70,6 +70,11 @@ impl Database {
     /// Where it is.
     pub(super) fn url(&self) -> String {
         address(&self.name)
+    }
+
+    /// Connections to it.
+    pub async fn connect(&self) -> PgPool {
+        pool(&self.url()).await
     }
 }
 

@@ -31,6 +31,7 @@ mod story;
 pub use builder::Builder;
 pub use cluster::Cluster;
 pub use copied::Copied;
+pub use database::Database;
 pub(crate) use database::migrate;
 pub use files::{gzip, sha256, windows_1252};
 pub use fleet::{Crew, Fleet, Member};
